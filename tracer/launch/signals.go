@@ -1,0 +1,33 @@
+package launch
+
+import (
+	"errors"
+	"os/signal"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/pdig/pdig/internal/sys"
+)
+
+// IgnoreSignals makes the tracer proof against what is sent to processes by
+// name or by group: the command decides when it ends, and the tracer after it.
+// It also stops the SIGCHLD for every ptrace stop, and returns an error if that
+// did not work.
+func IgnoreSignals() error {
+	signal.Ignore(unix.SIGTERM, unix.SIGHUP, unix.SIGINT, unix.SIGQUIT,
+		unix.SIGUSR1, unix.SIGUSR2, unix.SIGPIPE, unix.SIGALRM,
+		unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU,
+		// Limits of the command, which hold for its tracer too.
+		unix.SIGXCPU, unix.SIGXFSZ)
+	return sys.QuietChildStops()
+}
+
+// errnoOf is the number of an error of golang.org/x/sys/unix.
+func errnoOf(err error) unix.Errno {
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		return errno
+	}
+	return unix.EIO
+}
