@@ -2276,6 +2276,9 @@ var older = [NumEvents - CeilingA]uint16{
 	392 - CeilingA: 60,
 	393 - CeilingA: 61,
 	394 - CeilingA: 138,
+	395 - CeilingA: 139,
 	396 - CeilingA: 62,
+	397 - CeilingA: 63,
 	398 - CeilingA: 126,
+	399 - CeilingA: 127,
 }

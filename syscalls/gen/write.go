@@ -161,10 +161,11 @@ func writeOlder(b *bytes.Buffer, t *tables) {
 	b.WriteString("}\n")
 }
 
-// sameStart reports whether two events agree in the parameters that both have.
+// sameStart reports whether event a begins with the parameters that the oldest
+// version of event b has.
 func sameStart(a, b []param) bool {
 	for i := range min(len(a), len(b)) {
-		if a[i].typ != b[i].typ {
+		if b[i].since == 0 && a[i].typ != b[i].typ {
 			return false
 		}
 	}
