@@ -1,0 +1,77 @@
+# Needs Go, make and git; what more a target wants (a C compiler for the race
+# detector, strace for bench) it says when it misses it.
+
+GO       ?= go
+CC       ?= gcc
+BIN      ?= bin
+FUZZTIME ?= 10s
+# How long each Go benchmark runs, and how the side-by-side comparison runs.
+BENCHTIME ?= 1s
+BENCHARGS ?=
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+
+# Everything that is shipped is static; only the race detector needs cgo.
+export CGO_ENABLED = 0
+
+# Packages that the race detector can say something about: those that work in
+# their own process. The others drive traced programs or the built commands.
+RACE_EXCEPT = /(cmd|integration|tracer|internal/repocheck|internal/testsum)(/|$$)
+TESTED = $(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...
+
+.DEFAULT_GOAL := build
+.PHONY: build test test-race generate docs lint bench microbench fuzz cross clean
+
+# The entry point of pdig is our own: it runs before the Go runtime does.
+build:
+	$(GO) build -buildvcs=false -trimpath -ldflags '$(LDFLAGS) -E _pdig_start' -o $(BIN)/pdig ./cmd/pdig
+	$(GO) build -buildvcs=false -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/sensor ./cmd/sensor
+
+# Not cached: what is tested is this kernel and this machine too.
+test: build test-race
+	@$(GO) run ./internal/testsum -count=1 ./...
+
+# -short keeps the counts of the long tests small under the detector.
+test-race:
+	@if echo '#include <stdlib.h>' | $(CC) -x c -c -o /dev/null - 2>/dev/null; then \
+		CGO_ENABLED=0 $(GO) build -o $(BIN)/testsum ./internal/testsum && \
+		CGO_ENABLED=1 $(BIN)/testsum -label=race -count=1 -short -race $$($(TESTED) | grep -Ev '$(RACE_EXCEPT)'); \
+	else \
+		echo 'race: not run: no C compiler with headers, which the race detector needs'; \
+	fi
+
+generate:
+	$(GO) generate ./...
+
+docs: generate
+
+lint:
+	@out=$$(gofmt -l .); if [ -n "$$out" ]; then echo "gofmt would change:"; echo "$$out"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+# Native, strace, the least that ptrace can cost, and pdig, side by side.
+bench: build
+	$(GO) run ./integration/bench -bin $(BIN) $(BENCHARGS)
+
+# The Go benchmarks of the packages.
+microbench:
+	$(GO) test -run '^$$' -bench . -benchtime $(BENCHTIME) $$($(TESTED))
+
+fuzz:
+	@for pkg in $$($(TESTED)); do \
+		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+			echo "$$pkg $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+		done; \
+	done
+
+# The other architecture: everything compiles, tests included, and both link.
+cross:
+	GOARCH=arm64 $(GO) build ./...
+	GOARCH=arm64 $(GO) vet ./...
+	GOARCH=arm64 $(MAKE) build BIN=$(BIN)/arm64
+
+clean:
+	rm -rf $(BIN)
