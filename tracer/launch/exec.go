@@ -176,17 +176,17 @@ func (o *Original) Outcome() Outcome {
 
 // StartError is why a command was not started.
 type StartError struct {
-	Path string
-	Err  unix.Errno
+	Path  string
+	Errno unix.Errno
 }
 
-func (e *StartError) Error() string { return e.Path + ": " + e.Err.Error() }
+func (e *StartError) Error() string { return e.Path + ": " + e.Errno.Error() }
 
-func (e *StartError) Unwrap() error { return e.Err }
+func (e *StartError) Unwrap() error { return e.Errno }
 
 // Status is the exit status that says so: [StatusNotFound] or [StatusNotExecutable].
 func (e *StartError) Status() int {
-	if e.Err == unix.ENOENT || e.Err == unix.ENOTDIR {
+	if e.Errno == unix.ENOENT || e.Errno == unix.ENOTDIR {
 		return StatusNotFound
 	}
 	return StatusNotExecutable
@@ -221,7 +221,7 @@ func (o *Original) Refused(errno unix.Errno) error {
 	case t.denied:
 		errno = unix.EACCES
 	}
-	err := &StartError{Path: path, Err: errno}
+	err := &StartError{Path: path, Errno: errno}
 	c.last.args[0] = uint64(err.Status())
 	return err
 }

@@ -56,7 +56,7 @@ func Resolve(name string) (Target, error) {
 	}
 	t, errno := resolve(name, path)
 	if errno != 0 {
-		return Target{}, &StartError{Path: name, Err: errno}
+		return Target{}, &StartError{Path: name, Errno: errno}
 	}
 	return t, nil
 }
