@@ -1,0 +1,80 @@
+/* tracee MODE N: does something N times, and prints the nanoseconds that one
+ * time took. A twentieth of N is done before, unmeasured; that is counted in
+ * "done", the second number printed. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static void openclose(void)
+{
+	/* No libc function in between: exactly these two calls. */
+	long fd = syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDONLY | O_CLOEXEC, 0);
+	if (fd < 0 || syscall(SYS_close, fd) != 0)
+		exit(1);
+}
+
+static void forkexec(void)
+{
+	char *argv[] = { "/bin/true", NULL };
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		execve(argv[0], argv, environ);
+		_exit(127);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
+		exit(1);
+}
+
+static void untraced(void)
+{
+	syscall(SYS_getppid);
+}
+
+static const struct {
+	const char *name;
+	void (*body)(void);
+} modes[] = {
+	{ "openclose", openclose },
+	{ "forkexec", forkexec },
+	{ "getppid", untraced },
+};
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1e9 + t.tv_nsec;
+}
+
+int main(int argc, char **argv)
+{
+	void (*body)(void) = NULL;
+	long n = argc == 3 ? atol(argv[2]) : 0;
+	long warm = n / 20 + 1;
+
+	for (size_t i = 0; argc == 3 && i < sizeof modes / sizeof *modes; i++)
+		if (strcmp(argv[1], modes[i].name) == 0)
+			body = modes[i].body;
+	if (body == NULL || n <= 0) {
+		fprintf(stderr, "usage: tracee openclose|forkexec|getppid N\n");
+		return 2;
+	}
+	for (long i = 0; i < warm; i++)
+		body();
+	double start = now();
+	for (long i = 0; i < n; i++)
+		body();
+	printf("%.1f %ld\n", (now() - start) / n, warm + n);
+	return 0;
+}
