@@ -64,11 +64,20 @@ func (c *Call) Event(ceiling int) (enter uint16, ok bool) {
 // Lookup returns the call with number nr of arch, or nil if the table has no
 // such number.
 func Lookup(arch Arch, nr int) *Call {
-	t := callIndex[arch]
-	if nr < 0 || nr >= len(t) || t[nr] < 0 {
-		return nil
+	if i := Index(arch, nr); i >= 0 {
+		return &Calls[i]
 	}
-	return &Calls[t[nr]]
+	return nil
+}
+
+// Index returns the place in [Calls] of the call with number nr of arch, or -1
+// if the table has no such number.
+func Index(arch Arch, nr int) int {
+	t := callIndex[arch]
+	if nr < 0 || nr >= len(t) {
+		return -1
+	}
+	return int(t[nr])
 }
 
 // LookupName returns the call of that name, or nil.

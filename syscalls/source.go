@@ -6,7 +6,6 @@ package syscalls
 //	aN                   OpArg      argument N, as wide as the parameter
 //	=K                   OpConst    the number K
 //	str(aN)              OpStr      the NUL-terminated string at argument N
-//	buf(aN,aM)           OpBuf      aM bytes at argument N, at most snaplen
 //	sockaddr(aN,aM)      OpSockAddr the socket address of aM bytes at argument N
 //	u32(aN+K) u64(aN+K)  OpMem      the number K bytes behind argument N, 0 if unreadable
 //	@name(aN,aM)         OpFunc     a named function, with at most two arguments
@@ -23,7 +22,6 @@ const (
 	OpArg
 	OpConst
 	OpStr
-	OpBuf
 	OpSockAddr
 	OpMem
 	OpFunc

@@ -165,7 +165,7 @@ var Events = [NumEvents]Event{
 	}},
 	7: {Name: "read", Enum: "SYSCALL_READ_X", Class: CategoryIoRead, Flags: UsesFD | ReadsFromFD, Params: []Param{
 		{Name: "res", Type: Errno, Format: Dec, Dirfd: -1, Source: Source{Op: OpRet}},
-		{Name: "data", Type: ByteBuf, Format: FormatNone, Dirfd: -1},
+		{Name: "data", Type: ByteBuf, Format: FormatNone, Dirfd: -1, Source: Source{Op: OpFunc, A: 1, Func: FuncReaddata}},
 		{Name: "fd", Type: FD, Format: Dec, Dirfd: -1, Since: 18, Source: Source{Op: OpArg}},
 		{Name: "size", Type: Uint32, Format: Dec, Dirfd: -1, Since: 18, Source: Source{Op: OpArg, A: 2}},
 	}},
@@ -175,7 +175,7 @@ var Events = [NumEvents]Event{
 	}},
 	9: {Name: "write", Enum: "SYSCALL_WRITE_X", Class: CategoryIoWrite, Flags: UsesFD | WritesToFD, Params: []Param{
 		{Name: "res", Type: Errno, Format: Dec, Dirfd: -1, Source: Source{Op: OpRet}},
-		{Name: "data", Type: ByteBuf, Format: FormatNone, Dirfd: -1},
+		{Name: "data", Type: ByteBuf, Format: FormatNone, Dirfd: -1, Source: Source{Op: OpFunc, A: 1, B: 2, Func: FuncWritedata}},
 		{Name: "fd", Type: FD, Format: Dec, Dirfd: -1, Since: 19, Source: Source{Op: OpArg}},
 		{Name: "size", Type: Uint32, Format: Dec, Dirfd: -1, Since: 19, Source: Source{Op: OpArg, A: 2}},
 	}},
@@ -275,7 +275,7 @@ var Events = [NumEvents]Event{
 	}},
 	31: {Name: "sendto", Enum: "SOCKET_SENDTO_X", Class: CategoryIoWrite, Flags: UsesFD | WritesToFD | ModifiesState, Params: []Param{
 		{Name: "res", Type: Errno, Format: Dec, Dirfd: -1, Source: Source{Op: OpRet}},
-		{Name: "data", Type: ByteBuf, Format: FormatNone, Dirfd: -1},
+		{Name: "data", Type: ByteBuf, Format: FormatNone, Dirfd: -1, Source: Source{Op: OpFunc, A: 1, B: 2, Func: FuncWritedata}},
 		{Name: "fd", Type: FD, Format: Dec, Dirfd: -1, Since: 20, Source: Source{Op: OpArg}},
 		{Name: "size", Type: Uint32, Format: Dec, Dirfd: -1, Since: 20, Source: Source{Op: OpArg, A: 2}},
 		{Name: "tuple", Type: SockTuple, Format: FormatNone, Dirfd: -1, Since: 20},
@@ -297,7 +297,7 @@ var Events = [NumEvents]Event{
 	}},
 	35: {Name: "recvfrom", Enum: "SOCKET_RECVFROM_X", Class: CategoryIoRead, Flags: UsesFD | ReadsFromFD | ModifiesState, Params: []Param{
 		{Name: "res", Type: Errno, Format: Dec, Dirfd: -1, Source: Source{Op: OpRet}},
-		{Name: "data", Type: ByteBuf, Format: FormatNone, Dirfd: -1},
+		{Name: "data", Type: ByteBuf, Format: FormatNone, Dirfd: -1, Source: Source{Op: OpFunc, A: 1, Func: FuncReaddata}},
 		{Name: "tuple", Type: SockTuple, Format: FormatNone, Dirfd: -1},
 		{Name: "fd", Type: FD, Format: Dec, Dirfd: -1, Since: 20, Source: Source{Op: OpArg}},
 		{Name: "size", Type: Uint32, Format: Dec, Dirfd: -1, Since: 20, Source: Source{Op: OpArg, A: 2}},
@@ -596,7 +596,7 @@ var Events = [NumEvents]Event{
 	}},
 	113: {Name: "pread", Enum: "SYSCALL_PREAD_X", Class: CategoryIoRead, Flags: UsesFD | ReadsFromFD, Params: []Param{
 		{Name: "res", Type: Errno, Format: Dec, Dirfd: -1, Source: Source{Op: OpRet}},
-		{Name: "data", Type: ByteBuf, Format: FormatNone, Dirfd: -1},
+		{Name: "data", Type: ByteBuf, Format: FormatNone, Dirfd: -1, Source: Source{Op: OpFunc, A: 1, Func: FuncReaddata}},
 		{Name: "fd", Type: FD, Format: Dec, Dirfd: -1, Since: 18, Source: Source{Op: OpArg}},
 		{Name: "size", Type: Uint32, Format: Dec, Dirfd: -1, Since: 18, Source: Source{Op: OpArg, A: 2}},
 		{Name: "pos", Type: Uint64, Format: Dec, Dirfd: -1, Since: 18, Source: Source{Op: OpArg, A: 3}},
@@ -608,7 +608,7 @@ var Events = [NumEvents]Event{
 	}},
 	115: {Name: "pwrite", Enum: "SYSCALL_PWRITE_X", Class: CategoryIoWrite, Flags: UsesFD | WritesToFD, Params: []Param{
 		{Name: "res", Type: Errno, Format: Dec, Dirfd: -1, Source: Source{Op: OpRet}},
-		{Name: "data", Type: ByteBuf, Format: FormatNone, Dirfd: -1},
+		{Name: "data", Type: ByteBuf, Format: FormatNone, Dirfd: -1, Source: Source{Op: OpFunc, A: 1, B: 2, Func: FuncWritedata}},
 		{Name: "fd", Type: FD, Format: Dec, Dirfd: -1, Since: 19, Source: Source{Op: OpArg}},
 		{Name: "size", Type: Uint32, Format: Dec, Dirfd: -1, Since: 19, Source: Source{Op: OpArg, A: 2}},
 		{Name: "pos", Type: Uint64, Format: Dec, Dirfd: -1, Since: 19, Source: Source{Op: OpArg, A: 3}},

@@ -1007,20 +1007,22 @@ const (
 	FuncQlen         Func = 40
 	FuncQmax         Func = 41
 	FuncQpct         Func = 42
-	FuncReaper       Func = 43
-	FuncSc           Func = 44
-	FuncTid          Func = 45
-	FuncTty          Func = 46
-	FuncVmrss        Func = 47
-	FuncVmsize       Func = 48
-	FuncVmswap       Func = 49
-	FuncVpgid        Func = 50
-	FuncVpid         Func = 51
-	FuncVtid         Func = 52
+	FuncReaddata     Func = 43
+	FuncReaper       Func = 44
+	FuncSc           Func = 45
+	FuncTid          Func = 46
+	FuncTty          Func = 47
+	FuncVmrss        Func = 48
+	FuncVmsize       Func = 49
+	FuncVmswap       Func = 50
+	FuncVpgid        Func = 51
+	FuncVpid         Func = 52
+	FuncVtid         Func = 53
+	FuncWritedata    Func = 54
 )
 
 // NumFuncs is one more than the highest Func.
-const NumFuncs = 53
+const NumFuncs = 55
 
 var funcNames = [NumFuncs]string{
 	"",
@@ -1066,6 +1068,7 @@ var funcNames = [NumFuncs]string{
 	"qlen",
 	"qmax",
 	"qpct",
+	"readdata",
 	"reaper",
 	"sc",
 	"tid",
@@ -1076,4 +1079,5 @@ var funcNames = [NumFuncs]string{
 	"vpgid",
 	"vpid",
 	"vtid",
+	"writedata",
 }

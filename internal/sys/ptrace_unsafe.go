@@ -1,0 +1,119 @@
+package sys
+
+import (
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Ptrace makes one ptrace request. It does not tell the scheduler of the
+// runtime, because no request of a tracer on a stopped tracee blocks.
+// Preconditions: the calling thread is the tracer.
+func Ptrace(request, tid int, addr, data uintptr) unix.Errno {
+	_, _, errno := unix.RawSyscall6(unix.SYS_PTRACE, uintptr(request), uintptr(tid), addr, data, 0, 0)
+	return errno
+}
+
+// EventMessage is PTRACE_GETEVENTMSG.
+func EventMessage(tid int) (uint64, unix.Errno) {
+	var msg uint64
+	errno := Ptrace(unix.PTRACE_GETEVENTMSG, tid, 0, uintptr(unsafe.Pointer(&msg)))
+	return msg, errno
+}
+
+// SigInfo is the beginning of the kernel's siginfo_t.
+type SigInfo struct {
+	Signo, Errno, Code int32
+	_                  int32
+	_                  [14]uint64
+}
+
+// Get reads the signal of the stop of tid: PTRACE_GETSIGINFO.
+func (s *SigInfo) Get(tid int) unix.Errno {
+	return Ptrace(unix.PTRACE_GETSIGINFO, tid, 0, uintptr(unsafe.Pointer(s)))
+}
+
+// Operations of a [SyscallInfo]: PTRACE_SYSCALL_INFO_* of the kernel's uapi/linux/ptrace.h.
+const (
+	SyscallNone    = 0
+	SyscallEntry   = 1
+	SyscallExit    = 2
+	SyscallSeccomp = 3
+)
+
+// SyscallInfo is struct ptrace_syscall_info of uapi/linux/ptrace.h (5.3). The
+// words are, of an entry or a seccomp stop, the number and the six arguments;
+// of an exit, the result.
+type SyscallInfo struct {
+	Op    uint8
+	_     [3]uint8
+	Arch  uint32 // AUDIT_ARCH_*
+	IP    uint64
+	SP    uint64
+	Words [8]uint64
+}
+
+// Get reads what tid is stopped in: PTRACE_GET_SYSCALL_INFO. Kernels before
+// 5.3 and gVisor answer EIO.
+func (s *SyscallInfo) Get(tid int) unix.Errno {
+	return Ptrace(unix.PTRACE_GET_SYSCALL_INFO, tid, unsafe.Sizeof(*s), uintptr(unsafe.Pointer(s)))
+}
+
+// Regs are the general registers of a thread, in the kernel's layout of the
+// architecture.
+type Regs = unix.PtraceRegs
+
+// GetRegs reads the registers of a stopped thread: PTRACE_GETREGSET with
+// NT_PRSTATUS. A 32-bit thread has other ones; n is how many bytes were read.
+func GetRegs(tid int, regs *Regs) (n int, errno unix.Errno) {
+	iov := unix.Iovec{Base: (*byte)(unsafe.Pointer(regs))}
+	iov.SetLen(int(unsafe.Sizeof(*regs)))
+	errno = Ptrace(unix.PTRACE_GETREGSET, tid, ntPrStatus, uintptr(unsafe.Pointer(&iov)))
+	return int(iov.Len), errno
+}
+
+// ntPrStatus is NT_PRSTATUS of uapi/linux/elf.h.
+const ntPrStatus = 1
+
+// Wait waits for any child or tracee, whatever its exit signal: wait4 with
+// __WALL and the given options. The runtime knows that it may block.
+func Wait(status *uint32, options int) (tid int, errno unix.Errno) {
+	r, _, e := syscall.Syscall6(unix.SYS_WAIT4, ^uintptr(0), uintptr(unsafe.Pointer(status)), uintptr(unix.WALL|options), 0, 0, 0)
+	return int(int32(r)), e
+}
+
+// Pread is pread64 without the scheduler of the runtime, for files that do not
+// block: a memory file, a file of /proc.
+func Pread(fd int, buf []byte, offset uint64) (int, unix.Errno) {
+	if len(buf) == 0 {
+		return 0, 0
+	}
+	n, _, errno := unix.RawSyscall6(unix.SYS_PREAD64, uintptr(fd), uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)), uintptr(offset), 0, 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), 0
+}
+
+// ReadProcess is process_vm_readv of one range.
+func ReadProcess(pid int, buf []byte, addr uint64) (int, unix.Errno) {
+	if len(buf) == 0 {
+		return 0, 0
+	}
+	local := unix.Iovec{Base: &buf[0]}
+	local.SetLen(len(buf))
+	remote := unix.RemoteIovec{Base: uintptr(addr), Len: len(buf)}
+	n, _, errno := unix.RawSyscall6(unix.SYS_PROCESS_VM_READV, uintptr(pid),
+		uintptr(unsafe.Pointer(&local)), 1, uintptr(unsafe.Pointer(&remote)), 1, 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), 0
+}
+
+// StatPath is stat of a NUL-terminated path, following links.
+func StatPath(path []byte, st *unix.Stat_t) unix.Errno {
+	_, _, errno := unix.RawSyscall6(sysNewfstatat, ^uintptr(99), uintptr(unsafe.Pointer(&path[0])), uintptr(unsafe.Pointer(st)), 0, 0, 0)
+	return errno
+}

@@ -1,0 +1,24 @@
+package sys
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// SockName is getsockname: the local address of a socket as the kernel has it,
+// in buf, or nil.
+func SockName(fd int, buf []byte) []byte { return socketAddress(unix.SYS_GETSOCKNAME, fd, buf) }
+
+// PeerName is getpeername: the remote address of a socket as the kernel has
+// it, in buf, or nil.
+func PeerName(fd int, buf []byte) []byte { return socketAddress(unix.SYS_GETPEERNAME, fd, buf) }
+
+func socketAddress(call uintptr, fd int, buf []byte) []byte {
+	size := uint32(len(buf))
+	_, _, errno := unix.RawSyscall(call, uintptr(fd), uintptr(unsafe.Pointer(&buf[0])), uintptr(unsafe.Pointer(&size)))
+	if errno != 0 {
+		return nil
+	}
+	return buf[:min(int(size), len(buf))]
+}
