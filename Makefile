@@ -2,7 +2,6 @@
 # detector, strace for bench) it says when it misses it.
 
 GO       ?= go
-CC       ?= gcc
 BIN      ?= bin
 FUZZTIME ?= 10s
 # How long each Go benchmark runs, and how the side-by-side comparison runs.
@@ -34,9 +33,10 @@ test: build test-race
 
 # -short keeps the counts of the long tests small under the detector.
 test-race:
-	@if echo '#include <stdlib.h>' | $(CC) -x c -c -o /dev/null - 2>/dev/null; then \
-		CGO_ENABLED=0 $(GO) build -o $(BIN)/testsum ./internal/testsum && \
-		CGO_ENABLED=1 $(BIN)/testsum -label=race -count=1 -short -race $$($(TESTED) | grep -Ev '$(RACE_EXCEPT)'); \
+	@if echo '#include <stdlib.h>' | $$($(GO) env CC) -x c -c -o /dev/null - 2>/dev/null; then \
+		pkgs=$$($(TESTED)) && pkgs=$$(echo "$$pkgs" | grep -Ev '$(RACE_EXCEPT)') && \
+		$(GO) build -buildvcs=false -o $(BIN)/testsum ./internal/testsum && \
+		CGO_ENABLED=1 $(BIN)/testsum -label=race -count=1 -short -race $$pkgs; \
 	else \
 		echo 'race: not run: no C compiler with headers, which the race detector needs'; \
 	fi
@@ -57,11 +57,13 @@ bench: build
 
 # The Go benchmarks of the packages.
 microbench:
-	$(GO) test -run '^$$' -bench . -benchtime $(BENCHTIME) $$($(TESTED))
+	$(GO) test -run '^$$' -bench . -benchtime $(BENCHTIME) ./...
 
 fuzz:
-	@for pkg in $$($(TESTED)); do \
-		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+	@pkgs=$$($(TESTED)) || exit 1; \
+	for pkg in $$pkgs; do \
+		list=$$($(GO) test -list '^Fuzz' $$pkg) || exit 1; \
+		for target in $$(echo "$$list" | grep '^Fuzz'); do \
 			echo "$$pkg $$target"; \
 			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
 		done; \
