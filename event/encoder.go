@@ -192,3 +192,24 @@ func (e *Encoder) End() ([]byte, error) {
 	binary.NativeEndian.PutUint32(e.buf[offLen:], uint32(len(e.buf)))
 	return e.buf[:len(e.buf):len(e.buf)], nil
 }
+
+// SockAddr writes a parameter by [AppendSockAddr].
+func (e *Encoder) SockAddr(raw []byte) {
+	e.Open()
+	e.Commit(len(AppendSockAddr(e.Reserve(sizeMaxAddress)[:0], raw)))
+	e.Close()
+}
+
+// Tuple writes a parameter by [AppendTuple].
+func (e *Encoder) Tuple(source, dest []byte) {
+	e.Open()
+	e.Commit(len(AppendTuple(e.Reserve(sizeMaxAddress)[:0], source, dest)))
+	e.Close()
+}
+
+// UnixTuple writes a parameter by [AppendUnixTuple].
+func (e *Encoder) UnixTuple(source, dest uint64, addr []byte) {
+	e.Open()
+	e.Commit(len(AppendUnixTuple(e.Reserve(sizeMaxAddress)[:0], source, dest, addr)))
+	e.Close()
+}

@@ -1,0 +1,58 @@
+package event
+
+// Names resolves the numbers of an event in the context of its thread, at the
+// time of the event.
+type Names interface {
+	// Thread returns the comm of a thread.
+	Thread(tid int64) (comm string, ok bool)
+	// FD returns what a descriptor of the event's thread is.
+	FD(fd int64) (FDName, bool)
+	// Cwd returns the working directory of the event's thread, or "" if it is
+	// not known.
+	Cwd() string
+	// User returns the name of a user, or "".
+	User(uid uint32) string
+	// Group returns the name of a group, or "".
+	Group(gid uint32) string
+}
+
+// FDName is how a descriptor is shown: <f>/etc/passwd, <4t>1.2.3.4:1->5.6.7.8:2.
+type FDName struct {
+	Letter byte   // its kind: f file, d directory, 4 and 6 sockets, u unix, p pipe, ...
+	L4     byte   // of an IP socket: t, u, i, r; 0 unknown
+	Name   string // may hold any byte
+}
+
+func (n FDName) appendTo(dst []byte) []byte {
+	dst = append(dst, '<', n.Letter)
+	if n.L4 != 0 {
+		dst = append(dst, n.L4)
+	}
+	dst = append(dst, '>')
+	return appendPrintable(dst, n.Name)
+}
+
+func printable(c byte) bool { return c >= ' ' && c <= '~' }
+
+// appendPrintable drops what is not printable ASCII.
+func appendPrintable[T string | []byte](dst []byte, s T) []byte {
+	for i := range len(s) {
+		if c := s[i]; printable(c) {
+			dst = append(dst, c)
+		}
+	}
+	return dst
+}
+
+// appendLine keeps all bytes but those that would end the line or move the
+// cursor of a terminal: control characters other than the tab become dots.
+func appendLine[T string | []byte](dst []byte, s T) []byte {
+	for i := range len(s) {
+		c := s[i]
+		if c < ' ' && c != '\t' || c == 0x7f {
+			c = '.'
+		}
+		dst = append(dst, c)
+	}
+	return dst
+}

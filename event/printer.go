@@ -1,0 +1,127 @@
+package event
+
+import "github.com/pdig/pdig/syscalls"
+
+// Printer writes the parameters of events as sysdig 0.29.3 does, with the names
+// and types of its event table.
+//
+// It departs from sysdig in three things. Control characters other than the tab
+// in strings, which sysdig writes as they are, become dots, so that an event is
+// one line whatever a program calls its files. A number that the record does
+// not hold, where sysdig reads on in the record, is <NA>, and so is an empty
+// path. A system call that sysdig does not know is shown with the name that it
+// has today.
+// The zero Printer is ready for use.
+type Printer struct {
+	Data DataStyle // how bytes are shown that are no text
+	Long bool      // do not cut them at 80 characters
+}
+
+// Edition returns as which event one of type typ is shown: as the one that
+// sysdig 0.29.3 has for the call if typ is newer, else as typ itself; and how
+// many parameters it is shown with, which is how many that version has.
+func Edition(typ uint16) (shown uint16, nparams int) {
+	shown = syscalls.Older(typ)
+	if int(shown) >= len(syscalls.Events) {
+		return shown, 0
+	}
+	params := syscalls.Events[shown].Params
+	if int(shown) >= syscalls.CeilingA {
+		return shown, len(params)
+	}
+	for nparams < len(params) && params[nparams].Since == 0 {
+		nparams++
+	}
+	return shown, nparams
+}
+
+// Name returns the name that an event of type typ is shown with. Generic events
+// have one of their own each, see [View.Name].
+func Name(typ uint16) string {
+	if shown, _ := Edition(typ); int(shown) < len(syscalls.Events) {
+		return syscalls.Events[shown].Name
+	}
+	return "<unknown>"
+}
+
+// Name returns the name that the event is shown with: of a generic one that of
+// the system call, if Falco has a number for it.
+func (v *View) Name() string {
+	if !generic(v.typ) {
+		return Name(v.typ)
+	}
+	id, _ := v.Uint(0)
+	return callName(id)
+}
+
+func generic(typ uint16) bool { return typ == syscalls.GenericE || typ == syscalls.GenericX }
+
+// oldCalls are the names of calls that sysdig 0.29.3 has another name for.
+var oldCalls = map[uint64]string{
+	283: "newselect",
+	292: "llseek",
+	298: "sigreturn",
+	305: "setuid",
+	306: "getuid",
+	307: "setgid",
+	308: "geteuid",
+	309: "getgid",
+	310: "setresuid",
+	311: "setresgid",
+	312: "getresuid",
+	313: "getresgid",
+}
+
+func callName(id uint64) string {
+	if name, ok := oldCalls[id]; ok {
+		return name
+	}
+	switch {
+	case id == 0:
+		return "<unknown>"
+	case id >= uint64(len(syscalls.SCNames)):
+		return "<unknown syscall>"
+	}
+	return syscalls.SCNames[id]
+}
+
+// AppendInfo appends name=text and a blank for every parameter that the event
+// is shown with, nothing for a generic event. n may not be nil.
+func (p *Printer) AppendInfo(dst []byte, v *View, n Names) []byte {
+	if generic(v.typ) {
+		return dst
+	}
+	_, count := Edition(v.typ)
+	for i := range count {
+		a, ok := argument(v, i)
+		if !ok {
+			break
+		}
+		dst = append(dst, a.name...)
+		dst = append(dst, '=')
+		dst = p.append(dst, &a, v, n)
+		dst = append(dst, ' ')
+	}
+	return dst
+}
+
+// AppendParam appends the text of parameter i, with what it resolves to in
+// parentheses; nothing if the event is not shown with that parameter. n may not
+// be nil.
+func (p *Printer) AppendParam(dst []byte, v *View, i int, n Names) []byte {
+	if a, ok := argument(v, i); ok {
+		return p.append(dst, &a, v, n)
+	}
+	return dst
+}
+
+// append appends the text of an argument, and what it resolves to.
+func (p *Printer) append(dst []byte, a *arg, v *View, n Names) []byte {
+	dst = p.appendText(dst, a, n)
+	end := len(dst)
+	dst = a.appendResolved(append(dst, '('), v, n)
+	if len(dst) == end+1 {
+		return dst[:end]
+	}
+	return append(dst, ')')
+}
