@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -89,12 +90,34 @@ type result struct {
 	status      int // as a shell counts
 }
 
+// sources reads what the programs of testdata are built from: the go command
+// takes a result from its cache unless a file that the test has read differs.
+var sources = func() func(testing.TB) {
+	var once sync.Once
+	return func(t testing.TB) {
+		once.Do(func() {
+			for _, pattern := range []string{"*.go", "*.s", "testdata/*/*.go", "../../internal/sys/*.go"} {
+				names, err := filepath.Glob(pattern)
+				if err != nil || len(names) == 0 {
+					t.Fatalf("%s: %d files, %v", pattern, len(names), err)
+				}
+				for _, name := range names {
+					if _, err := os.ReadFile(name); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+		})
+	}
+}()
+
 // limit is when a test program must have ended; it kills what has not.
 const limit = 20 * time.Second
 
 // start begins a program; the function returned waits for its end.
 func start(t testing.TB, cmd *exec.Cmd) func() result {
 	t.Helper()
+	sources(t)
 	var out, stderr bytes.Buffer
 	if cmd.Stdout == nil {
 		cmd.Stdout = &out

@@ -27,6 +27,7 @@ var oddities = []string{
 // in which tracing shows by its nature.
 var differs = []string{
 	"Pid", "Tgid", "NStgid", "NSpid", "NSpgid", "TracerPid", "Seccomp", "Seccomp_filters",
+	"SigQ", // counts those of all processes of the user
 	"voluntary_ctxt_switches", "nonvoluntary_ctxt_switches",
 }
 
@@ -182,7 +183,7 @@ func TestLocks(t *testing.T) {
 type report struct {
 	outcome, cwd, cmdline, comm, args string
 	fds                               map[string]string
-	pid                               int
+	sid, pid                          int
 }
 
 func readReport(t testing.TB, name string) report {
@@ -210,6 +211,10 @@ func readReport(t testing.TB, name string) report {
 				rep.comm = value
 			case "args":
 				rep.args = value
+			case "sid":
+				if _, err := fmt.Sscan(value, &rep.sid); err != nil {
+					t.Fatal(err)
+				}
 			case "pid":
 				if _, err := fmt.Sscan(value, &rep.pid); err != nil {
 					t.Fatal(err)
@@ -269,6 +274,9 @@ func TestRelease(t *testing.T) {
 		}
 		if got.cwd != "/" || got.cmdline != `"pdig"` || got.comm != "pdig" {
 			t.Errorf("cwd %s, cmdline %s, comm %s", got.cwd, got.cmdline, got.comm)
+		}
+		if got.sid != got.pid {
+			t.Errorf("tracer %d is in session %d", got.pid, got.sid)
 		}
 		if want := fmt.Sprintf("%q", cmd.Args); got.args != want {
 			t.Errorf("os.Args are %s, want %s", got.args, want)

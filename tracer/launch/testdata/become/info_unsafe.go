@@ -16,21 +16,13 @@ type callInfo struct {
 	Words [8]uint64 // number and arguments of an entry; result of an exit
 }
 
-const (
-	infoExit    = 2
-	infoSeccomp = 3
-)
+// infoExit is PTRACE_SYSCALL_INFO_EXIT.
+const infoExit = 2
 
 func getCall(tid int) (callInfo, error) {
 	var in callInfo
 	errno := ptrace(unix.PTRACE_GET_SYSCALL_INFO, tid, unsafe.Sizeof(in), uintptr(unsafe.Pointer(&in)))
 	return in, errno
-}
-
-func eventMessage(tid int) (uint64, error) {
-	var msg uint64
-	err := ptrace(unix.PTRACE_GETEVENTMSG, tid, 0, uintptr(unsafe.Pointer(&msg)))
-	return msg, err
 }
 
 func ptrace(request, tid int, address, data uintptr) error {

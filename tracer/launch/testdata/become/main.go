@@ -44,7 +44,7 @@ func resumed() {
 
 type options struct {
 	filter, listener bool
-	lib              bool // keep standard error
+	stderr           bool // keep it
 	die              string
 	report           *os.File
 	closeFDs         []int
@@ -61,7 +61,7 @@ func become(o *launch.Original) {
 		case "listener":
 			opt.filter, opt.listener = true, true
 		case "stderr":
-			opt.lib = true
+			opt.stderr = true
 		case "die":
 			opt.die = value
 		case "resume":
@@ -164,13 +164,12 @@ func run(o *launch.Original, opt options, plan launch.Plan) {
 }
 
 type loop struct {
-	o        *launch.Original
-	opt      options
-	root     int
-	step     int
-	born     bool
-	inExec   bool
-	listener int
+	o      *launch.Original
+	opt    options
+	root   int
+	step   int  // how a thread goes on
+	born   bool // the process is the command
+	inExec bool
 }
 
 func (l *loop) trace() {
@@ -251,11 +250,10 @@ func (l *loop) call(tid int) {
 func (l *loop) executed() {
 	l.born = true
 	var keep []int
-	if l.opt.lib {
+	if l.opt.stderr {
 		keep = append(keep, 2)
 	}
 	fd, err := l.o.Listener()
-	l.listener = fd
 	if l.opt.report != nil {
 		out := l.o.Outcome()
 		fmt.Fprintf(l.opt.report, "nnp=%v filter=%v listener=%v err=%v\n", out.NoNewPrivs, out.Filter, fd >= 0, err)
@@ -278,8 +276,9 @@ func (l *loop) list() {
 		}
 	}
 	wd, _ := os.Getwd()
+	sid, _ := unix.Getsid(0)
 	cmdline, _ := os.ReadFile("/proc/self/cmdline")
 	name, _ := os.ReadFile("/proc/self/comm")
-	fmt.Fprintf(l.opt.report, "cwd %s\ncmdline %q\ncomm %sargs %q\npid %d\n", wd, strings.TrimRight(string(cmdline), "\x00"), name, os.Args, os.Getpid())
+	fmt.Fprintf(l.opt.report, "cwd %s\ncmdline %q\ncomm %sargs %q\nsid %d\npid %d\n", wd, strings.TrimRight(string(cmdline), "\x00"), name, os.Args, sid, os.Getpid())
 	l.opt.report.Close()
 }
