@@ -35,6 +35,9 @@ func comparable(status string) string {
 	var out []string
 	for line := range strings.Lines(status) {
 		name, _, _ := strings.Cut(line, ":")
+		if name == "NoNewPrivs" && os.Geteuid() != 0 {
+			continue // TestPrivileges looks at it
+		}
 		if !slices.Contains(differs, name) && !strings.HasPrefix(name, "Vm") && !strings.HasPrefix(name, "Rss") {
 			out = append(out, line)
 		}
