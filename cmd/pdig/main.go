@@ -1,0 +1,131 @@
+// Command pdig runs a command and writes an event for each of its system calls
+// into a ring in shared memory.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/pdig/pdig/shm"
+	"github.com/pdig/pdig/tracer"
+	"github.com/pdig/pdig/tracer/launch"
+)
+
+// version is set by the linker.
+var version = "unknown"
+
+func main() {
+	switch launch.Self() {
+	case launch.Resumed:
+		os.Exit(inform(os.Args[1:], os.Stdout))
+	case launch.Tracer:
+		trace(launch.Start(), os.Stderr)
+	default:
+		complain(os.Stderr, fmt.Errorf("cannot become the command: %w", launch.Reexec()))
+		os.Exit(launch.StatusFailed)
+	}
+}
+
+// complain prints why the command is not started: one line.
+func complain(w io.Writer, err error) { fmt.Fprintf(w, "pdig: %v\n", err) }
+
+// inform answers options that start no command.
+func inform(args []string, stdout io.Writer) int {
+	o, _ := parse(args)
+	if o.version {
+		fmt.Fprintf(stdout, "pdig %s\n", version)
+	} else {
+		fmt.Fprint(stdout, usage(o))
+	}
+	return 0
+}
+
+// trace does what the arguments say in the place of the process that was
+// started. It does not return before the last tracee has ended.
+func trace(o *launch.Original, stderr io.Writer) {
+	if err := launch.IgnoreSignals(); err != nil {
+		refuse(o, stderr, err)
+	}
+	opts, err := parse(o.Args()[1:])
+	if err != nil {
+		refuse(o, stderr, err)
+	}
+	if opts.help || opts.version {
+		o.Resume()
+	}
+	target, err := launch.Resolve(opts.command[0])
+	if err != nil {
+		refuse(o, stderr, err)
+	}
+	log, err := opts.logger(stderr)
+	if err != nil {
+		refuse(o, stderr, err)
+	}
+	producer, err := shm.NewProducer(opts.producer(log))
+	if err != nil {
+		refuse(o, stderr, err)
+	}
+	if !awaitSensor(producer, opts.waitSensor) {
+		refuse(o, stderr, fmt.Errorf("no sensor reads the ring after %v (--wait-sensor)", opts.waitSensor))
+	}
+	// Nothing is allocated for a stop, so what is collected comes from
+	// launches, seldom; little memory is better than few collections.
+	debug.SetGCPercent(50)
+	err = tracer.Launch(o, tracer.Command{
+		Target:   target,
+		Index:    len(o.Args()) - len(opts.command),
+		CloseFDs: opts.ringDescriptors(),
+		Refused:  func(err error) { complain(stderr, err) },
+	}, tracer.Config{Calls: opts.calls, Snaplen: opts.snaplen, Sink: producer, Log: log})
+	if err != nil {
+		refuse(o, stderr, err)
+	}
+	if err := producer.Close(); err != nil {
+		log.Error().Err(err).Msg("ring not closed")
+	}
+}
+
+// refuse ends the process and its tracer before the command was started.
+func refuse(o *launch.Original, stderr io.Writer, err error) {
+	complain(stderr, err)
+	status := launch.StatusFailed
+	var start *launch.StartError
+	if errors.As(err, &start) {
+		status = start.Status()
+	}
+	o.Exit(status)
+}
+
+// awaitSensor waits for a reader of the ring, at most for the given time; a
+// negative one is for ever. It reports whether the command may start.
+func awaitSensor(p *shm.Producer, wait time.Duration) bool {
+	if wait == 0 {
+		return true
+	}
+	const pause = 5 * time.Millisecond
+	for start := time.Now(); wait < 0 || time.Since(start) < wait; time.Sleep(pause) {
+		if p.Active() {
+			return true
+		}
+	}
+	return p.Active()
+}
+
+// logger makes pdig's own log.
+func (o *options) logger(stderr io.Writer) (zerolog.Logger, error) {
+	w := stderr
+	if o.logFile != "" {
+		f, err := os.OpenFile(o.logFile, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+		if err != nil {
+			return zerolog.Nop(), fmt.Errorf("--log-file: %w", err)
+		}
+		w = f
+	}
+	return zerolog.New(w).Level(o.logLevel).With().Timestamp().Logger(), nil
+}

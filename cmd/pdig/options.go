@@ -1,0 +1,174 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/pflag"
+
+	"github.com/pdig/pdig/shm"
+	"github.com/pdig/pdig/syscalls"
+	"github.com/pdig/pdig/tracer"
+)
+
+// options are the command line.
+type options struct {
+	flags *pflag.FlagSet
+
+	events     string
+	captureAll bool
+	snaplen    int
+	ring       string
+	onFull     string
+	schema     string
+	waitFor    string
+	level      string
+	logFile    string
+	help       bool
+	version    bool
+
+	calls      *tracer.Selection
+	ceiling    int
+	waitSensor time.Duration
+	logLevel   zerolog.Level
+	command    []string
+}
+
+// defaultSet is what --events selects when it is not given.
+const defaultSet = "security"
+
+func newOptions() *options {
+	o := &options{flags: pflag.NewFlagSet("pdig", pflag.ContinueOnError)}
+	f := o.flags
+	f.SortFlags = false
+	f.SetInterspersed(false) // what follows the command belongs to it
+	f.Usage = func() {}
+	f.StringVarP(&o.events, "events", "e", defaultSet, "system calls to record: `SET` of levels (exec, security, io, all), classes (%file, %network, %process, %signal, %memory, %desc, %ipc), names and numbers with commas between them; ! takes away")
+	f.BoolVarP(&o.captureAll, "capture-all", "a", false, "record every call that has an event of its own")
+	f.IntVarP(&o.snaplen, "snaplen", "s", 0, "keep `N` bytes of the data of read, write, send... (default: what the reader of the ring asks for, 80)")
+	f.StringVar(&o.ring, "ring", shm.DefaultPrefix, "write into the pair of ring objects `PREFIX`_buf and PREFIX_descs: a name below /dev/shm, or a path")
+	f.StringVar(&o.onFull, "on-full", "drop", "when the ring is full: `drop` the record and count it, or block the thread until there is room")
+	f.StringVar(&o.schema, "schema", "auto", "newest event types to send: `auto` (those that the reader knows), 336, 374, 418, newest")
+	f.StringVar(&o.waitFor, "wait-sensor", "never", "how long the start waits for a reader of the ring: a `DURATION`, never, forever")
+	f.StringVar(&o.level, "log-level", "error", "log pdig's own words from this `LEVEL` on: debug, info, warn, error")
+	f.StringVar(&o.logFile, "log-file", "", "log to `FILE` instead of stderr, which pdig lets go of when the command starts")
+	f.BoolVarP(&o.help, "help", "h", false, "print this help")
+	f.BoolVar(&o.version, "version", false, "print the version")
+	return o
+}
+
+// usage is the text of --help.
+func usage(o *options) string {
+	return "usage: pdig [options] [--] command [argument...]\n\n" +
+		"Runs the command and records the system calls of it and of all its descendants.\n\n" +
+		"options:\n" + o.flags.FlagUsagesWrapped(100)
+}
+
+// valueError is a bad value of an option.
+func valueError(option, value, want string) error {
+	return fmt.Errorf("--%s: %q is not %s", option, value, want)
+}
+
+// parse reads the arguments of pdig. Its errors name the option.
+func parse(args []string) (*options, error) {
+	o := newOptions()
+	if err := o.flags.Parse(args); err != nil {
+		return o, fmt.Errorf("%w (see pdig --help)", err)
+	}
+	o.command = o.flags.Args()
+	if o.help || o.version {
+		return o, nil
+	}
+	for _, check := range []func() error{o.checkCalls, o.checkSnaplen, o.checkRing, o.checkWait, o.checkLog} {
+		if err := check(); err != nil {
+			return o, err
+		}
+	}
+	if len(o.command) == 0 {
+		return o, fmt.Errorf("no command given (see pdig --help)")
+	}
+	return o, nil
+}
+
+func (o *options) checkCalls() (err error) {
+	if o.captureAll {
+		if o.flags.Changed("events") {
+			return fmt.Errorf("--capture-all and --events exclude each other")
+		}
+		o.calls = tracer.SelectCaptured()
+		return nil
+	}
+	if o.calls, err = tracer.Select(o.events); err != nil {
+		return fmt.Errorf("--events: %w", err)
+	}
+	return nil
+}
+
+func (o *options) checkSnaplen() error {
+	if o.flags.Changed("snaplen") && (o.snaplen < 1 || o.snaplen > tracer.MaxSnaplen) {
+		return valueError("snaplen", strconv.Itoa(o.snaplen), fmt.Sprintf("between 1 and %d", tracer.MaxSnaplen))
+	}
+	return nil
+}
+
+func (o *options) checkRing() error {
+	if o.onFull != "drop" && o.onFull != "block" {
+		return valueError("on-full", o.onFull, "drop or block")
+	}
+	switch o.schema {
+	case "auto":
+	case "336", "374", "418":
+		o.ceiling, _ = strconv.Atoi(o.schema)
+	case "newest":
+		o.ceiling = syscalls.CeilingNewest
+	default:
+		return valueError("schema", o.schema, "auto, 336, 374, 418 or newest")
+	}
+	return nil
+}
+
+func (o *options) checkWait() error {
+	switch o.waitFor {
+	case "never":
+	case "forever":
+		o.waitSensor = -1
+	default:
+		d, err := time.ParseDuration(o.waitFor)
+		if err != nil || d < 0 {
+			return valueError("wait-sensor", o.waitFor, "a duration such as 5s, never or forever")
+		}
+		o.waitSensor = d
+	}
+	return nil
+}
+
+func (o *options) checkLog() (err error) {
+	switch o.level {
+	case "debug", "info", "warn", "error":
+		o.logLevel, err = zerolog.ParseLevel(o.level)
+		return err
+	}
+	return valueError("log-level", o.level, "debug, info, warn or error")
+}
+
+// producer is how the ring is to be opened.
+func (o *options) producer(log zerolog.Logger) shm.ProducerConfig {
+	return shm.ProducerConfig{Config: shm.Config{Prefix: o.ring}, Block: o.onFull == "block", Ceiling: o.ceiling, Log: log}
+}
+
+// ringDescriptors are those of a ring that was inherited, which the command
+// must not get.
+func (o *options) ringDescriptors() []int {
+	var fds []int
+	if list, ok := strings.CutPrefix(o.ring, "fd:"); ok {
+		for _, s := range strings.Split(list, ",") {
+			if fd, err := strconv.Atoi(s); err == nil {
+				fds = append(fds, fd)
+			}
+		}
+	}
+	return fds
+}

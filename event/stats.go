@@ -1,0 +1,48 @@
+package event
+
+import "strconv"
+
+// Cause is why a record did not reach the reader.
+type Cause uint8
+
+// Causes of loss. The values are those of the counters in the extension of the
+// ring's descriptor page (package shm): they are never renumbered.
+const (
+	CauseRingFull Cause = iota // no room in the ring
+	CauseEncode                // the record could not be made
+	CauseLock                  // another producer held the ring for too long
+	CauseRing                  // the ring's cursors made no sense, or the ring is gone
+	CauseReader                // held back for a reader that went away
+	CauseCorrupt               // bytes in the ring that are no record
+	CauseUnknown               // a type that the reader does not know
+	NumCauses
+)
+
+var causeNames = [NumCauses]string{
+	"ring full", "not encodable", "ring locked", "ring damaged", "reader gone", "corrupt", "unknown type",
+}
+
+// String returns a few words for people.
+func (c Cause) String() string {
+	if c < NumCauses {
+		return causeNames[c]
+	}
+	return "cause " + strconv.Itoa(int(c))
+}
+
+// Stats is what became of the records of a source, from its beginning on:
+// Seen is Delivered plus all that is lost plus what is still under way.
+type Stats struct {
+	Seen      uint64            // records that a producer has tried to send
+	Delivered uint64            // records that were handed out
+	Lost      [NumCauses]uint64 // by cause
+}
+
+// LostTotal is the number of lost records.
+func (s *Stats) LostTotal() uint64 {
+	var n uint64
+	for _, x := range s.Lost {
+		n += x
+	}
+	return n
+}

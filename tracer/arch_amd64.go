@@ -1,0 +1,44 @@
+package tracer
+
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/pdig/pdig/internal/sys"
+	"github.com/pdig/pdig/syscalls"
+	"github.com/pdig/pdig/tracer/seccomp"
+)
+
+// abis are the ABIs of an amd64 kernel, the native one first.
+var abis = []abi{
+	{audit: unix.AUDIT_ARCH_X86_64, arch: syscalls.AMD64},
+	{audit: unix.AUDIT_ARCH_X86_64, arch: syscalls.AMD64, bit: seccomp.X32},
+	{audit: unix.AUDIT_ARCH_I386, arch: syscalls.I386},
+}
+
+// compatSegment is the code segment of a 32-bit thread (__USER32_CS).
+const compatSegment = 0x23
+
+// infoFromRegs makes a [sys.SyscallInfo] of the registers, for kernels that do
+// not tell. exit says which half it is.
+func infoFromRegs(tid int, in *sys.SyscallInfo, exit bool) unix.Errno {
+	var r sys.Regs
+	if _, errno := sys.GetRegs(tid, &r); errno != 0 {
+		return errno
+	}
+	*in = sys.SyscallInfo{Op: sys.SyscallSeccomp, Arch: unix.AUDIT_ARCH_X86_64, IP: r.Rip, SP: r.Rsp}
+	in.Words = [8]uint64{r.Orig_rax, r.Rdi, r.Rsi, r.Rdx, r.R10, r.R8, r.R9}
+	if r.Cs == compatSegment {
+		in.Arch = unix.AUDIT_ARCH_I386
+		in.Words = [8]uint64{r.Orig_rax, r.Rbx, r.Rcx, r.Rdx, r.Rsi, r.Rdi, r.Rbp}
+	}
+	if exit {
+		in.Op = sys.SyscallExit
+		in.Words = [8]uint64{r.Rax}
+	}
+	return 0
+}
+
+// frameResult is the distance from the stack pointer at the start of a signal
+// handler to the saved result of the interrupted call: struct rt_sigframe of
+// arch/x86/include/asm/sigframe.h, field rax of its sigcontext.
+const frameResult = 8 + 40 + 13*8

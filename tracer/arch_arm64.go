@@ -1,0 +1,33 @@
+package tracer
+
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/pdig/pdig/internal/sys"
+	"github.com/pdig/pdig/syscalls"
+)
+
+// abis are the ABIs of an arm64 kernel, the native one first. The 32-bit ABI
+// has no table: its calls are seen by their numbers.
+var abis = []abi{{audit: unix.AUDIT_ARCH_AARCH64, arch: syscalls.ARM64}}
+
+// infoFromRegs makes a [sys.SyscallInfo] of the registers, for kernels that do
+// not tell. exit says which half it is.
+func infoFromRegs(tid int, in *sys.SyscallInfo, exit bool) unix.Errno {
+	var r sys.Regs
+	if _, errno := sys.GetRegs(tid, &r); errno != 0 {
+		return errno
+	}
+	*in = sys.SyscallInfo{Op: sys.SyscallSeccomp, Arch: unix.AUDIT_ARCH_AARCH64, IP: r.Pc, SP: r.Sp}
+	in.Words = [8]uint64{r.Regs[8], r.Regs[0], r.Regs[1], r.Regs[2], r.Regs[3], r.Regs[4], r.Regs[5]}
+	if exit {
+		in.Op = sys.SyscallExit
+		in.Words = [8]uint64{r.Regs[0]}
+	}
+	return 0
+}
+
+// frameResult is the distance from the stack pointer at the start of a signal
+// handler to the saved result of the interrupted call: struct rt_sigframe of
+// arch/arm64/kernel/signal.c, regs[0] of its sigcontext.
+const frameResult = 128 + 176 + 8

@@ -1,0 +1,180 @@
+package tracer
+
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/internal/sys"
+	"github.com/pdig/pdig/shm"
+	"github.com/pdig/pdig/syscalls"
+)
+
+// read fills t.in with what th is stopped in, the exit or the entry of a call.
+// It returns false if th has died.
+func (t *Tracer) read(th *thread, exit bool) bool {
+	if !t.regs {
+		switch t.in.Get(th.tid) {
+		case 0:
+			return true
+		case unix.EIO, unix.EINVAL, unix.ENOSYS:
+			t.regs = true
+		default:
+			return false
+		}
+	}
+	return infoFromRegs(th.tid, &t.in, exit) == 0
+}
+
+// enter handles the seccomp stop: the entry of a call.
+func (t *Tracer) enter(th *thread) {
+	if !t.read(th, false) {
+		t.resume(th, unix.PTRACE_CONT, 0)
+		return
+	}
+	active := t.sink.Active()
+	if active && t.sink.Ceiling() != t.specs.ceiling {
+		t.specs = newSpecs(t.cfg.Calls, t.sink.Ceiling())
+	}
+	arch, n := number(t.in.Arch, t.in.Words[0])
+	s := t.specs.lookup(arch, n)
+	if len(th.interrupted) > 0 && t.restarted(th, s) {
+		th.inCall = true
+		t.resume(th, unix.PTRACE_SYSCALL, 0)
+		return
+	}
+	if t.root != nil && !t.beforeCommand(th, s) {
+		t.resume(th, unix.PTRACE_CONT, 0)
+		return
+	}
+	c := &th.call
+	c.begin()
+	c.spec, c.arch, c.nr, c.ip, c.sp = s, t.in.Arch, t.in.Words[0], t.in.IP, t.in.SP
+	copy(c.args[:], t.in.Words[1:7])
+	if s.kind == kindClone {
+		t.cloneFlags(th)
+	}
+	if active && s.report {
+		t.capture(th)
+		c.sent = true
+		t.emit(th, th.tid, s.enter, s.class)
+	}
+	if s.noReturn || !c.sent && s.kind == kindPlain {
+		t.resume(th, unix.PTRACE_CONT, 0)
+		return
+	}
+	th.inCall = true
+	t.resume(th, unix.PTRACE_SYSCALL, 0)
+}
+
+// Restart codes of the kernel (include/linux/errno.h). Whoever sees one has
+// not seen a result: the call goes on, or ends with EINTR.
+const (
+	restartSys          = -512 // ERESTARTSYS
+	restartNoIntr       = -513 // ERESTARTNOINTR
+	restartNoHandler    = -514 // ERESTARTNOHAND
+	restartRestartBlock = -516 // ERESTART_RESTARTBLOCK
+)
+
+// exit handles the stop at the exit of a call.
+func (t *Tracer) exit(th *thread) {
+	if !th.inCall || !t.read(th, true) {
+		t.resume(th, unix.PTRACE_CONT, 0)
+		return
+	}
+	th.inCall = false
+	c := &th.call
+	c.ret = int64(t.in.Words[0])
+	if c.arch == unix.AUDIT_ARCH_I386 {
+		c.ret = int64(int32(c.ret))
+	}
+	switch c.ret {
+	case restartSys, restartNoIntr, restartNoHandler, restartRestartBlock:
+		t.interrupt(th)
+	default:
+		t.finish(th)
+	}
+	t.resume(th, unix.PTRACE_CONT, 0)
+}
+
+// finish ends the call of th, whose result is known.
+func (t *Tracer) finish(th *thread) {
+	c := &th.call
+	if t.root != nil && c.spec.kind == kindExec && c.ret < 0 {
+		t.refused(unix.Errno(-c.ret))
+	}
+	if c.ret == 0 {
+		switch c.spec.kind {
+		case kindCreds:
+			th.proc.refreshCreds()
+		case kindNS:
+			th.proc.childNested = true
+		}
+	}
+	t.report(th, c.spec.enter+1)
+}
+
+// report writes the exit half of a call whose enter half was written.
+func (t *Tracer) report(th *thread, typ uint16) {
+	if th.call.sent && t.sink.Active() {
+		t.emit(th, th.tid, typ, th.call.spec.class)
+	}
+	th.call.sent = false
+}
+
+// capture reads what both halves of the call need and only the entry still
+// has: the strings, and the socket address. The program may change them at any
+// time; both halves tell the same.
+func (t *Tracer) capture(th *thread) {
+	c, m := &th.call, &th.proc.mem
+	for n := range uint8(len(c.args)) {
+		if c.spec.strings>>n&1 == 0 {
+			continue
+		}
+		from := len(c.text)
+		var ok bool
+		c.text, ok = m.appendString(c.text, c.args[n], maxPath-1)
+		c.texts[n] = extent{off: uint16(from), len: uint16(len(c.text) - from), ok: ok}
+	}
+	if a := c.spec.addr; a >= 0 {
+		size := min(int(uint32(c.args[c.spec.addrLen])), unix.SizeofSockaddrAny)
+		c.addr = append(c.addr[:0], zeros[:size]...)
+		c.addr = c.addr[:m.read(c.addr, c.args[a])]
+	}
+}
+
+// emit writes one record.
+func (t *Tracer) emit(th *thread, tid int, typ uint16, class shm.Class) {
+	e := &syscalls.Events[typ]
+	t.enc.Begin(t.clock(), int64(tid), typ, len(e.Params))
+	for i := range e.Params {
+		t.param(th, &e.Params[i])
+	}
+	rec, err := t.enc.End()
+	if err != nil {
+		t.encodeFailed(th, tid, typ)
+		return
+	}
+	t.sink.Write(rec, class)
+}
+
+// encodeFailed sends a generic event in the place of one that could not be
+// made, so that the call is not lost altogether.
+func (t *Tracer) encodeFailed(th *thread, tid int, typ uint16) {
+	t.sink.Count(event.CauseEncode)
+	if typ == syscalls.GenericE || typ == syscalls.GenericX || typ == syscalls.ProcExitE {
+		return
+	}
+	t.emit(th, tid, typ&1, shm.Normal)
+}
+
+// handlerStop reports whether th stands at the first instruction of a signal
+// handler because it was to stop there, and looks what became of the call that
+// the signal has interrupted.
+func (t *Tracer) handlerStop(th *thread) bool {
+	var info sys.SigInfo
+	if info.Get(th.tid) != 0 || info.Code != int32(unix.SIGTRAP) {
+		return false
+	}
+	t.handlerStarts(th)
+	return true
+}

@@ -1,0 +1,153 @@
+package tracer
+
+import (
+	"encoding/binary"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/pdig/pdig/internal/sys"
+	"github.com/pdig/pdig/shm"
+	"github.com/pdig/pdig/syscalls"
+)
+
+// cloneFlags keeps the flags of a call of the clone family for its exit half,
+// when the memory may be another's.
+func (t *Tracer) cloneFlags(th *thread) {
+	c := &th.call
+	arch, n := number(c.arch, c.nr)
+	k := syscalls.Lookup(arch, n)
+	if k == nil {
+		return
+	}
+	switch k.Name {
+	case "clone":
+		c.flags = c.args[0] &^ 0xff // the low byte is the exit signal
+	case "clone3":
+		var b [8]byte // struct clone_args begins with the flags
+		if th.proc.mem.full(b[:], c.args[0]) {
+			c.flags = binary.NativeEndian.Uint64(b[:])
+		}
+	case "vfork":
+		c.flags = unix.CLONE_VFORK | unix.CLONE_VM
+	}
+}
+
+// cloned handles the event stop of a thread that has made another one.
+func (t *Tracer) cloned(th *thread) {
+	msg, errno := sys.EventMessage(th.tid)
+	if errno != 0 {
+		t.resume(th, unix.PTRACE_CONT, 0)
+		return
+	}
+	tid := int(msg)
+	child := t.table.get(tid)
+	if child == nil {
+		child = t.birth(th, tid)
+	}
+	c := &th.call
+	request := unix.PTRACE_CONT
+	if th.inCall {
+		c.ret, c.child = int64(tid), tid
+		if th.proc.nested {
+			// The result is a number of the caller's pid namespace, which only
+			// the exit of the call shows.
+			request = unix.PTRACE_SYSCALL
+		} else {
+			th.inCall = false
+			t.report(th, c.spec.enter+1)
+		}
+	}
+	t.resume(th, request, 0)
+	if status, ok := t.parked[tid]; ok {
+		delete(t.parked, tid)
+		t.stopped(tid, status)
+	} else if status, ok := t.gone[tid]; ok {
+		delete(t.gone, tid)
+		t.ended(tid, status)
+	}
+}
+
+// birth makes the thread that th has made known, and tells so: the child's
+// half of the clone comes before anything else that the child does.
+func (t *Tracer) birth(th *thread, tid int) *thread {
+	p := th.proc
+	if th.call.flags&unix.CLONE_THREAD == 0 {
+		p = t.fork(th, tid)
+	}
+	child := t.table.add(tid, p)
+	if th.call.spec != nil {
+		t.born(child, th.call.spec.enter+1, th.call.flags)
+	}
+	return child
+}
+
+// fork makes the process of a child that is no thread of its parent.
+func (t *Tracer) fork(th *thread, tid int) *process {
+	from := th.proc
+	p := &process{
+		pid:         tid,
+		vpid:        tid,
+		parent:      from.pid,
+		mem:         memory{pid: tid},
+		image:       from.image,
+		nested:      from.nested || from.childNested,
+		childNested: from.nested || from.childNested,
+		nsStart:     from.nsStart,
+	}
+	if th.call.flags&unix.CLONE_PARENT != 0 {
+		p.parent = from.parent
+	}
+	if th.call.flags&unix.CLONE_NEWPID != 0 {
+		p.nested, p.childNested = true, true
+	}
+	if p.nested {
+		p.vpid = innerPID(tid)
+		if p.vpid == 1 {
+			p.nsStart = bootTime()
+		}
+	}
+	if from.root {
+		t.withoutExitStop(tid)
+	}
+	return p
+}
+
+// withoutExitStop takes the exit stop, which only the command needs, from a
+// child of the command. A child that has not stopped yet keeps it: one stop
+// more is no harm.
+func (t *Tracer) withoutExitStop(tid int) {
+	_ = sys.Ptrace(unix.PTRACE_SETOPTIONS, tid, 0, options&^unix.PTRACE_O_TRACEEXIT)
+}
+
+// born writes the half of a clone that the child sees.
+func (t *Tracer) born(child *thread, typ uint16, flags uint64) {
+	if !t.sink.Active() {
+		return
+	}
+	c := &child.call
+	c.begin()
+	c.spec, c.flags, c.arch = &t.specs.unknown, flags, abis[0].audit
+	t.emit(child, child.tid, typ, shm.Vital)
+	c.spec = nil
+}
+
+// adopt makes a stopped thread known whose birth nobody told of. It returns
+// nil if the thread is nobody's of ours, or has died.
+func (t *Tracer) adopt(tid int) *thread {
+	var st procStatus
+	if !st.read(tid) {
+		return nil
+	}
+	if leader := t.table.get(st.tgid); leader != nil && st.tgid != tid {
+		child := t.table.add(tid, leader.proc)
+		t.born(child, syscalls.CloneX, unix.CLONE_THREAD|unix.CLONE_VM|unix.CLONE_SIGHAND|unix.CLONE_FS|unix.CLONE_FILES)
+		return child
+	}
+	p := &process{pid: tid, vpid: st.vpid(), parent: st.ppid, mem: memory{pid: tid}}
+	p.image = readImage(tid, &t.scratch)
+	p.nested = st.vpid() != tid
+	p.childNested = p.nested
+	child := t.table.add(tid, p)
+	t.born(child, syscalls.CloneX, 0)
+	return child
+}

@@ -1,0 +1,56 @@
+package tracer
+
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/pdig/pdig/internal/sys"
+	"github.com/pdig/pdig/syscalls"
+)
+
+// executed handles the event stop of a successful exec. The thread that made
+// the call has the tid of its process now, and no other thread is left.
+func (t *Tracer) executed(tid int) {
+	msg, errno := sys.EventMessage(tid)
+	former := int(msg)
+	if errno != 0 {
+		former = tid
+	}
+	th := t.table.get(former)
+	if th == nil {
+		// It is ours, or there would be no such stop, but nobody told of it.
+		if th = t.adopt(tid); th == nil {
+			_ = sys.Ptrace(unix.PTRACE_CONT, tid, 0, 0)
+			return
+		}
+	}
+	if former != tid {
+		t.replaceLeader(th, tid)
+	}
+	p := th.proc
+	p.mem.close()
+	p.image = readImage(tid, &t.scratch)
+	th.interrupted = nil
+	if th.inCall {
+		th.inCall = false
+		th.call.ret = 0
+		t.report(th, syscalls.ExecveX)
+	}
+	if t.root != nil {
+		t.started()
+	}
+	t.resume(th, unix.PTRACE_CONT, 0)
+}
+
+// replaceLeader gives th, which has executed a program, the place of the
+// leader of its process. The tid that it had is gone.
+func (t *Tracer) replaceLeader(th *thread, tid int) {
+	if leader := t.table.get(tid); leader != nil && leader != th {
+		leader.exited = true // not dead: replaced
+		leader.proc.live--
+		t.table.remove(leader)
+	}
+	former := &thread{tid: th.tid, proc: th.proc}
+	th.proc.live++
+	t.procExit(former, 0)
+	t.table.rename(th, tid)
+}

@@ -1,0 +1,66 @@
+package tracer
+
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/pdig/pdig/internal/sys"
+	"github.com/pdig/pdig/shm"
+	"github.com/pdig/pdig/syscalls"
+)
+
+// procExit writes the last event of a thread, once.
+func (t *Tracer) procExit(th *thread, status uint32) {
+	if th.exited {
+		return
+	}
+	th.exited = true
+	th.proc.live--
+	if !t.sink.Active() || t.root != nil {
+		return
+	}
+	th.status = status
+	t.emit(th, th.tid, syscalls.ProcExitE, shm.Vital)
+}
+
+// exiting handles the stop of a thread of the command before its death: what
+// is written here is out before the command's parent learns of its end.
+func (t *Tracer) exiting(th *thread) {
+	if msg, errno := sys.EventMessage(th.tid); errno == 0 && !t.execInProgress(th) {
+		t.procExit(th, uint32(msg))
+	}
+	p := th.proc
+	if p.root && p.live == 0 && p.vpid == 1 {
+		// PID 1 takes everybody in its namespace along, the tracer too.
+		// It stays in this stop until all that was reported has been written.
+		t.draining = true
+		return
+	}
+	t.resume(th, unix.PTRACE_CONT, 0)
+}
+
+// execInProgress reports whether another thread of the process of th is in an
+// exec. Then th, if it leads the process, does not die but is replaced.
+func (t *Tracer) execInProgress(th *thread) bool {
+	if th.tid != th.proc.pid {
+		return false
+	}
+	for _, other := range t.table.threads {
+		if other != th && other.proc == th.proc && other.inCall && other.call.spec.kind == kindExec {
+			return true
+		}
+	}
+	return false
+}
+
+// drained ends a namespace: nothing that was reported is left. The kernel
+// kills all others in it as soon as its PID 1 goes on.
+func (t *Tracer) drained() {
+	root := t.table.get(t.rootPID)
+	for _, th := range t.table.threads {
+		t.procExit(th, uint32(unix.SIGKILL))
+	}
+	t.draining = false
+	if root != nil {
+		t.resume(root, unix.PTRACE_CONT, 0)
+	}
+}

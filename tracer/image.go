@@ -1,0 +1,314 @@
+package tracer
+
+import (
+	"bytes"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/pdig/pdig/internal/sys"
+)
+
+// The files of /proc are read at the start and at an exec only: one of them
+// costs as much as a whole stop. Everything else is inherited.
+
+// readProc reads a file of /proc/PID, of which no more than the first 64 KiB
+// count, into *buf and returns its content, valid until buf is used again.
+func readProc(pid int, name string, buf *[]byte) []byte {
+	fd, err := unix.Open("/proc/"+strconv.Itoa(pid)+"/"+name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil
+	}
+	defer unix.Close(fd)
+	*buf = slices.Grow((*buf)[:0], len(zeros))
+	content := (*buf)[:0]
+	for len(content) < len(zeros) {
+		n, errno := sys.Pread(fd, content[len(content):len(zeros)], uint64(len(content)))
+		if n <= 0 || errno != 0 {
+			break
+		}
+		content = content[:len(content)+n]
+	}
+	return content
+}
+
+// procStatus is what is needed of /proc/PID/status.
+type procStatus struct {
+	tgid, ppid             int
+	nspid, nspgid          []int  // from the reader's namespace inwards
+	uid, gid               uint32 // effective
+	vmsize, vmrss, vmswap  uint32 // kB
+	capInh, capPrm, capEff uint64
+}
+
+// read reports whether there is such a process.
+func (s *procStatus) read(pid int) bool {
+	var buf []byte
+	s.parse(readProc(pid, "status", &buf))
+	return s.tgid != 0
+}
+
+func (s *procStatus) parse(content []byte) {
+	for line := range bytes.Lines(content) {
+		key, value, _ := bytes.Cut(line, []byte(":"))
+		f := bytes.Fields(value)
+		if len(f) == 0 {
+			continue
+		}
+		switch string(key) {
+		case "Tgid":
+			s.tgid = int(decimal(f[0]))
+		case "PPid":
+			s.ppid = int(decimal(f[0]))
+		case "NSpid":
+			s.nspid = decimals(f)
+		case "NSpgid":
+			s.nspgid = decimals(f)
+		case "Uid":
+			s.uid = uint32(decimal(f[min(1, len(f)-1)]))
+		case "Gid":
+			s.gid = uint32(decimal(f[min(1, len(f)-1)]))
+		case "VmSize":
+			s.vmsize = uint32(decimal(f[0]))
+		case "VmRSS":
+			s.vmrss = uint32(decimal(f[0]))
+		case "VmSwap":
+			s.vmswap = uint32(decimal(f[0]))
+		case "CapInh":
+			s.capInh = hex(f[0])
+		case "CapPrm":
+			s.capPrm = hex(f[0])
+		case "CapEff":
+			s.capEff = hex(f[0])
+		}
+	}
+}
+
+// vpid is the pid in the innermost namespace.
+func (s *procStatus) vpid() int {
+	if len(s.nspid) == 0 {
+		return s.tgid // a kernel before 4.1 or one without namespaces
+	}
+	return s.nspid[len(s.nspid)-1]
+}
+
+func decimal(b []byte) uint64 {
+	n, _ := strconv.ParseUint(string(b), 10, 64)
+	return n
+}
+
+func decimals(fields [][]byte) []int {
+	var list []int
+	for _, f := range fields {
+		list = append(list, int(decimal(f)))
+	}
+	return list
+}
+
+func hex(b []byte) uint64 {
+	n, _ := strconv.ParseUint(string(b), 16, 64)
+	return n
+}
+
+// innerPID is the number of tid in its own pid namespace, or tid if it cannot
+// be known.
+func innerPID(tid int) int {
+	var s procStatus
+	if !s.read(tid) {
+		return tid
+	}
+	return s.vpid()
+}
+
+// statFields are the fields of /proc/PID/stat behind the command name: the
+// first is field 3 of proc(5).
+func statFields(pid int, buf *[]byte) [][]byte {
+	return splitStat(readProc(pid, "stat", buf))
+}
+
+// splitStat splits what stands behind the command name, which may hold any
+// byte but ends at the last parenthesis.
+func splitStat(content []byte) [][]byte {
+	return bytes.Fields(content[bytes.LastIndexByte(content, ')')+1:])
+}
+
+// statField returns field n of proc(5).
+func statField(fields [][]byte, n int) uint64 {
+	if n < 3 || n-3 >= len(fields) {
+		return 0
+	}
+	return decimal(fields[n-3])
+}
+
+// userHZ is the unit of times in /proc/PID/stat, the same on every
+// architecture that Go knows.
+const userHZ = 100
+
+// namespaceStart is when the first process of the tracer's pid namespace was
+// started: ns since boot.
+func namespaceStart() uint64 {
+	var buf []byte
+	const starttime = 22
+	return statField(statFields(1, &buf), starttime) * uint64(time.Second/userHZ)
+}
+
+// bootTime is the time since boot in ns.
+func bootTime() uint64 {
+	var ts unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts) != nil {
+		return 0
+	}
+	return uint64(ts.Nano())
+}
+
+// readImage looks at a process that stands still. What cannot be known stays
+// zero.
+func readImage(pid int, scratch *[]byte) *image {
+	im := &image{loginuid: ^uint32(0)}
+	im.comm = bytes.Clone(bytes.TrimSuffix(readProc(pid, "comm", scratch), []byte("\n")))
+	if id := readProc(pid, "loginuid", scratch); len(id) > 0 {
+		im.loginuid = uint32(decimal(id))
+	}
+	im.cgroups = cgroups(readProc(pid, "cgroup", scratch))
+	cmdline := limited(readProc(pid, "cmdline", scratch), maxArgs)
+	exe, args, _ := bytes.Cut(cmdline, []byte{0})
+	im.exe, im.args = bytes.Clone(exe), bytes.Clone(args)
+	im.env = bytes.Clone(limited(readProc(pid, "environ", scratch), maxArgs))
+	im.readStat(pid, scratch)
+	im.readStatus(pid)
+	var limit unix.Rlimit
+	if unix.Prlimit(pid, unix.RLIMIT_NOFILE, nil, &limit) == nil {
+		im.fdlimit = limit.Cur
+	}
+	im.file = readExecutable(pid, im)
+	return im
+}
+
+// limited cuts a list of NUL-terminated strings to n bytes, the last one still
+// with its NUL.
+func limited(list []byte, n int) []byte {
+	if len(list) > n {
+		list = list[:n]
+		list[n-1] = 0
+	}
+	return list
+}
+
+func (im *image) readStat(pid int, scratch *[]byte) {
+	const pgrp, ttyNr, minflt, majflt = 5, 7, 10, 12
+	f := statFields(pid, scratch)
+	im.pgid = int(statField(f, pgrp))
+	im.tty = uint32(statField(f, ttyNr))
+	im.minflt, im.majflt = statField(f, minflt), statField(f, majflt)
+}
+
+func (im *image) readStatus(pid int) {
+	var s procStatus
+	s.read(pid)
+	im.vmsize, im.vmrss, im.vmswap = s.vmsize, s.vmrss, s.vmswap
+	im.setCreds(&s)
+	im.vpgid = im.pgid
+	if n := len(s.nspgid); n > 0 {
+		im.vpgid = s.nspgid[n-1]
+	}
+}
+
+func (im *image) setCreds(s *procStatus) {
+	im.uid, im.gid = s.uid, s.gid
+	im.capInh, im.capPrm, im.capEff = s.capInh, s.capPrm, s.capEff
+}
+
+// refreshCreds is for after a call that has changed user or group.
+func (p *process) refreshCreds() {
+	var s procStatus
+	if s.read(p.pid) {
+		im := *p.image
+		im.setCreds(&s)
+		p.image = &im
+	}
+}
+
+// cgroups makes Falco's list of the content of /proc/PID/cgroup: for the
+// controllers that it knows, in its order, the path, each with a NUL. The one
+// hierarchy of version 2 stands for all of them.
+func cgroups(content []byte) []byte {
+	var list []byte
+	for _, want := range []string{"cpuset", "cpu", "cpuacct", "io", "memory"} {
+		for line := range bytes.Lines(content) {
+			f := bytes.SplitN(bytes.TrimSuffix(line, []byte("\n")), []byte(":"), 3)
+			if len(f) != 3 || !hasController(string(f[1]), want) {
+				continue
+			}
+			list = append(append(append(list, want...), '='), f[2]...)
+			list = append(list, 0)
+			break
+		}
+	}
+	return limited(list, maxArgs)
+}
+
+// hasController reports whether a line of /proc/PID/cgroup with these
+// controllers is about the one of that name.
+func hasController(controllers, want string) bool {
+	if controllers == "" {
+		return true // version 2
+	}
+	if want == "io" {
+		want = "blkio" // its name in version 1
+	}
+	return slices.Contains(strings.Split(controllers, ","), want)
+}
+
+// readExecutable looks at the file that a process executes.
+func readExecutable(pid int, im *image) (x executable) {
+	link := "/proc/" + strconv.Itoa(pid) + "/exe"
+	path, err := os.Readlink(link)
+	if err != nil {
+		return x
+	}
+	x.path = []byte(path)
+	var st unix.Statx_t
+	if unix.Statx(unix.AT_FDCWD, link, 0, unix.STATX_BASIC_STATS, &st) != nil {
+		return x
+	}
+	x.ino = st.Ino
+	x.ctime, x.mtime = nanoseconds(st.Ctime), nanoseconds(st.Mtime)
+	if writable(link, &st, im) {
+		x.flags |= exeWritable
+	}
+	if bytes.HasPrefix(x.path, []byte("/memfd:")) {
+		x.flags |= exeFromMemfd
+	}
+	return x
+}
+
+// Falco's flags of an executable.
+const (
+	exeWritable  = 1
+	exeFromMemfd = 4
+)
+
+func nanoseconds(t unix.StatxTimestamp) uint64 {
+	return uint64(t.Sec)*uint64(time.Second) + uint64(t.Nsec)
+}
+
+// writable reports whether the process may change the file that it executes,
+// as far as owner, permissions, capabilities and the mount tell.
+func writable(link string, st *unix.Statx_t, im *image) bool {
+	var fs unix.Statfs_t
+	if unix.Statfs(link, &fs) != nil || fs.Flags&unix.ST_RDONLY != 0 || st.Attributes&unix.STATX_ATTR_IMMUTABLE != 0 {
+		return false
+	}
+	const override = 1<<unix.CAP_DAC_OVERRIDE | 1<<unix.CAP_FOWNER
+	switch {
+	case im.capEff&override != 0, st.Uid == im.uid:
+		return true
+	case st.Gid == im.gid:
+		return st.Mode&unix.S_IWGRP != 0
+	}
+	return st.Mode&unix.S_IWOTH != 0
+}

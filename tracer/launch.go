@@ -1,0 +1,130 @@
+package tracer
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/pdig/pdig/internal/sys"
+	"github.com/pdig/pdig/syscalls"
+	"github.com/pdig/pdig/tracer/launch"
+)
+
+// options are the ptrace options of the command. Its descendants inherit them.
+// A filter without a tracer answers ENOSYS, so nobody survives the tracer.
+const options = unix.PTRACE_O_TRACESYSGOOD | unix.PTRACE_O_TRACESECCOMP | unix.PTRACE_O_TRACECLONE |
+	unix.PTRACE_O_TRACEFORK | unix.PTRACE_O_TRACEVFORK | unix.PTRACE_O_TRACEEXEC | unix.PTRACE_O_TRACEEXIT |
+	unix.PTRACE_O_EXITKILL
+
+// ErrSeize is why a command cannot be traced.
+var ErrSeize = errors.New("ptrace is refused")
+
+// Command is what is to be started.
+type Command struct {
+	Target   launch.Target
+	Index    int   // of the command's name among the arguments of the process
+	CloseFDs []int // descriptors that are not for it
+	// Refused is told why the command was not started, when it is seen after
+	// Launch has let the process go.
+	Refused func(error)
+}
+
+// Launch makes the process that waits, o, the command, and returns when
+// neither it nor a descendant is left. After an error nothing has happened to
+// the process: [launch.Original.Exit] is still possible.
+func Launch(o *launch.Original, cmd Command, cfg Config) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	filter, err := cfg.Calls.Filter()
+	if err != nil {
+		return err
+	}
+	plan := launch.Plan{Target: cmd.Target, Command: cmd.Index, Filter: filter, Listener: true, CloseFDs: cmd.CloseFDs}
+	if err := o.Wait(); err != nil {
+		return err
+	}
+	if err := o.Load(plan); err != nil {
+		return err
+	}
+	t := newTracer(cfg)
+	t.root, t.rootPID, t.notStarted = o, o.PID(), cmd.Refused
+	// From here to the seize the process stands still, so it can be looked at.
+	p := &process{pid: t.rootPID, vpid: t.rootPID, mem: memory{pid: t.rootPID}, root: true}
+	var st procStatus
+	if st.read(t.rootPID) {
+		p.parent = st.ppid
+	}
+	p.image = readImage(t.rootPID, &t.scratch)
+	p.nsStart = namespaceStart()
+	t.table.add(t.rootPID, p)
+	if errno := sys.Ptrace(unix.PTRACE_SEIZE, t.rootPID, 0, options); errno != 0 {
+		return fmt.Errorf("%w: %w", ErrSeize, errno)
+	}
+	o.Run()
+	t.loop()
+	return nil
+}
+
+func newTracer(cfg Config) *Tracer {
+	t := &Tracer{
+		cfg: cfg, sink: cfg.Sink, log: cfg.Log,
+		table:   table{threads: map[int]*thread{}},
+		parked:  map[int]uint32{},
+		gone:    map[int]uint32{},
+		scratch: make([]byte, 0, 1<<16),
+		clock:   func() uint64 { return uint64(time.Now().UnixNano()) },
+	}
+	t.specs = newSpecs(cfg.Calls, cfg.Sink.Ceiling())
+	return t
+}
+
+// beforeCommand handles a call that the process makes before it is the
+// command. It reports whether the call belongs to the trace: the first that
+// does is the exec, and before it stands the birth of the command.
+func (t *Tracer) beforeCommand(th *thread, s *spec) bool {
+	if s.kind != kindExec {
+		return false // handing over the listener
+	}
+	if !t.announced {
+		t.announced = true
+		t.born(th, syscalls.CloneX, 0)
+	}
+	return true
+}
+
+// refused handles an exec of the command that has failed.
+func (t *Tracer) refused(errno unix.Errno) {
+	if err := t.root.Refused(errno); err != nil {
+		t.notStarted(err)
+	}
+}
+
+// started handles the exec of the command: the tracer is on its own now.
+func (t *Tracer) started() {
+	o := t.root
+	t.root = nil
+	if o.Outcome().NoNewPrivs {
+		t.log.Warn().Msg("no_new_privs had to be set: set-user-id programs keep the user that runs them")
+	}
+	// The listener stays open and unused for ever: while it is there no filter
+	// of the command can answer for its calls.
+	if _, err := o.Listener(); err != nil {
+		t.log.Info().Err(err).Msg("no place for a listener was taken")
+	}
+	if err := o.ReleaseInherited(); err != nil {
+		t.log.Warn().Err(err).Msg("inherited descriptors stay open")
+	}
+}
+
+// rootEnded handles the death of the command.
+func (t *Tracer) rootEnded() {
+	if t.root == nil {
+		return
+	}
+	if err := t.root.Outcome().Filter; err != nil {
+		t.notStarted(err)
+	}
+}

@@ -1,0 +1,125 @@
+package tracer
+
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/pdig/pdig/internal/sys"
+)
+
+// loop waits for stops and deaths until there is no tracee left.
+func (t *Tracer) loop() {
+	for {
+		var status uint32
+		options := 0
+		if t.draining {
+			options = unix.WNOHANG
+		}
+		tid, errno := sys.Wait(&status, options)
+		switch {
+		case errno == unix.EINTR:
+		case errno != 0: // ECHILD
+			return
+		case tid == 0:
+			t.drained()
+		case unix.WaitStatus(status).Stopped():
+			t.stopped(tid, status)
+		default:
+			t.ended(tid, status)
+		}
+	}
+}
+
+// eventOf is the PTRACE_EVENT_* of a stop, 0 for one without.
+func eventOf(status uint32) int { return int(status >> 16) }
+
+// signalOf is the signal of a stop.
+func signalOf(status uint32) int { return int(status >> 8 & 0xff) }
+
+// callStop is the signal of the stops of PTRACE_SYSCALL (PTRACE_O_TRACESYSGOOD).
+const callStop = int(unix.SIGTRAP) | 0x80
+
+// stopped handles one stop. Every path lets the thread go on, or parks it.
+func (t *Tracer) stopped(tid int, status uint32) {
+	event := eventOf(status)
+	if event == unix.PTRACE_EVENT_EXEC {
+		t.executed(tid)
+		return
+	}
+	th := t.table.get(tid)
+	if th == nil {
+		t.parked[tid] = status
+		return
+	}
+	switch event {
+	case unix.PTRACE_EVENT_SECCOMP:
+		t.enter(th)
+	case unix.PTRACE_EVENT_CLONE, unix.PTRACE_EVENT_FORK, unix.PTRACE_EVENT_VFORK:
+		t.cloned(th)
+	case unix.PTRACE_EVENT_EXIT:
+		t.exiting(th)
+	case unix.PTRACE_EVENT_STOP:
+		t.eventStop(th, signalOf(status))
+	case 0:
+		if sig := signalOf(status); sig == callStop {
+			t.exit(th)
+		} else {
+			t.signal(th, sig)
+		}
+	default:
+		t.resume(th, unix.PTRACE_CONT, 0)
+	}
+}
+
+// eventStop is the first stop of a new thread, the end of a group-stop, or a
+// group-stop, in which the thread has to stay until a SIGCONT.
+func (t *Tracer) eventStop(th *thread, sig int) {
+	switch unix.Signal(sig) {
+	case unix.SIGSTOP, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU:
+		t.resume(th, unix.PTRACE_LISTEN, 0)
+	default:
+		t.resume(th, unix.PTRACE_CONT, 0)
+	}
+}
+
+// signal passes a signal on. The kernel has its siginfo and delivers that.
+func (t *Tracer) signal(th *thread, sig int) {
+	if th.stepping {
+		th.stepping = false
+		if sig == int(unix.SIGTRAP) && t.handlerStop(th) {
+			t.resume(th, unix.PTRACE_CONT, 0)
+			return
+		}
+	}
+	request := unix.PTRACE_CONT
+	if len(th.interrupted) > 0 && t.caught(th, sig) {
+		// The frame of the handler will tell whether the call goes on.
+		th.stepping, request = true, unix.PTRACE_SINGLESTEP
+	}
+	t.resume(th, request, sig)
+}
+
+// ended handles the death of a thread.
+func (t *Tracer) ended(tid int, status uint32) {
+	th := t.table.get(tid)
+	if th == nil {
+		delete(t.parked, tid)
+		t.gone[tid] = status
+		return
+	}
+	t.procExit(th, status)
+	t.table.remove(th)
+	if tid == t.rootPID {
+		t.rootEnded()
+	}
+	// A thread that stopped before the event of its birth, and whose parent
+	// died before it could report that, would wait for ever.
+	for tid, status := range t.parked {
+		if child := t.adopt(tid); child != nil {
+			delete(t.parked, tid)
+			t.stopped(tid, status)
+		}
+	}
+	if len(t.parked) == 0 {
+		clear(t.gone)
+	}
+}

@@ -1,0 +1,90 @@
+package tracer
+
+import (
+	"bytes"
+	"os"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/pdig/pdig/internal/sys"
+)
+
+// memory reads the address space of a process through /proc/PID/mem, opened
+// when it is first needed and kept until the next exec: after a change of
+// user only a descriptor that is open already works.
+type memory struct {
+	fd    int // one more than the descriptor; 0: not opened
+	pid   int
+	tried bool // and could not be opened
+}
+
+func (m *memory) close() {
+	if m.fd > 0 {
+		unix.Close(m.fd - 1)
+	}
+	m.fd, m.tried = 0, false
+}
+
+// read fills buf from addr, as far as the memory is readable, and returns how
+// many bytes that was.
+func (m *memory) read(buf []byte, addr uint64) int {
+	if m.fd == 0 && !m.tried {
+		m.open()
+	}
+	if m.fd > 0 && int64(addr) >= 0 { // pread takes no negative offset
+		n, _ := sys.Pread(m.fd-1, buf, addr)
+		return n
+	}
+	n, _ := sys.ReadProcess(m.pid, buf, addr)
+	return n
+}
+
+func (m *memory) open() {
+	fd, err := unix.Open("/proc/"+strconv.Itoa(m.pid)+"/mem", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		m.tried = true
+		return
+	}
+	m.fd = fd + 1
+}
+
+// full reports whether all of buf could be read.
+func (m *memory) full(buf []byte, addr uint64) bool {
+	return m.read(buf, addr) == len(buf)
+}
+
+var pageSize = uint64(os.Getpagesize())
+
+// appendString appends the NUL-terminated string at addr, without its NUL and
+// cut to limit bytes. It reads no byte of a page behind the one with the NUL.
+// ok is false if no byte could be read; a string that runs into unreadable
+// memory ends there.
+func (m *memory) appendString(dst []byte, addr uint64, limit int) (_ []byte, ok bool) {
+	if addr == 0 {
+		return dst, false
+	}
+	for limit > 0 {
+		n := int(min(pageSize-addr%pageSize, uint64(limit)))
+		at := len(dst)
+		dst = append(dst, zeros[:n]...)
+		got := m.read(dst[at:], addr)
+		if i := bytes.IndexByte(dst[at:at+got], 0); i >= 0 {
+			return dst[:at+i], true
+		}
+		dst = dst[:at+got]
+		ok = ok || got > 0
+		if got < n {
+			return dst, ok
+		}
+		addr, limit = addr+uint64(n), limit-n
+	}
+	return dst, ok
+}
+
+// maxPath is PATH_MAX of the kernel: no longer path can be meant.
+const maxPath = 4096
+
+// zeros makes room in a slice without an allocation. Reads of tracee memory
+// are at most a page of 4 KiB at a time, or of 64 KiB.
+var zeros [1 << 16]byte

@@ -1,0 +1,125 @@
+package tracer
+
+import (
+	"bytes"
+	"encoding/binary"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/pdig/pdig/syscalls"
+)
+
+// vtid is the tid of th in its own pid namespace.
+func (th *thread) vtid() int {
+	switch {
+	case !th.proc.nested:
+		return th.tid
+	case th.tid == th.proc.pid:
+		return th.proc.vpid
+	}
+	return innerPID(th.tid)
+}
+
+// cloneFlags are Falco's flags of a clone: those of the call, and that the
+// child is in another pid namespace.
+func cloneFlags(t *Tracer, th *thread, _ *syscalls.Param) {
+	const childInPIDNS = 1 << 29 // PPM_CL_CHILD_IN_PIDNS
+	flags := syscalls.TransCloneFlags.Translate(abis[0].arch, th.call.flags)
+	if th.proc.nested || th.proc.childNested {
+		flags |= childInPIDNS
+	}
+	t.enc.Int(4, flags)
+}
+
+// args are the arguments behind the first. Those of a failed exec are the ones
+// that the call has asked for, as are the first one, see textFunc of exe.
+func args(t *Tracer, th *thread, _ *syscalls.Param) {
+	if !th.failedExec() {
+		t.enc.Bytes(th.proc.args)
+		return
+	}
+	_, rest := t.asked(th)
+	t.enc.Bytes(rest)
+}
+
+// exe is argument zero.
+func exe(t *Tracer, th *thread, _ *syscalls.Param) {
+	if !th.failedExec() {
+		t.enc.String(th.proc.exe)
+		return
+	}
+	first, _ := t.asked(th)
+	t.enc.String(first)
+}
+
+// environment is the environment, of a failed exec the one asked for.
+func environment(t *Tracer, th *thread, _ *syscalls.Param) {
+	if !th.failedExec() {
+		t.enc.Bytes(th.proc.env)
+		return
+	}
+	list := th.call.args[pathArg(th.call.spec.enter)+2]
+	t.scratch = th.stringList(t.scratch[:0], list)
+	t.enc.Bytes(t.scratch)
+}
+
+func (th *thread) failedExec() bool {
+	c := &th.call
+	return c.spec.kind == kindExec && c.ret < 0
+}
+
+// asked returns argument zero and the others of the exec that th has called.
+func (t *Tracer) asked(th *thread) (first, rest []byte) {
+	list := th.call.args[pathArg(th.call.spec.enter)+1]
+	t.scratch = th.stringList(t.scratch[:0], list)
+	if i := bytes.IndexByte(t.scratch, 0); i >= 0 {
+		return t.scratch[:i], t.scratch[i+1:]
+	}
+	return nil, nil
+}
+
+// maxArgs bounds the arguments of a record, and the environment, each: bytes
+// with their NULs.
+const maxArgs = 4096
+
+// stringList appends the strings of a NULL-terminated list of pointers, each
+// with its NUL, as far as maxArgs goes.
+func (th *thread) stringList(dst []byte, list uint64) []byte {
+	m := &th.proc.mem
+	width := uint64(8)
+	if th.call.arch == unix.AUDIT_ARCH_I386 {
+		width = 4
+	}
+	for end := len(dst) + maxArgs; len(dst) < end; list += width {
+		var b [8]byte
+		if !m.full(b[:width], list) {
+			break
+		}
+		p := binary.LittleEndian.Uint64(b[:])
+		var ok bool
+		if dst, ok = m.appendString(dst, p, end-1-len(dst)); !ok {
+			break
+		}
+		dst = append(dst, 0)
+	}
+	return dst
+}
+
+// filename is the path argument of an exec as the kernel has it.
+func filename(t *Tracer, th *thread, _ *syscalls.Param) {
+	c := &th.call
+	n := pathArg(c.spec.enter)
+	text, ok := c.string(uint8(n))
+	dirfd := int32(c.args[0])
+	if n == 0 || !ok || len(text) > 0 && text[0] == '/' || dirfd == unix.AT_FDCWD {
+		t.string(text, ok)
+		return
+	}
+	// execveat relative to a descriptor: fs/exec.c, alloc_bprm.
+	path := strconv.AppendInt(append(t.scratch[:0], "/dev/fd/"...), int64(dirfd), 10)
+	if len(text) > 0 {
+		path = append(append(path, '/'), text...)
+	}
+	t.enc.String(path)
+}

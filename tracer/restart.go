@@ -1,0 +1,87 @@
+package tracer
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// A call that a signal cuts short exits with a restart code, which the program
+// never sees. Then one of these follows:
+//
+//   - No handler runs: the kernel issues the same call again, or
+//     restart_syscall; either stops at the filter.
+//   - A handler runs. When it is set up the kernel decides: the call is issued
+//     again after the handler has returned, or its result is EINTR. Nothing
+//     stops in the latter case, so the thread is stopped at the first
+//     instruction of the handler, where the frame on its stack has the answer.
+//
+// Either way it is one logical call: one enter half and one exit half. While a
+// handler runs other calls come in between.
+
+// maxInterrupted bounds the calls of a thread that wait for their end. More
+// can only be pending where handlers left with a jump: the oldest is given up.
+const maxInterrupted = 8
+
+// interrupt puts the call of th aside.
+func (t *Tracer) interrupt(th *thread) {
+	if len(th.interrupted) == maxInterrupted {
+		copy(th.interrupted, th.interrupted[1:])
+		th.interrupted = th.interrupted[:maxInterrupted-1]
+	}
+	th.interrupted = append(th.interrupted, th.call)
+	th.call = call{fileFor: -1} // the buffers belong to the one put aside
+}
+
+// restarted reports whether th, which stops in a call that spec s describes
+// and t.in holds, goes on with the call that was interrupted last, and makes
+// that its call again.
+func (t *Tracer) restarted(th *thread, s *spec) bool {
+	last := len(th.interrupted) - 1
+	c := &th.interrupted[last]
+	switch {
+	case s.kind == kindRestart && c.ret == restartRestartBlock:
+	case c.nr == t.in.Words[0] && c.arch == t.in.Arch && c.sp == t.in.SP && c.ip == t.in.IP && c.args == [6]uint64(t.in.Words[1:7]):
+	default:
+		return false
+	}
+	th.call = *c
+	th.interrupted = th.interrupted[:last]
+	return true
+}
+
+// caught reports whether the process of th has a handler for sig.
+func (t *Tracer) caught(th *thread, sig int) bool {
+	// A signal is rare after an interrupted call, and only then this is asked.
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", th.tid))
+	if err != nil {
+		return false
+	}
+	_, rest, _ := strings.Cut(string(status), "\nSigCgt:\t")
+	mask, err := strconv.ParseUint(rest[:min(len(rest), 16)], 16, 64)
+	return err == nil && sig > 0 && mask>>(sig-1)&1 != 0
+}
+
+// handlerStarts finishes the interrupted call if the frame of the handler says
+// that it ends with EINTR. What cannot be read counts as going on.
+func (t *Tracer) handlerStarts(th *thread) {
+	last := len(th.interrupted) - 1
+	if last < 0 || !t.read(th, false) {
+		return
+	}
+	var b [8]byte
+	if t.in.Arch == unix.AUDIT_ARCH_I386 || !th.proc.mem.full(b[:], t.in.SP+frameResult) {
+		return
+	}
+	if int64(binary.NativeEndian.Uint64(b[:])) != -int64(unix.EINTR) {
+		return
+	}
+	th.call = th.interrupted[last]
+	th.interrupted = th.interrupted[:last]
+	th.call.ret = -int64(unix.EINTR)
+	t.finish(th)
+}

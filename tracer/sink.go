@@ -1,0 +1,22 @@
+package tracer
+
+import (
+	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/shm"
+)
+
+// Sink takes the finished records; [*shm.Producer] is one. No method may block
+// on a peer for longer than was asked for.
+type Sink interface {
+	// Active reports whether somebody reads. It is asked at every stop.
+	Active() bool
+	// Write takes one record and reports whether it will be delivered. The
+	// record may be reused afterwards.
+	Write(rec []byte, class shm.Class) bool
+	// Ceiling is the number of event codes that the reader knows.
+	Ceiling() int
+	// Snaplen is how many bytes of data the reader wants of a call.
+	Snaplen() int
+	// Count adds a record that was lost before the ring.
+	Count(cause event.Cause)
+}

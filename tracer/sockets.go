@@ -1,0 +1,166 @@
+package tracer
+
+import (
+	"encoding/binary"
+	"errors"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/internal/sys"
+	"github.com/pdig/pdig/syscalls"
+)
+
+// sockets asks the kernel about sockets of a process, through a copy of the
+// descriptor. Where that is not allowed the arguments of the calls have to do.
+type sockets struct {
+	pidfd   int // one more than the descriptor; 0: not opened
+	refused bool
+}
+
+func (s *sockets) close() {
+	if s.pidfd > 0 {
+		unix.Close(s.pidfd - 1)
+	}
+	s.pidfd = 0
+}
+
+// copyOf returns a copy of descriptor fd of process pid, which the caller
+// closes, or -1.
+func (s *sockets) copyOf(pid, fd int) int {
+	if s.refused || fd < 0 {
+		return -1
+	}
+	if s.pidfd == 0 {
+		n, err := unix.PidfdOpen(pid, 0)
+		if err != nil {
+			s.refused = true
+			return -1
+		}
+		s.pidfd = n + 1
+	}
+	n, err := unix.PidfdGetfd(s.pidfd-1, fd, 0)
+	if err != nil {
+		s.refused = errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOSYS)
+		return -1
+	}
+	return n
+}
+
+// endpoints are the two addresses of a socket as the kernel has them, and an
+// identity for a socket whose addresses do not tell it from others.
+type endpoints struct {
+	buf         [2][unix.SizeofSockaddrAny]byte
+	local, peer []byte // parts of buf, or nil
+	ino         uint64
+}
+
+// ask fills e with both ends of descriptor fd of p. It reports whether that
+// could be known.
+func (e *endpoints) ask(p *process, fd int) bool {
+	e.local, e.peer, e.ino = nil, nil, 0
+	n := p.sockets.copyOf(p.pid, fd)
+	if n < 0 {
+		return false
+	}
+	defer unix.Close(n)
+	e.local = sys.SockName(n, e.buf[0][:])
+	e.peer = sys.PeerName(n, e.buf[1][:])
+	var st unix.Stat_t
+	if unix.Fstat(n, &st) == nil {
+		e.ino = st.Ino
+	}
+	return e.local != nil
+}
+
+// einprogress is the result of a connect that goes on without the caller.
+const einprogress = -int64(unix.EINPROGRESS)
+
+// connectTuple goes from the own end to the peer.
+func connectTuple(t *Tracer, th *thread, _ *syscalls.Param) {
+	c, e := &th.call, &t.ends
+	if c.ret != 0 && c.ret != einprogress {
+		t.enc.Empty()
+		return
+	}
+	e.ask(th.proc, int(int32(c.args[0])))
+	if e.peer == nil || family(e.peer) == unix.AF_UNIX {
+		e.peer = c.addr
+	}
+	if family(e.local) == unix.AF_UNIX || family(e.peer) == unix.AF_UNIX {
+		t.enc.Bytes(event.AppendUnixTuple(t.scratch[:0], 0, e.ino, e.peer))
+		return
+	}
+	t.enc.Bytes(event.AppendTuple(t.scratch[:0], e.local, e.peer))
+}
+
+// acceptTuple goes from the peer to the own end.
+func acceptTuple(t *Tracer, th *thread, _ *syscalls.Param) {
+	c, e := &th.call, &t.ends
+	if c.ret < 0 {
+		t.enc.Empty()
+		return
+	}
+	if !e.ask(th.proc, int(c.ret)) {
+		e.peer = t.writtenAddress(th)
+	}
+	if family(e.local) == unix.AF_UNIX || family(e.peer) == unix.AF_UNIX {
+		t.enc.Bytes(event.AppendUnixTuple(t.scratch[:0], e.ino, 0, e.local))
+		return
+	}
+	t.enc.Bytes(event.AppendTuple(t.scratch[:0], e.peer, e.local))
+}
+
+// writtenAddress is the peer's address that an accept has written for the
+// program, if it asked for it.
+func (t *Tracer) writtenAddress(th *thread) []byte {
+	c, m, buf := &th.call, &th.proc.mem, t.ends.buf[1][:]
+	var size [4]byte
+	if c.args[1] == 0 || !m.full(size[:], c.args[2]) {
+		return nil
+	}
+	buf = buf[:min(int(binary.LittleEndian.Uint32(size[:])), len(buf))]
+	return buf[:m.read(buf, c.args[1])]
+}
+
+// family is the address family of a kernel socket address.
+func family(addr []byte) uint16 {
+	if len(addr) < 2 {
+		return unix.AF_UNSPEC
+	}
+	return binary.NativeEndian.Uint16(addr)
+}
+
+// queue is the accept queue of the socket that a call has accepted from.
+type queue struct {
+	known    bool
+	len, max uint32
+}
+
+// acceptQueue looks at the queue once for all parameters of the record. Only
+// TCP tells: tcp_info of a listening socket has the lengths in the fields
+// unacked and sacked (net/ipv4/tcp.c, tcp_get_info).
+func (th *thread) acceptQueue() *queue {
+	q := &th.call.queue
+	if q.known || th.call.ret < 0 {
+		return q
+	}
+	q.known = true
+	n := th.proc.sockets.copyOf(th.proc.pid, int(int32(th.call.args[0])))
+	if n < 0 {
+		return q
+	}
+	defer unix.Close(n)
+	if info, err := unix.GetsockoptTCPInfo(n, unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
+		q.len, q.max = info.Unacked, info.Sacked
+	}
+	return q
+}
+
+// percent is how full the queue is.
+func (q *queue) percent() uint64 {
+	if q.max == 0 {
+		return 0
+	}
+	return uint64(q.len) * 100 / uint64(q.max)
+}

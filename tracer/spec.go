@@ -1,0 +1,130 @@
+package tracer
+
+import (
+	"github.com/pdig/pdig/shm"
+	"github.com/pdig/pdig/syscalls"
+)
+
+// kind is what the tracer itself has to do about a call, besides recording it.
+type kind uint8
+
+const (
+	kindPlain   kind = iota
+	kindRestart      // restart_syscall: goes on with an interrupted call
+	kindClone        // the clone family
+	kindExec
+	kindCreds // changes user or group of the process
+	kindNS    // may change the pid namespace of children
+)
+
+var kinds = map[string]kind{
+	"restart_syscall": kindRestart,
+	"clone":           kindClone,
+	"clone3":          kindClone,
+	"fork":            kindClone,
+	"vfork":           kindClone,
+	"execve":          kindExec,
+	"execveat":        kindExec,
+	"setuid":          kindCreds,
+	"setgid":          kindCreds,
+	"setreuid":        kindCreds,
+	"setregid":        kindCreds,
+	"setresuid":       kindCreds,
+	"setresgid":       kindCreds,
+	"setuid32":        kindCreds,
+	"setgid32":        kindCreds,
+	"setreuid32":      kindCreds,
+	"setregid32":      kindCreds,
+	"setresuid32":     kindCreds,
+	"setresgid32":     kindCreds,
+	"unshare":         kindNS,
+	"setns":           kindNS,
+}
+
+// callKind returns what the tracer needs a call for. Calls of another kind
+// than kindPlain are stopped at whether they are selected or not.
+func callKind(name string) kind { return kinds[name] }
+
+// spec is what to do at a call, worked out once for each number and ceiling.
+type spec struct {
+	sc       uint16 // ppm_sc code that the reader knows
+	enter    uint16 // the exit code is the next one
+	report   bool
+	kind     kind
+	noReturn bool
+	class    shm.Class
+	strings  uint8 // bit N: argument N is a string of one of the halves
+	addr     int8  // argument that is a socket address, or -1
+	addrLen  uint8 // argument with its length
+}
+
+// specs are the calls of all architectures for one ceiling.
+type specs struct {
+	ceiling int
+	table   [syscalls.NumArch][]spec
+	unknown spec // a number without a name
+}
+
+// newSpecs works out the specs for a reader that knows the codes below
+// ceiling.
+func newSpecs(sel *Selection, ceiling int) *specs {
+	s := &specs{ceiling: ceiling}
+	for arch := range syscalls.NumArch {
+		s.table[arch] = make([]spec, maxNumber)
+		for n := range maxNumber {
+			s.table[arch][n] = newSpec(sel, syscalls.Index(arch, n), n, ceiling)
+		}
+	}
+	s.unknown = newSpec(sel, -1, maxNumber, ceiling)
+	return s
+}
+
+func (s *specs) lookup(arch syscalls.Arch, n int) *spec {
+	if arch < syscalls.NumArch && uint(n) < maxNumber {
+		return &s.table[arch][n]
+	}
+	return &s.unknown
+}
+
+func newSpec(sel *Selection, index, n, ceiling int) spec {
+	s := spec{enter: syscalls.GenericE, report: sel.has(index, n), addr: -1}
+	if index < 0 {
+		return s
+	}
+	c := &syscalls.Calls[index]
+	s.sc = c.SCKnown(ceiling)
+	s.kind = callKind(c.Name)
+	s.noReturn = c.Name == "exit" || c.Name == "exit_group"
+	if e, ok := c.Event(ceiling); ok {
+		s.enter = e
+	}
+	if s.kind == kindClone || s.kind == kindExec {
+		// A reader that misses one of these cannot name anything any more.
+		s.report, s.class = true, shm.Vital
+	}
+	if s.kind == kindRestart {
+		s.report = false
+	}
+	for _, typ := range []uint16{s.enter, s.enter + 1} {
+		for _, p := range syscalls.Events[typ].Params {
+			switch p.Source.Op {
+			case syscalls.OpStr:
+				s.strings |= 1 << p.Source.A
+			case syscalls.OpSockAddr:
+				s.addr, s.addrLen = int8(p.Source.A), p.Source.B
+			}
+		}
+	}
+	if s.kind == kindExec {
+		s.strings |= 1 << pathArg(s.enter)
+	}
+	return s
+}
+
+// pathArg is the argument with the path of an exec.
+func pathArg(enter uint16) int {
+	if enter == syscalls.ExecveE {
+		return 0
+	}
+	return 1
+}

@@ -1,0 +1,145 @@
+package tracer
+
+import "golang.org/x/sys/unix"
+
+// thread is one tracee.
+type thread struct {
+	tid  int
+	proc *process
+	call call // what it is in, or was in last
+
+	// interrupted are the calls, oldest first, that a signal cut short and
+	// whose end is not known yet.
+	interrupted []call
+
+	inCall   bool // between the halves of call
+	stepping bool // to the first instruction of a signal handler
+	exited   bool // its procexit event is out
+
+	status uint32 // wait status of its end
+}
+
+// call is one system call of a thread.
+type call struct {
+	spec *spec
+	args [6]uint64
+	nr   uint64
+	ret  int64
+	ip   uint64
+	sp   uint64
+	arch uint32 // AUDIT_ARCH_*
+	sent bool   // the enter half was written, so the exit half has to be
+
+	text    []byte    // the strings of args, one behind the other, without NUL
+	texts   [6]extent // where they stand, by argument
+	addr    []byte    // the socket address, as the kernel has it
+	flags   uint64    // of clone and clone3, native
+	child   int       // clone: tid of the child
+	file    unix.Stat_t
+	fileFor int // the descriptor that file describes, -1 none
+	queue   queue
+}
+
+// extent is a part of call.text. Unreadable memory has none.
+type extent struct {
+	off, len uint16
+	ok       bool
+}
+
+// string returns the string at argument n and whether it could be read.
+func (c *call) string(n uint8) ([]byte, bool) {
+	x := c.texts[n]
+	return c.text[x.off:][:x.len], x.ok
+}
+
+// begin makes c a new call and keeps its buffers.
+func (c *call) begin() {
+	*c = call{text: c.text[:0], addr: c.addr[:0], fileFor: -1}
+}
+
+// process is what threads share that share an address space and a pid.
+type process struct {
+	pid     int
+	parent  int // pid, as the tracer sees it
+	vpid    int // in its own pid namespace
+	threads int
+	live    int // threads without a procexit event
+	mem     memory
+	sockets sockets
+
+	nested      bool // in another pid namespace than the tracer
+	childNested bool // its children will be
+	root        bool // the command
+	nsStart     uint64
+
+	*image
+}
+
+// image is what an exec decides about a process. Forks share it, so it is
+// never changed, only replaced.
+type image struct {
+	comm, exe, args, env, cgroups []byte
+
+	fdlimit                uint64
+	majflt, minflt         uint64
+	vmsize, vmrss, vmswap  uint32 // kB
+	tty                    uint32
+	pgid, vpgid            int
+	loginuid               uint32
+	uid, gid               uint32 // effective
+	capInh, capPrm, capEff uint64
+	file                   executable
+}
+
+// executable is the file that an image was made of.
+type executable struct {
+	path         []byte
+	ino          uint64
+	ctime, mtime uint64 // ns since the Unix epoch
+	flags        uint32 // PPM_EXE_*
+}
+
+// table is all tracees.
+type table struct {
+	threads map[int]*thread
+	last    *thread // most stops are those of the thread before
+}
+
+func (t *table) get(tid int) *thread {
+	if t.last != nil && t.last.tid == tid {
+		return t.last
+	}
+	th := t.threads[tid]
+	if th != nil {
+		t.last = th
+	}
+	return th
+}
+
+func (t *table) add(tid int, p *process) *thread {
+	th := &thread{tid: tid, proc: p}
+	th.call.begin()
+	p.threads++
+	p.live++
+	t.threads[tid] = th
+	return th
+}
+
+// rename gives th the tid of its process, as an exec does.
+func (t *table) rename(th *thread, tid int) {
+	delete(t.threads, th.tid)
+	th.tid = tid
+	t.threads[tid] = th
+	t.last = nil
+}
+
+// remove forgets th and, with its last thread, what is kept of its process.
+func (t *table) remove(th *thread) {
+	delete(t.threads, th.tid)
+	t.last = nil
+	p := th.proc
+	if p.threads--; p.threads == 0 {
+		p.mem.close()
+		p.sockets.close()
+	}
+}

@@ -1,0 +1,51 @@
+package tracer
+
+import (
+	"github.com/rs/zerolog"
+
+	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/internal/sys"
+	"github.com/pdig/pdig/tracer/launch"
+)
+
+// Config is what a trace needs.
+type Config struct {
+	Calls   *Selection
+	Snaplen int // bytes of data kept of a call, at most MaxSnaplen; 0: what the reader wants
+	Sink    Sink
+	Log     zerolog.Logger
+}
+
+// Tracer traces one command.
+type Tracer struct {
+	cfg   Config
+	sink  Sink
+	log   zerolog.Logger
+	specs *specs
+	enc   event.Encoder
+	table table
+	in    sys.SyscallInfo
+	regs  bool // the kernel does not tell about calls: registers are read
+
+	// parked are threads that stopped before the event of their birth was
+	// seen, with the status of that stop; gone are those that even ended.
+	parked map[int]uint32
+	gone   map[int]uint32
+
+	root       *launch.Original // until the command has been executed
+	rootPID    int
+	announced  bool // the birth of the command is told
+	notStarted func(error)
+	draining   bool // report stops, but let nobody go on
+
+	clock   func() uint64
+	ends    endpoints
+	scratch []byte // for a file of /proc, a block of memory
+}
+
+// resume lets a stopped thread go on. Its death meanwhile is not an error.
+func (t *Tracer) resume(th *thread, request, sig int) {
+	if !t.draining {
+		_ = sys.Ptrace(request, th.tid, 0, uintptr(sig))
+	}
+}
