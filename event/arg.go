@@ -16,28 +16,20 @@ type arg struct {
 	signed   int64
 }
 
-// argument returns parameter i of the edition of the event that is shown, and
-// whether there is one to show.
-func argument(v *View, i int) (a arg, ok bool) {
-	shown, count := Edition(v.typ)
-	if v.info == nil || i < 0 || i >= count {
-		return a, false
-	}
+// shownArg returns parameter i of the edition of the event that is shown, which
+// is event shown, and whether there is one to show.
+func shownArg(v *View, shown uint16, i int) (a arg, ok bool) {
 	p := &syscalls.Events[shown].Params[i]
 	a.param, a.name, a.typ = p, p.Name, p.Type
 	if int(shown) >= syscalls.CeilingA {
-		a.newest = syscalls.Tag(len(syscalls.TagNames))
+		a.newest = allTags
 	} else if p.Old != nil {
 		a.name, a.typ = p.Old.Name, p.Old.Type
 	}
 
 	switch {
 	case i < v.params:
-		a.raw = v.Param(i)
-		if a.typ == syscalls.Dyn {
-			a.choose()
-		}
-		a.unsigned, a.signed, a.number = number(a.raw)
+		a.set(v.Param(i))
 	case shown != v.typ && p.Source.Op == syscalls.OpConst:
 		// The older edition of a call's event has a parameter more, of which
 		// producers always sent the same number.
@@ -48,16 +40,38 @@ func argument(v *View, i int) (a arg, ok bool) {
 	return a, true
 }
 
+// todaysArg returns parameter i as the newest version has it, and whether the
+// record holds it.
+func todaysArg(v *View, i int) (a arg, ok bool) {
+	if v.info == nil || i < 0 || i >= min(v.params, len(v.info.Params)) {
+		return a, false
+	}
+	p := &v.info.Params[i]
+	a.param, a.name, a.typ, a.newest = p, p.Name, p.Type, allTags
+	a.set(v.Param(i))
+	return a, true
+}
+
+const allTags = syscalls.Tag(len(syscalls.TagNames))
+
+// set makes raw the value.
+func (a *arg) set(raw []byte) {
+	a.raw = raw
+	if a.typ == syscalls.Dyn {
+		a.choose()
+	}
+	a.unsigned, a.signed, a.number = number(a.raw)
+}
+
 // choose makes a parameter of a dynamic type one of the type that its first
-// byte selects. It keeps its number format.
+// byte selects, with its own number format. If there is none it has no value.
 func (a *arg) choose() {
-	a.typ = syscalls.None
-	if len(a.raw) == 0 {
+	raw := a.raw
+	a.typ, a.raw = syscalls.None, nil
+	if len(raw) == 0 {
 		return
 	}
-	selector := a.raw[0]
-	a.raw = a.raw[1:]
-	if int(selector) < len(a.param.Dyn) {
-		a.typ = a.param.Dyn[selector].Type
+	if selector := int(raw[0]); selector < len(a.param.Dyn) {
+		a.typ, a.raw = a.param.Dyn[selector].Type, raw[1:]
 	}
 }

@@ -5,12 +5,14 @@ import "github.com/pdig/pdig/syscalls"
 // Printer writes the parameters of events as sysdig 0.29.3 does, with the names
 // and types of its event table.
 //
-// It departs from sysdig in three things. Control characters other than the tab
+// It departs from sysdig in four things. Control characters other than the tab
 // in strings, which sysdig writes as they are, become dots, so that an event is
 // one line whatever a program calls its files. A number that the record does
 // not hold, where sysdig reads on in the record, is <NA>, and so is an empty
-// path. A system call that sysdig does not know is shown with the name that it
-// has today.
+// path; what sysdig reads beyond an address that is too short is INVALID. A
+// system call that sysdig does not know is shown with the name that it has
+// today.
+//
 // The zero Printer is ready for use.
 type Printer struct {
 	Data DataStyle // how bytes are shown that are no text
@@ -91,9 +93,9 @@ func (p *Printer) AppendInfo(dst []byte, v *View, n Names) []byte {
 	if generic(v.typ) {
 		return dst
 	}
-	_, count := Edition(v.typ)
+	shown, count := Edition(v.typ)
 	for i := range count {
-		a, ok := argument(v, i)
+		a, ok := shownArg(v, shown, i)
 		if !ok {
 			break
 		}
@@ -106,13 +108,24 @@ func (p *Printer) AppendInfo(dst []byte, v *View, n Names) []byte {
 }
 
 // AppendParam appends the text of parameter i, with what it resolves to in
-// parentheses; nothing if the event is not shown with that parameter. n may not
-// be nil.
+// parentheses. A parameter that sysdig 0.29.3 does not have is written as the
+// newest version has it; one that the record does not hold adds nothing. n may
+// not be nil.
 func (p *Printer) AppendParam(dst []byte, v *View, i int, n Names) []byte {
-	if a, ok := argument(v, i); ok {
-		return p.append(dst, &a, v, n)
+	var (
+		a            arg
+		ok           bool
+		shown, count = Edition(v.typ)
+	)
+	if uint(i) < uint(count) {
+		a, ok = shownArg(v, shown, i)
+	} else {
+		a, ok = todaysArg(v, i)
 	}
-	return dst
+	if !ok {
+		return dst
+	}
+	return p.append(dst, &a, v, n)
 }
 
 // append appends the text of an argument, and what it resolves to.

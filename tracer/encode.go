@@ -84,7 +84,7 @@ var funcs = [syscalls.NumFuncs]func(*Tracer, *thread, *syscalls.Param){
 	syscalls.FuncArgs:     args,
 	syscalls.FuncCgroups:  bytesFunc(func(th *thread) []byte { return th.proc.cgroups }),
 	syscalls.FuncEnv:      environment,
-	syscalls.FuncEmpty:    func(t *Tracer, _ *thread, _ *syscalls.Param) { t.enc.Empty() },
+	syscalls.FuncEmpty:    empty,
 	syscalls.FuncFilename: filename,
 
 	syscalls.FuncFdlimit:  numberFunc(func(th *thread) uint64 { return th.proc.fdlimit }),
@@ -134,6 +134,16 @@ var funcs = [syscalls.NumFuncs]func(*Tracer, *thread, *syscalls.Param){
 	syscalls.FuncQpct:         numberFunc(func(th *thread) uint64 { return th.acceptQueue().percent() }),
 	syscalls.FuncQlen:         numberFunc(func(th *thread) uint64 { return uint64(th.acceptQueue().len) }),
 	syscalls.FuncQmax:         numberFunc(func(th *thread) uint64 { return uint64(th.acceptQueue().max) }),
+}
+
+// empty is a string that nobody fills. Old readers take what follows a
+// parameter of no length for its text: they get an empty string.
+func empty(t *Tracer, _ *thread, _ *syscalls.Param) {
+	if t.specs.ceiling == syscalls.CeilingNewest {
+		t.enc.Empty()
+	} else {
+		t.enc.String(nil)
+	}
 }
 
 // numberFunc is a function of the table that gives a number.
