@@ -1,0 +1,100 @@
+package integration
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+)
+
+// Paths of the built commands.
+var pdigPath, sensorPath string
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	out, err := exec.Command("make", "-C", "..", "build").CombinedOutput()
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "make build: %v\n%s", err, out)
+		return 1
+	}
+	bin, err := filepath.Abs("../bin")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	pdigPath, sensorPath = filepath.Join(bin, "pdig"), filepath.Join(bin, "sensor")
+	dir, err := os.MkdirTemp("", "pdig-fixtures-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	fixtureDir = dir
+	return m.Run()
+}
+
+var (
+	fixtureDir string
+	fixtures   sync.Map // name -> func() (string, error)
+)
+
+// fixture compiles testdata/NAME.c and returns the program. It is static, so
+// that its calls are its own.
+func fixture(t *testing.T, name string) string {
+	t.Helper()
+	if _, err := exec.LookPath("gcc"); err != nil {
+		t.Skip("no gcc to compile the traced program with")
+	}
+	build := sync.OnceValues(func() (string, error) {
+		program := filepath.Join(fixtureDir, name)
+		out, err := exec.Command("gcc", "-O1", "-static", "-pthread", "-Wall", "-Werror", "-Wno-unused-result",
+			"-o", program, filepath.Join("testdata", name+".c")).CombinedOutput()
+		if err != nil {
+			return "", fmt.Errorf("gcc: %w\n%s", err, out)
+		}
+		return program, nil
+	})
+	f, _ := fixtures.LoadOrStore(name, build)
+	program, err := f.(func() (string, error))()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return program
+}
+
+// ring returns the prefix of a ring of this test alone.
+func ring(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "pdig-test-")
+	if err != nil {
+		t.Skipf("no /dev/shm to write to: %v", err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return filepath.Join(dir, "ring")
+}
+
+// result is what a caller of a command sees.
+type result struct {
+	stdout, stderr string
+	status         syscall.WaitStatus
+}
+
+// runCommand runs a command to its end.
+func runCommand(t *testing.T, argv ...string) result {
+	t.Helper()
+	cmd := exec.Command(argv[0], argv[1:]...)
+	var stdout, stderr strings.Builder
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return result{stdout.String(), stderr.String(), cmd.ProcessState.Sys().(syscall.WaitStatus)}
+}
