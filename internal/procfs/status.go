@@ -1,0 +1,73 @@
+package procfs
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// maxStatus bounds what is read of a status file: 60 lines, some of which list
+// groups, CPUs or memory nodes. What is read of it stands in front of those.
+const maxStatus = 8192
+
+// Status is what is needed of /proc/TID/status.
+type Status struct {
+	Comm string
+	PID  int    // of the process: its first thread
+	PPID int    // process that created it
+	UID  uint32 // effective
+}
+
+// ReadStatus reads the status file of a process or of any thread. The error is
+// [os.ErrNotExist] if there is no such thread.
+func ReadStatus(root string, tid int) (Status, error) {
+	f, err := os.Open(filepath.Join(root, strconv.Itoa(tid), "status"))
+	if err != nil {
+		return Status{}, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxStatus))
+	if err != nil {
+		return Status{}, fmt.Errorf("status: %w", err)
+	}
+	return parseStatus(b)
+}
+
+func parseStatus(b []byte) (Status, error) {
+	s := Status{UID: ^uint32(0)}
+	for line := range bytes.Lines(b) {
+		key, value, _ := bytes.Cut(bytes.TrimSuffix(line, []byte("\n")), []byte(":\t"))
+		switch string(key) {
+		case "Name":
+			s.Comm = unescape.Replace(string(value))
+		case "Tgid":
+			s.PID, _ = strconv.Atoi(string(value))
+		case "PPid":
+			s.PPID, _ = strconv.Atoi(string(value))
+		case "Uid":
+			// Real, effective, saved, file system.
+			if ids := bytes.Fields(value); len(ids) > 1 {
+				if uid, err := strconv.ParseUint(string(ids[1]), 10, 32); err == nil {
+					s.UID = uint32(uid)
+				}
+			}
+		}
+	}
+	if s.PID <= 0 {
+		return Status{}, fmt.Errorf("status: %w", ErrFormat)
+	}
+	return s, nil
+}
+
+// unescape undoes what the kernel does to a name in a status file: newlines
+// and backslashes have a backslash before them (proc_task_name, fs/proc/array.c).
+var unescape = strings.NewReplacer(`\\`, `\`, `\n`, "\n")
+
+// ReadCwd returns the working directory of a process, as the kernel names it.
+func ReadCwd(root string, pid int) (string, error) {
+	return os.Readlink(filepath.Join(root, strconv.Itoa(pid), "cwd"))
+}
