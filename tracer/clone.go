@@ -75,6 +75,7 @@ func (t *Tracer) birth(th *thread, tid int) *thread {
 		p = t.fork(th, tid)
 	}
 	child := t.table.add(tid, p)
+	t.heap.grew()
 	if th.call.spec != nil {
 		t.born(child, th.call.spec.enter+1, th.call.flags)
 	}

@@ -29,6 +29,7 @@ func (t *Tracer) executed(tid int) {
 	p := th.proc
 	p.mem.close()
 	p.image = readImage(tid, &t.scratch)
+	t.heap.grew()
 	th.interrupted = nil
 	if th.inCall {
 		th.inCall = false

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"runtime/debug"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -38,6 +39,8 @@ type Command struct {
 func Launch(o *launch.Original, cmd Command, cfg Config) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	// Collections happen where the loop wants them: see heap.
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	filter, err := cfg.Calls.Filter()
 	if err != nil {
 		return err
@@ -77,6 +80,7 @@ func newTracer(cfg Config) *Tracer {
 		scratch: make([]byte, 0, 1<<16),
 		clock:   func() uint64 { return uint64(time.Now().UnixNano()) },
 	}
+	t.heap.init()
 	t.specs = newSpecs(cfg.Calls, cfg.Sink.Ceiling())
 	return t
 }

@@ -24,6 +24,7 @@ type Tracer struct {
 	specs *specs
 	enc   event.Encoder
 	table table
+	heap  heap
 	in    sys.SyscallInfo
 	regs  bool // the kernel does not tell about calls: registers are read
 

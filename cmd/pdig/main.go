@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -74,9 +73,6 @@ func trace(o *launch.Original, stderr io.Writer) {
 	if !awaitSensor(producer, opts.waitSensor) {
 		refuse(o, stderr, fmt.Errorf("no sensor reads the ring after %v (--wait-sensor)", opts.waitSensor))
 	}
-	// Nothing is allocated for a stop, so what is collected comes from
-	// launches, seldom; little memory is better than few collections.
-	debug.SetGCPercent(50)
 	err = tracer.Launch(o, tracer.Command{
 		Target:   target,
 		Index:    len(o.Args()) - len(opts.command),

@@ -1,7 +1,6 @@
 package sys
 
 import (
-	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -77,9 +76,13 @@ func GetRegs(tid int, regs *Regs) (n int, errno unix.Errno) {
 const ntPrStatus = 1
 
 // Wait waits for any child or tracee, whatever its exit signal: wait4 with
-// __WALL and the given options. The runtime knows that it may block.
+// __WALL and the given options.
+//
+// The runtime does not know that it blocks: that makes a stop a tenth cheaper,
+// but the world cannot be stopped meanwhile. So it is for a process that lets
+// no collection begin on its own (debug.SetGCPercent(-1)).
 func Wait(status *uint32, options int) (tid int, errno unix.Errno) {
-	r, _, e := syscall.Syscall6(unix.SYS_WAIT4, ^uintptr(0), uintptr(unsafe.Pointer(status)), uintptr(unix.WALL|options), 0, 0, 0)
+	r, _, e := unix.RawSyscall6(unix.SYS_WAIT4, ^uintptr(0), uintptr(unsafe.Pointer(status)), uintptr(unix.WALL|options), 0, 0, 0)
 	return int(int32(r)), e
 }
 
