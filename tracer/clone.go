@@ -75,6 +75,7 @@ func (t *Tracer) birth(th *thread, tid int) *thread {
 		p = t.fork(th, tid)
 	}
 	child := t.table.add(tid, p)
+	child.fresh = th.proc.root && !p.root
 	t.heap.grew()
 	if th.call.spec != nil {
 		t.born(child, th.call.spec.enter+1, th.call.flags)
@@ -107,17 +108,16 @@ func (t *Tracer) fork(th *thread, tid int) *process {
 			p.nsStart = bootTime()
 		}
 	}
-	if from.root {
-		t.withoutExitStop(tid)
-	}
 	return p
 }
 
 // withoutExitStop takes the exit stop, which only the command needs, from a
-// child of the command. A child that has not stopped yet keeps it: one stop
-// more is no harm.
-func (t *Tracer) withoutExitStop(tid int) {
-	_ = sys.Ptrace(unix.PTRACE_SETOPTIONS, tid, 0, options&^unix.PTRACE_O_TRACEEXIT)
+// child of the command, in the first stop of the child.
+func (t *Tracer) withoutExitStop(th *thread) {
+	th.fresh = false
+	if !th.proc.root {
+		_ = sys.Ptrace(unix.PTRACE_SETOPTIONS, th.tid, 0, options&^unix.PTRACE_O_TRACEEXIT)
+	}
 }
 
 // born writes the half of a clone that the child sees.

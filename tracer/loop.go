@@ -73,6 +73,9 @@ func (t *Tracer) stopped(tid int, status uint32) {
 // eventStop is the first stop of a new thread, the end of a group-stop, or a
 // group-stop, in which the thread has to stay until a SIGCONT.
 func (t *Tracer) eventStop(th *thread, sig int) {
+	if th.fresh {
+		t.withoutExitStop(th)
+	}
 	switch unix.Signal(sig) {
 	case unix.SIGSTOP, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU:
 		t.resume(th, unix.PTRACE_LISTEN, 0)

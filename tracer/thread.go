@@ -13,6 +13,7 @@ type thread struct {
 	interrupted []call
 
 	inCall   bool // between the halves of call
+	fresh    bool // a child of the command before its first stop
 	stepping bool // to the first instruction of a signal handler
 	exited   bool // its procexit event is out
 
