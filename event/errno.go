@@ -128,23 +128,26 @@ var errnoNames = [...]string{
 	125: "ECANCELED",
 }
 
-// kernelErrnos are those that never reach a program, from include/linux/errno.h.
+// firstKernelErrno is the first of the errors that never reach a program, from
+// include/linux/errno.h; kernelErrnos are their names, from it on.
+const firstKernelErrno = 512
+
 var kernelErrnos = [...]string{
-	512 - 512: "ERESTARTSYS",
-	513 - 512: "ERESTARTNOINTR",
-	514 - 512: "ERESTARTNOHAND",
-	515 - 512: "ENOIOCTLCMD",
-	516 - 512: "ERESTART_RESTARTBLOCK",
-	521 - 512: "EBADHANDLE",
-	522 - 512: "ENOTSYNC",
-	523 - 512: "EBADCOOKIE",
-	524 - 512: "ENOTSUPP",
-	525 - 512: "ETOOSMALL",
-	526 - 512: "ESERVERFAULT",
-	527 - 512: "EBADTYPE",
-	528 - 512: "EJUKEBOX",
-	529 - 512: "EIOCBQUEUED",
-	530 - 512: "EIOCBRETRY",
+	0:  "ERESTARTSYS",
+	1:  "ERESTARTNOINTR",
+	2:  "ERESTARTNOHAND",
+	3:  "ENOIOCTLCMD",
+	4:  "ERESTART_RESTARTBLOCK",
+	9:  "EBADHANDLE",
+	10: "ENOTSYNC",
+	11: "EBADCOOKIE",
+	12: "ENOTSUPP",
+	13: "ETOOSMALL",
+	14: "ESERVERFAULT",
+	15: "EBADTYPE",
+	16: "EJUKEBOX",
+	17: "EIOCBQUEUED",
+	18: "EIOCBRETRY",
 }
 
 // errnoName is the name of the error that a result stands for, or "".
@@ -152,8 +155,8 @@ func errnoName(res int64) string {
 	switch n := uint64(-res); {
 	case n < uint64(len(errnoNames)):
 		return errnoNames[n]
-	case n-512 < uint64(len(kernelErrnos)):
-		return kernelErrnos[n-512]
+	case n-firstKernelErrno < uint64(len(kernelErrnos)):
+		return kernelErrnos[n-firstKernelErrno]
 	}
 	return ""
 }

@@ -61,7 +61,9 @@ func up(dst []byte, start int) []byte {
 	return dst[:end]
 }
 
-// maxText is where sysdig's buffer cuts the texts of paths and of lists.
+// maxText is where sysdig's buffer cuts the texts of paths and of lists. That
+// its buffer grows by and by, with longer strings of other types, is not
+// imitated.
 const maxText = 1023
 
 // appendPathText is a path parameter as it was given, <NA> if there is none: an

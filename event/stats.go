@@ -5,8 +5,11 @@ import "strconv"
 // Cause is why a record did not reach the reader.
 type Cause uint8
 
-// Causes of loss. The values are those of the counters in the extension of the
-// ring's descriptor page (package shm): they are never renumbered.
+// Causes of loss. The first eight are also the numbers of the counters in the
+// extension of the ring's descriptor page (package shm): they are never
+// renumbered. A batch of bytes in which no record can be found is one corrupt
+// record; where the producer counts what it tries, the others of that batch
+// are found vanished.
 const (
 	CauseRingFull Cause = iota // no room in the ring
 	CauseEncode                // the record could not be made
@@ -15,11 +18,16 @@ const (
 	CauseReader                // held back for a reader that went away
 	CauseCorrupt               // bytes in the ring that are no record
 	CauseUnknown               // a type that the reader does not know
+	CauseTooLarge              // larger than a record or the ring may be
+	CauseCounter               // a producer's counter went back: at least one
+	CauseUnread                // still in the ring when the reader closed it
+	CauseVanished              // tried by a producer, and neither arrived nor counted
 	NumCauses
 )
 
 var causeNames = [NumCauses]string{
 	"ring full", "not encodable", "ring locked", "ring damaged", "reader gone", "corrupt", "unknown type",
+	"too large", "counter went back", "unread at the end", "vanished",
 }
 
 // String returns a few words for people.

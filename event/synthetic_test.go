@@ -22,7 +22,7 @@ func (s *synth) event(e *Encoder, tid int64, typ uint16, params int) ([]byte, er
 	for i := range params {
 		p := &info.Params[i]
 		if i == 0 && !syscalls.IsEnter(typ) && (p.Type == syscalls.Errno || p.Type == syscalls.FD || p.Type == syscalls.PID) {
-			e.Int(8, uint64(-1-s.Int64N(140)))
+			e.Int(8, uint64(-1-s.Int64N(140)-s.Int64N(2)*500))
 			continue
 		}
 		if p.Type == syscalls.FD && addressed(info) {

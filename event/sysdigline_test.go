@@ -8,9 +8,9 @@ import (
 	"github.com/pdig/pdig/syscalls"
 )
 
-// comparable tells which events sysdig prints, and reads without crashing:
+// simple tells which events sysdig prints, and reads without crashing:
 // those of system calls, as long as they are no more than text to it.
-func comparable(typ uint16) bool {
+func simple(typ uint16) bool {
 	info := &syscalls.Events[typ]
 	if info.Flags&syscalls.Unused != 0 || info.Class == syscalls.CategoryInternal {
 		return false
@@ -27,19 +27,21 @@ func comparable(typ uint16) bool {
 	return true
 }
 
+// TestSysdig compares what sysdig prints of synthetic events: all that the
+// oldest table has, of a thread with descriptors, in every style of data.
 func TestSysdig(t *testing.T) {
-	for _, style := range []struct {
+	for name, style := range map[string]struct {
 		option string
 		Printer
 	}{
-		{"", Printer{}},
-		{"-x", Printer{Data: DataHex}},
-		{"-X", Printer{Data: DataHexText}},
-		{"-A", Printer{Data: DataText}},
-		{"-b", Printer{Data: DataBase64}},
-		{"-v", Printer{Long: true}},
+		"dots":         {"", Printer{}},
+		"hex":          {"-x", Printer{Data: DataHex}},
+		"hex and text": {"-X", Printer{Data: DataHexText}},
+		"text":         {"-A", Printer{Data: DataText}},
+		"base64":       {"-b", Printer{Data: DataBase64}},
+		"long":         {"-v", Printer{Long: true}},
 	} {
-		t.Run(style.option, func(t *testing.T) { compareSysdig(t, style.option, style.Printer) })
+		t.Run(name, func(t *testing.T) { compareSysdig(t, style.option, style.Printer) })
 	}
 }
 
@@ -55,7 +57,7 @@ func compareSysdig(t *testing.T, option string, p Printer) {
 	)
 	for range 20 {
 		for typ := range uint16(syscalls.CeilingA) {
-			if !comparable(typ) {
+			if !simple(typ) {
 				continue
 			}
 			_, count := Edition(typ)
@@ -75,6 +77,9 @@ func compareSysdig(t *testing.T, option string, p Printer) {
 		args = append(args, option)
 	}
 	got := strings.Split(strings.Join(c.sysdig(t, args...), "\n"), separator)
+	if len(got)-1 != len(ours) {
+		t.Errorf("sysdig prints %d events of %d", len(got)-1, len(ours))
+	}
 	for _, line := range got[1:] {
 		num, line, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
 		n, err := strconv.Atoi(strings.TrimPrefix(num, "*"))
