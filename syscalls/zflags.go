@@ -147,6 +147,9 @@ var (
 		{"F_SETLEASE", 0x17, 0},
 		{"F_GETOWN_EX", 0x16, 0},
 		{"F_SETOWN_EX", 0x15, 0},
+		{"F_SETLKW64", 0x13, 0},
+		{"F_SETLK64", 0x12, 0},
+		{"F_GETLK64", 0x11, 0},
 		{"F_GETSIG", 0xf, 0},
 		{"F_SETSIG", 0xd, 0},
 		{"F_GETOWN", 0xc, 0},
@@ -786,6 +789,12 @@ const (
 	TransLseekWhence        Trans = 41
 	TransSemctlCmd          Trans = 42
 	TransPtraceRequests     Trans = 43
+	TransSockoptOptname     Trans = 44
+	TransPollEvents         Trans = 45
+	TransSemopFlags         Trans = 46
+	TransQuotactlCmd        Trans = 47
+	TransQuotactlType       Trans = 48
+	TransQuotactlFmt        Trans = 49
 )
 
 var translations = [...]struct{ amd64, arm64 Translation }{
@@ -961,73 +970,152 @@ var translations = [...]struct{ amd64, arm64 Translation }{
 		amd64: Translation{Equal: []Pair{{0x0, 0x1}, {0x1, 0x2}, {0x2, 0x3}, {0x3, 0x4}, {0x4, 0x5}, {0x5, 0x6}, {0x6, 0x7}, {0x7, 0x8}, {0x8, 0x9}, {0x9, 0xa}, {0xc, 0x1a}, {0xd, 0x1b}, {0xe, 0x1c}, {0xf, 0x1d}, {0x10, 0xb}, {0x11, 0xc}, {0x12, 0x1e}, {0x13, 0x1f}, {0x15, 0x20}, {0x18, 0xd}, {0x19, 0x21}, {0x1a, 0x22}, {0x1e, 0x23}, {0x1f, 0x24}, {0x20, 0x25}, {0x21, 0x26}, {0x4200, 0xe}, {0x4201, 0xf}, {0x4202, 0x10}, {0x4203, 0x11}, {0x4204, 0x12}, {0x4205, 0x13}, {0x4206, 0x14}, {0x4207, 0x15}, {0x4208, 0x16}, {0x4209, 0x17}, {0x420a, 0x18}, {0x420b, 0x19}}, Else: 0x0, Numbered: true},
 		arm64: Translation{Equal: []Pair{{0x0, 0x1}, {0x1, 0x2}, {0x2, 0x3}, {0x3, 0x4}, {0x4, 0x5}, {0x5, 0x6}, {0x6, 0x7}, {0x7, 0x8}, {0x8, 0x9}, {0x9, 0xa}, {0x10, 0xb}, {0x11, 0xc}, {0x18, 0xd}, {0x4200, 0xe}, {0x4201, 0xf}, {0x4202, 0x10}, {0x4203, 0x11}, {0x4204, 0x12}, {0x4205, 0x13}, {0x4206, 0x14}, {0x4207, 0x15}, {0x4208, 0x16}, {0x4209, 0x17}, {0x420a, 0x18}, {0x420b, 0x19}}, Else: 0x0, Numbered: true},
 	},
+	TransSockoptOptname: {
+		amd64: Translation{Equal: []Pair{{0x1, 0x1}, {0x2, 0x2}, {0x3, 0x3}, {0x4, 0x4}, {0x5, 0x5}, {0x6, 0x6}, {0x7, 0x7}, {0x8, 0x8}, {0x9, 0x9}, {0xa, 0xa}, {0xb, 0xb}, {0xc, 0xc}, {0xd, 0xd}, {0xe, 0xe}, {0xf, 0xf}, {0x10, 0x10}, {0x11, 0x11}, {0x12, 0x12}, {0x13, 0x13}, {0x14, 0x14}, {0x15, 0x15}, {0x16, 0x16}, {0x17, 0x17}, {0x18, 0x18}, {0x19, 0x19}, {0x1a, 0x1a}, {0x1b, 0x1b}, {0x1c, 0x1c}, {0x1d, 0x1d}, {0x1e, 0x1e}, {0x1f, 0x1f}, {0x20, 0x20}, {0x21, 0x21}, {0x22, 0x22}, {0x23, 0x23}, {0x24, 0x24}, {0x25, 0x25}, {0x26, 0x26}, {0x27, 0x27}, {0x28, 0x28}, {0x29, 0x29}, {0x2a, 0x2a}, {0x2b, 0x2b}, {0x2c, 0x2c}, {0x2d, 0x2d}, {0x2e, 0x2e}, {0x2f, 0x2f}, {0x30, 0x30}, {0x31, 0x31}, {0x32, 0x32}, {0x37, 0x34}, {0x39, 0x35}, {0x3b, 0x33}, {0x42, 0x14}, {0x43, 0x15}}, Else: 0x0, Numbered: true},
+		arm64: Translation{Equal: []Pair{{0x1, 0x1}, {0x2, 0x2}, {0x3, 0x3}, {0x4, 0x4}, {0x5, 0x5}, {0x6, 0x6}, {0x7, 0x7}, {0x8, 0x8}, {0x9, 0x9}, {0xa, 0xa}, {0xb, 0xb}, {0xc, 0xc}, {0xd, 0xd}, {0xe, 0xe}, {0xf, 0xf}, {0x10, 0x10}, {0x11, 0x11}, {0x12, 0x12}, {0x13, 0x13}, {0x14, 0x14}, {0x15, 0x15}, {0x16, 0x16}, {0x17, 0x17}, {0x18, 0x18}, {0x19, 0x19}, {0x1a, 0x1a}, {0x1b, 0x1b}, {0x1c, 0x1c}, {0x1d, 0x1d}, {0x1e, 0x1e}, {0x1f, 0x1f}, {0x20, 0x20}, {0x21, 0x21}, {0x22, 0x22}, {0x23, 0x23}, {0x24, 0x24}, {0x25, 0x25}, {0x26, 0x26}, {0x27, 0x27}, {0x28, 0x28}, {0x29, 0x29}, {0x2a, 0x2a}, {0x2b, 0x2b}, {0x2c, 0x2c}, {0x2d, 0x2d}, {0x2e, 0x2e}, {0x2f, 0x2f}, {0x30, 0x30}, {0x31, 0x31}, {0x32, 0x32}, {0x37, 0x34}, {0x39, 0x35}, {0x3b, 0x33}, {0x42, 0x14}, {0x43, 0x15}}, Else: 0x0, Numbered: true},
+	},
+	TransPollEvents: {
+		amd64: Translation{Bits: []Pair{{0x1, 0x1}, {0x2, 0x2}, {0x4, 0x4}, {0x8, 0x10}, {0x10, 0x20}, {0x20, 0x40}, {0x40, 0x80}, {0x80, 0x100}, {0x100, 0x200}, {0x200, 0x400}, {0x2000, 0x8}}},
+		arm64: Translation{Bits: []Pair{{0x1, 0x1}, {0x2, 0x2}, {0x4, 0x4}, {0x8, 0x10}, {0x10, 0x20}, {0x20, 0x40}, {0x40, 0x80}, {0x80, 0x100}, {0x100, 0x200}, {0x200, 0x400}, {0x2000, 0x8}}},
+	},
+	TransSemopFlags: {
+		amd64: Translation{Bits: []Pair{{0x800, 0x1}, {0x1000, 0x2}}},
+		arm64: Translation{Bits: []Pair{{0x800, 0x1}, {0x1000, 0x2}}},
+	},
+	TransQuotactlCmd: {
+		amd64: Translation{Equal: []Pair{{0x800001, 0x80}, {0x800002, 0x1}, {0x800003, 0x2}, {0x800004, 0x4}, {0x800005, 0x8}, {0x800006, 0x10}, {0x800007, 0x20}, {0x800008, 0x40}, {0x5801, 0x100}, {0x5802, 0x200}, {0x5803, 0x400}, {0x5804, 0x800}, {0x5805, 0x1000}, {0x5806, 0x2000}, {0x5807, 0x4000}}, Else: 0x0, Numbered: true},
+		arm64: Translation{Equal: []Pair{{0x800001, 0x80}, {0x800002, 0x1}, {0x800003, 0x2}, {0x800004, 0x4}, {0x800005, 0x8}, {0x800006, 0x10}, {0x800007, 0x20}, {0x800008, 0x40}, {0x5801, 0x100}, {0x5802, 0x200}, {0x5803, 0x400}, {0x5804, 0x800}, {0x5805, 0x1000}, {0x5806, 0x2000}, {0x5807, 0x4000}}, Else: 0x0, Numbered: true},
+	},
+	TransQuotactlType: {
+		amd64: Translation{Equal: []Pair{{0x0, 0x1}, {0x1, 0x2}}, Else: 0x0, Numbered: true},
+		arm64: Translation{Equal: []Pair{{0x0, 0x1}, {0x1, 0x2}}, Else: 0x0, Numbered: true},
+	},
+	TransQuotactlFmt: {
+		amd64: Translation{Equal: []Pair{{0x1, 0x2}, {0x2, 0x4}, {0x4, 0x8}}, Else: 0x1, Numbered: true},
+		arm64: Translation{Equal: []Pair{{0x1, 0x2}, {0x2, 0x4}, {0x4, 0x8}}, Else: 0x1, Numbered: true},
+	},
 }
 
 // Named functions of the capture grammar.
 const (
 	FuncAccepttuple  Func = 1
 	FuncArgs         Func = 2
-	FuncCapeff       Func = 3
-	FuncCapinh       Func = 4
-	FuncCapprm       Func = 5
-	FuncCgroups      Func = 6
-	FuncCloneflags   Func = 7
-	FuncComm         Func = 8
-	FuncConnecttuple Func = 9
-	FuncEgid         Func = 10
-	FuncEmpty        Func = 11
-	FuncEnv          Func = 12
-	FuncEuid         Func = 13
-	FuncExe          Func = 14
-	FuncExectime     Func = 15
-	FuncExeflags     Func = 16
-	FuncExeino       Func = 17
-	FuncExemtime     Func = 18
-	FuncExepath      Func = 19
-	FuncExitcode     Func = 20
-	FuncExitcore     Func = 21
-	FuncExitsig      Func = 22
-	FuncExitstatus   Func = 23
-	FuncFddev        Func = 24
-	FuncFdino        Func = 25
-	FuncFdlimit      Func = 26
-	FuncFilename     Func = 27
-	FuncHowmode      Func = 28
-	FuncLoginuid     Func = 29
-	FuncMajflt       Func = 30
-	FuncMinflt       Func = 31
-	FuncNr           Func = 32
-	FuncOpenmode     Func = 33
-	FuncPgid         Func = 34
-	FuncPid          Func = 35
-	FuncPidnsstart   Func = 36
-	FuncPipefd       Func = 37
-	FuncPipeino      Func = 38
-	FuncPtid         Func = 39
-	FuncQlen         Func = 40
-	FuncQmax         Func = 41
-	FuncQpct         Func = 42
-	FuncReaddata     Func = 43
-	FuncReaper       Func = 44
-	FuncSc           Func = 45
-	FuncTid          Func = 46
-	FuncTty          Func = 47
-	FuncVmrss        Func = 48
-	FuncVmsize       Func = 49
-	FuncVmswap       Func = 50
-	FuncVpgid        Func = 51
-	FuncVpid         Func = 52
-	FuncVtid         Func = 53
-	FuncWritedata    Func = 54
+	FuncBpfres       Func = 3
+	FuncBuffer       Func = 4
+	FuncCapeff       Func = 5
+	FuncCapinh       Func = 6
+	FuncCapprm       Func = 7
+	FuncCgroups      Func = 8
+	FuncCloneflags   Func = 9
+	FuncComm         Func = 10
+	FuncConnecttuple Func = 11
+	FuncDqblk        Func = 12
+	FuncDqflags      Func = 13
+	FuncDqinfo       Func = 14
+	FuncEgid         Func = 15
+	FuncEmpty        Func = 16
+	FuncEnv          Func = 17
+	FuncEuid         Func = 18
+	FuncExe          Func = 19
+	FuncExectime     Func = 20
+	FuncExeflags     Func = 21
+	FuncExeino       Func = 22
+	FuncExemtime     Func = 23
+	FuncExepath      Func = 24
+	FuncExitcode     Func = 25
+	FuncExitcore     Func = 26
+	FuncExitsig      Func = 27
+	FuncExitstatus   Func = 28
+	FuncFddev        Func = 29
+	FuncFdino        Func = 30
+	FuncFdlimit      Func = 31
+	FuncFdpath       Func = 32
+	FuncFilename     Func = 33
+	FuncFsbytes      Func = 34
+	FuncFsstring     Func = 35
+	FuncFutexop      Func = 36
+	FuncGetcwd       Func = 37
+	FuncGotlimit     Func = 38
+	FuncHowmode      Func = 39
+	FuncIovread      Func = 40
+	FuncIovsize      Func = 41
+	FuncIovwritten   Func = 42
+	FuncKeyarg       Func = 43
+	FuncLoginuid     Func = 44
+	FuncMajflt       Func = 45
+	FuncMinflt       Func = 46
+	FuncMknoddev     Func = 47
+	FuncMknodmode    Func = 48
+	FuncMmsglen      Func = 49
+	FuncMmsgres      Func = 50
+	FuncMountflags   Func = 51
+	FuncMsgcontrol   Func = 52
+	FuncMsgread      Func = 53
+	FuncMsgrecvtuple Func = 54
+	FuncMsgsendtuple Func = 55
+	FuncMsgsize      Func = 56
+	FuncMsgwritten   Func = 57
+	FuncNowvmrss     Func = 58
+	FuncNowvmsize    Func = 59
+	FuncNowvmswap    Func = 60
+	FuncNr           Func = 61
+	FuncOpenmode     Func = 62
+	FuncOptname      Func = 63
+	FuncOptval       Func = 64
+	FuncPairfd       Func = 65
+	FuncPairid       Func = 66
+	FuncPgid         Func = 67
+	FuncPid          Func = 68
+	FuncPidnsstart   Func = 69
+	FuncPipefd       Func = 70
+	FuncPipeino      Func = 71
+	FuncPollevents   Func = 72
+	FuncPollrevents  Func = 73
+	FuncPrctlnumber  Func = 74
+	FuncPrctlstring  Func = 75
+	FuncPtid         Func = 76
+	FuncPtraceaddr   Func = 77
+	FuncPtracedata   Func = 78
+	FuncQlen         Func = 79
+	FuncQmax         Func = 80
+	FuncQpct         Func = 81
+	FuncQuotacmd     Func = 82
+	FuncQuotafile    Func = 83
+	FuncQuotafmt     Func = 84
+	FuncQuotagotfmt  Func = 85
+	FuncQuotaid      Func = 86
+	FuncQuotatype    Func = 87
+	FuncReaddata     Func = 88
+	FuncReaper       Func = 89
+	FuncRecvtuple    Func = 90
+	FuncRetsize      Func = 91
+	FuncSc           Func = 92
+	FuncSemflg       Func = 93
+	FuncSemnum       Func = 94
+	FuncSemop        Func = 95
+	FuncSemval       Func = 96
+	FuncSendtuple    Func = 97
+	FuncTid          Func = 98
+	FuncTimespec     Func = 99
+	FuncTty          Func = 100
+	FuncVmrss        Func = 101
+	FuncVmsize       Func = 102
+	FuncVmswap       Func = 103
+	FuncVpgid        Func = 104
+	FuncVpid         Func = 105
+	FuncVtid         Func = 106
+	FuncWritedata    Func = 107
 )
 
 // NumFuncs is one more than the highest Func.
-const NumFuncs = 55
+const NumFuncs = 108
 
 var funcNames = [NumFuncs]string{
 	"",
 	"accepttuple",
 	"args",
+	"bpfres",
+	"buffer",
 	"capeff",
 	"capinh",
 	"capprm",
@@ -1035,6 +1123,9 @@ var funcNames = [NumFuncs]string{
 	"cloneflags",
 	"comm",
 	"connecttuple",
+	"dqblk",
+	"dqflags",
+	"dqinfo",
 	"egid",
 	"empty",
 	"env",
@@ -1052,26 +1143,74 @@ var funcNames = [NumFuncs]string{
 	"fddev",
 	"fdino",
 	"fdlimit",
+	"fdpath",
 	"filename",
+	"fsbytes",
+	"fsstring",
+	"futexop",
+	"getcwd",
+	"gotlimit",
 	"howmode",
+	"iovread",
+	"iovsize",
+	"iovwritten",
+	"keyarg",
 	"loginuid",
 	"majflt",
 	"minflt",
+	"mknoddev",
+	"mknodmode",
+	"mmsglen",
+	"mmsgres",
+	"mountflags",
+	"msgcontrol",
+	"msgread",
+	"msgrecvtuple",
+	"msgsendtuple",
+	"msgsize",
+	"msgwritten",
+	"nowvmrss",
+	"nowvmsize",
+	"nowvmswap",
 	"nr",
 	"openmode",
+	"optname",
+	"optval",
+	"pairfd",
+	"pairid",
 	"pgid",
 	"pid",
 	"pidnsstart",
 	"pipefd",
 	"pipeino",
+	"pollevents",
+	"pollrevents",
+	"prctlnumber",
+	"prctlstring",
 	"ptid",
+	"ptraceaddr",
+	"ptracedata",
 	"qlen",
 	"qmax",
 	"qpct",
+	"quotacmd",
+	"quotafile",
+	"quotafmt",
+	"quotagotfmt",
+	"quotaid",
+	"quotatype",
 	"readdata",
 	"reaper",
+	"recvtuple",
+	"retsize",
 	"sc",
+	"semflg",
+	"semnum",
+	"semop",
+	"semval",
+	"sendtuple",
 	"tid",
+	"timespec",
 	"tty",
 	"vmrss",
 	"vmsize",

@@ -115,11 +115,20 @@ func (t *Tracer) finish(th *thread) {
 
 // report writes the exit half of a call whose enter half was written.
 func (t *Tracer) report(th *thread, typ uint16) {
-	if th.call.sent && t.sink.Active() {
-		t.emit(th, th.tid, typ, th.call.spec.class)
+	c := &th.call
+	if c.sent && t.sink.Active() {
+		t.emit(th, th.tid, typ, c.spec.class)
+		for c.spec.multiple() && int64(c.message)+1 < min(c.ret, maxMessages) {
+			c.message++
+			t.emit(th, th.tid, typ, c.spec.class)
+		}
 	}
-	th.call.sent = false
+	c.sent = false
 }
+
+// maxMessages bounds the events of a call with a list of messages, as the
+// kernel drivers do.
+const maxMessages = 32
 
 // capture reads what both halves of the call need and only the entry still
 // has: the strings, and the socket address. The program may change them at any

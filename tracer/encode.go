@@ -126,6 +126,65 @@ var funcs = [syscalls.NumFuncs]func(*Tracer, *thread, *syscalls.Param){
 	syscalls.FuncPipefd:   pipeFD,
 	syscalls.FuncPipeino:  pipeIno,
 
+	syscalls.FuncNowvmsize: nowFunc(func(s *procStatus) uint32 { return s.vmsize }),
+	syscalls.FuncNowvmrss:  nowFunc(func(s *procStatus) uint32 { return s.vmrss }),
+	syscalls.FuncNowvmswap: nowFunc(func(s *procStatus) uint32 { return s.vmswap }),
+
+	syscalls.FuncIovsize:    iovSize,
+	syscalls.FuncIovread:    iovRead,
+	syscalls.FuncIovwritten: iovWritten,
+	syscalls.FuncRetsize:    retSize,
+	syscalls.FuncBuffer:     buffer,
+	syscalls.FuncGetcwd:     getCwd,
+	syscalls.FuncFdpath:     fdPath,
+
+	syscalls.FuncMsgsize:      msgSize,
+	syscalls.FuncMsgread:      msgRead,
+	syscalls.FuncMsgwritten:   msgWritten,
+	syscalls.FuncMsgcontrol:   msgControl,
+	syscalls.FuncMsgsendtuple: msgSendTuple,
+	syscalls.FuncMsgrecvtuple: msgRecvTuple,
+	syscalls.FuncMmsgres:      mmsgRes,
+	syscalls.FuncMmsglen:      mmsgLen,
+	syscalls.FuncSendtuple:    sendTuple,
+	syscalls.FuncRecvtuple:    recvTuple,
+	syscalls.FuncPairfd:       pairFD,
+	syscalls.FuncPairid:       pairID,
+	syscalls.FuncOptname:      optionName,
+	syscalls.FuncOptval:       optionValue,
+
+	syscalls.FuncPollevents:  func(t *Tracer, th *thread, _ *syscalls.Param) { t.pollList(th, pollEvents) },
+	syscalls.FuncPollrevents: func(t *Tracer, th *thread, _ *syscalls.Param) { t.pollList(th, pollRevents) },
+	syscalls.FuncTimespec:    timespec,
+	syscalls.FuncFutexop:     futexOp,
+	syscalls.FuncGotlimit:    gotLimit,
+	syscalls.FuncSemnum:      semNum,
+	syscalls.FuncSemop:       semOp,
+	syscalls.FuncSemflg:      semFlags,
+	syscalls.FuncSemval:      semValue,
+	syscalls.FuncPtraceaddr:  ptraceAddr,
+	syscalls.FuncPtracedata:  ptraceData,
+
+	syscalls.FuncMountflags:  mountFlags,
+	syscalls.FuncMknodmode:   mknodMode,
+	syscalls.FuncMknoddev:    mknodDev,
+	syscalls.FuncBpfres:      bpfResult,
+	syscalls.FuncFsbytes:     fsBytes,
+	syscalls.FuncFsstring:    fsString,
+	syscalls.FuncPrctlstring: prctlString,
+	syscalls.FuncPrctlnumber: prctlNumber,
+	syscalls.FuncKeyarg:      keyArgument,
+
+	syscalls.FuncQuotacmd:    quotaCmd,
+	syscalls.FuncQuotatype:   quotaType,
+	syscalls.FuncQuotaid:     quotaID,
+	syscalls.FuncQuotafmt:    quotaFormat,
+	syscalls.FuncQuotafile:   quotaFile,
+	syscalls.FuncDqblk:       quotaBlock,
+	syscalls.FuncDqinfo:      quotaInfo,
+	syscalls.FuncDqflags:     quotaFlags,
+	syscalls.FuncQuotagotfmt: quotaGotFormat,
+
 	syscalls.FuncReaddata:  readData,
 	syscalls.FuncWritedata: writeData,
 
@@ -143,6 +202,19 @@ func empty(t *Tracer, _ *thread, _ *syscalls.Param) {
 		t.enc.Empty()
 	} else {
 		t.enc.String(nil)
+	}
+}
+
+// nowFunc is a function of the table that gives a size of the process as of
+// now, which only /proc tells.
+func nowFunc(f func(*procStatus) uint32) func(*Tracer, *thread, *syscalls.Param) {
+	return func(t *Tracer, th *thread, p *syscalls.Param) {
+		if !th.call.sizesKnown {
+			th.call.sizesKnown = true
+			t.sizes = procStatus{}
+			t.sizes.read(th.proc.pid)
+		}
+		t.enc.Int(p.Type.Size(), uint64(f(&t.sizes)))
 	}
 }
 

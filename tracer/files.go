@@ -84,12 +84,14 @@ func fdIno(t *Tracer, th *thread, _ *syscalls.Param) {
 // pipeFD is descriptor A of the two that a pipe call has written, -1 if it
 // has failed.
 func pipeFD(t *Tracer, th *thread, p *syscalls.Param) {
-	t.enc.Int(8, uint64(int64(pipeEnd(th, int(p.Source.A)))))
+	t.enc.Int(8, uint64(int64(writtenFD(th, th.call.args[0], int(p.Source.A)))))
 }
 
-func pipeEnd(th *thread, i int) int {
+// writtenFD is descriptor i of those that a call has written at addr, -1 if it
+// has failed.
+func writtenFD(th *thread, addr uint64, i int) int {
 	var fds [8]byte
-	if th.call.ret != 0 || !th.proc.mem.full(fds[:], th.call.args[0]) {
+	if th.call.ret != 0 || !th.proc.mem.full(fds[:], addr) {
 		return -1
 	}
 	return int(int32(binary.LittleEndian.Uint32(fds[4*i:])))
@@ -98,7 +100,7 @@ func pipeEnd(th *thread, i int) int {
 // pipeIno is the inode number of a new pipe.
 func pipeIno(t *Tracer, th *thread, _ *syscalls.Param) {
 	ino := uint64(0)
-	if st := t.openedFile(th, pipeEnd(th, 0)); st != nil {
+	if st := t.openedFile(th, writtenFD(th, th.call.args[0], 0)); st != nil {
 		ino = st.Ino
 	}
 	t.enc.Int(8, ino)

@@ -76,51 +76,65 @@ func (e *endpoints) ask(p *process, fd int) bool {
 // einprogress is the result of a connect that goes on without the caller.
 const einprogress = -int64(unix.EINPROGRESS)
 
+// direction is which end of a connection a tuple begins with.
+type direction bool
+
+const (
+	outbound direction = false // from the own end to the peer
+	inbound  direction = true  // from the peer to the own end
+)
+
+// tuple appends the two ends of descriptor fd. addr is the peer's address as
+// the call has it, for a socket that is not connected to one.
+func (t *Tracer) tuple(th *thread, fd int, addr []byte, way direction) {
+	e := &t.ends
+	e.ask(th.proc, fd)
+	if e.peer == nil || family(e.peer) == unix.AF_UNIX && len(addr) > 2 {
+		e.peer = addr
+	}
+	dst := t.scratch[:0]
+	switch unixSocket := family(e.local) == unix.AF_UNIX || family(e.peer) == unix.AF_UNIX; {
+	case unixSocket && way == inbound:
+		dst = event.AppendUnixTuple(dst, e.ino, 0, e.local)
+	case unixSocket:
+		dst = event.AppendUnixTuple(dst, 0, e.ino, e.peer)
+	case way == inbound:
+		dst = event.AppendTuple(dst, e.peer, e.local)
+	default:
+		dst = event.AppendTuple(dst, e.local, e.peer)
+	}
+	t.enc.Bytes(dst)
+}
+
 // connectTuple goes from the own end to the peer.
 func connectTuple(t *Tracer, th *thread, _ *syscalls.Param) {
-	c, e := &th.call, &t.ends
+	c := &th.call
 	if c.ret != 0 && c.ret != einprogress {
 		t.enc.Empty()
 		return
 	}
-	e.ask(th.proc, int(int32(c.args[0])))
-	if e.peer == nil || family(e.peer) == unix.AF_UNIX {
-		e.peer = c.addr
-	}
-	if family(e.local) == unix.AF_UNIX || family(e.peer) == unix.AF_UNIX {
-		t.enc.Bytes(event.AppendUnixTuple(t.scratch[:0], 0, e.ino, e.peer))
-		return
-	}
-	t.enc.Bytes(event.AppendTuple(t.scratch[:0], e.local, e.peer))
+	t.tuple(th, int(int32(c.args[0])), c.addr, outbound)
 }
 
 // acceptTuple goes from the peer to the own end.
 func acceptTuple(t *Tracer, th *thread, _ *syscalls.Param) {
-	c, e := &th.call, &t.ends
+	c := &th.call
 	if c.ret < 0 {
 		t.enc.Empty()
 		return
 	}
-	if !e.ask(th.proc, int(c.ret)) {
-		e.peer = t.writtenAddress(th)
-	}
-	if family(e.local) == unix.AF_UNIX || family(e.peer) == unix.AF_UNIX {
-		t.enc.Bytes(event.AppendUnixTuple(t.scratch[:0], e.ino, 0, e.local))
-		return
-	}
-	t.enc.Bytes(event.AppendTuple(t.scratch[:0], e.peer, e.local))
+	t.tuple(th, int(c.ret), t.writtenAddress(th), inbound)
 }
 
 // writtenAddress is the peer's address that an accept has written for the
 // program, if it asked for it.
 func (t *Tracer) writtenAddress(th *thread) []byte {
-	c, m, buf := &th.call, &th.proc.mem, t.ends.buf[1][:]
+	c := &th.call
 	var size [4]byte
-	if c.args[1] == 0 || !m.full(size[:], c.args[2]) {
+	if c.args[1] == 0 || !th.proc.mem.full(size[:], c.args[2]) {
 		return nil
 	}
-	buf = buf[:min(int(binary.LittleEndian.Uint32(size[:])), len(buf))]
-	return buf[:m.read(buf, c.args[1])]
+	return t.address(th, c.args[1], binary.LittleEndian.Uint32(size[:]))
 }
 
 // family is the address family of a kernel socket address.

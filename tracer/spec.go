@@ -37,6 +37,7 @@ var kinds = map[string]kind{
 	"setregid32":      kindCreds,
 	"setresuid32":     kindCreds,
 	"setresgid32":     kindCreds,
+	"capset":          kindCreds,
 	"unshare":         kindNS,
 	"setns":           kindNS,
 }

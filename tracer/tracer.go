@@ -2,6 +2,7 @@ package tracer
 
 import (
 	"github.com/rs/zerolog"
+	"golang.org/x/sys/unix"
 
 	"github.com/pdig/pdig/event"
 	"github.com/pdig/pdig/internal/sys"
@@ -41,7 +42,10 @@ type Tracer struct {
 
 	clock   func() uint64
 	ends    endpoints
-	scratch []byte // for a file of /proc, a block of memory
+	iov     buffers
+	sizes   procStatus                   // see nowFunc
+	addr    [unix.SizeofSockaddrAny]byte // of a message
+	scratch []byte                       // for a file of /proc, a block of memory
 }
 
 // resume lets a stopped thread go on. Its death meanwhile is not an error.
