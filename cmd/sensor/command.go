@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/pdig/pdig/internal/sys"
+	"github.com/pdig/pdig/sensor"
+	"github.com/pdig/pdig/shm"
+)
+
+// follow starts the command under pdig, over a ring of its own, prints its
+// events until it ends, and returns its status.
+func (p *program) follow() (int, error) {
+	pdig, err := findPdig()
+	if err != nil {
+		return 0, err
+	}
+	ring, err := shm.NewPrivate(p.size)
+	if err != nil {
+		return 0, err
+	}
+	// It reads before there is a writer, so that no event comes too early.
+	consumer, err := ring.Consumer(shm.ConsumerConfig{Snaplen: p.snaplen, Log: p.log})
+	if err != nil {
+		return 0, errors.Join(err, ring.Close())
+	}
+	// The command is an ordinary child: it is in our process group, and job
+	// control and the terminal's signals find both.
+	cmd := exec.Command(pdig, p.pdigArgs(ring.Prefix())...)
+	cmd.Args[0] = "pdig"
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = p.stdin, p.stdout, p.stderr
+	signals := make(chan os.Signal, 16)
+	signal.Notify(signals, passedSignals()...)
+	defer signal.Stop(signals)
+	err = cmd.Start()
+	if closeErr := ring.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return 0, errors.Join(err, consumer.Close())
+	}
+
+	ended := make(chan struct{})
+	go func() {
+		// Its error is the status, or one of copying that is of no account.
+		_ = cmd.Wait()
+		close(ended)
+	}()
+	go pass(signals, cmd.Process)
+	err = p.loop(context.Background(), consumer, sensor.Config{Ended: ended, Backlog: p.size})
+	if err != nil {
+		complain(p.stderr, err) // at once: the command may run for long
+	}
+	<-ended
+	status := commandStatus(cmd.ProcessState)
+	if err != nil && status == 0 {
+		status = statusFailed
+	}
+	return status, nil
+}
+
+// pdigArgs are the arguments of pdig.
+func (p *program) pdigArgs(prefix string) []string {
+	args := []string{"--ring", prefix}
+	if p.snaplen > 0 {
+		args = append(args, "--snaplen", strconv.Itoa(p.snaplen))
+	}
+	return append(append(args, "--"), p.command...)
+}
+
+// findPdig returns the pdig beside this program, else that of PATH.
+func findPdig() (string, error) {
+	if self, err := os.Executable(); err == nil {
+		beside := filepath.Join(filepath.Dir(self), "pdig")
+		if _, err := exec.LookPath(beside); err == nil {
+			return beside, nil
+		}
+	}
+	path, err := exec.LookPath("pdig")
+	if err != nil {
+		return "", fmt.Errorf("pdig, which runs the command, is neither beside this program nor in PATH: %w", err)
+	}
+	return path, nil
+}
+
+// passedSignals are meant for the command when the sensor gets them; those that
+// the sensor was started with ignored stay so.
+func passedSignals() []os.Signal {
+	return append(endingSignals(), unix.SIGQUIT, unix.SIGUSR1, unix.SIGUSR2)
+}
+
+// pass hands signals on to the command. The sensor itself ends when the command
+// does.
+func pass(signals <-chan os.Signal, command *os.Process) {
+	for s := range signals {
+		if (s == unix.SIGINT || s == unix.SIGQUIT) && terminalSends(command.Pid) {
+			continue
+		}
+		_ = command.Signal(s) // it may have ended
+	}
+}
+
+// terminalSends reports whether a signal of the terminal's keys has reached the
+// command too: both are in the terminal's foreground process group.
+func terminalSends(pid int) bool {
+	tty, err := unix.Open("/dev/tty", unix.O_RDONLY|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return false // no terminal
+	}
+	defer unix.Close(tty)
+	own := unix.Getpgrp()
+	foreground, err := unix.IoctlGetInt(tty, unix.TIOCGPGRP)
+	if err != nil || foreground != own {
+		return false
+	}
+	group, err := unix.Getpgid(pid)
+	return err == nil && group == own
+}
+
+// commandStatus is the exit status of the command, or minus the signal that
+// ended it.
+func commandStatus(s *os.ProcessState) int {
+	if w, ok := s.Sys().(syscall.WaitStatus); ok && w.Signaled() {
+		return -int(w.Signal())
+	}
+	return s.ExitCode()
+}
+
+// deathWait is how long a signal to the process itself may take.
+const deathWait = time.Second
+
+// die ends the sensor by the signal that has ended the command, so that whoever
+// started the sensor sees the same. It returns the status for the case that the
+// signal does not kill: the sensor is the init process of a container.
+func die(sig unix.Signal) int {
+	// The core file, if any, is the command's.
+	var core unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_CORE, &core); err == nil {
+		core.Cur = 0
+		_ = unix.Setrlimit(unix.RLIMIT_CORE, &core)
+	}
+	if os.Getpid() != 1 && sys.DefaultAction(sig) == nil && unix.Kill(os.Getpid(), sig) == nil {
+		time.Sleep(deathWait)
+	}
+	return 128 + int(sig)
+}

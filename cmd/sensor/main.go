@@ -1,0 +1,165 @@
+// Command sensor prints the events of a ring in shared memory, or those of a
+// command that it starts under pdig.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/sys/unix"
+
+	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/sensor"
+	"github.com/pdig/pdig/sensor/output"
+	"github.com/pdig/pdig/sensor/source"
+	"github.com/pdig/pdig/sensor/state"
+	"github.com/pdig/pdig/shm"
+)
+
+// version is set by the linker.
+var version = "unknown"
+
+// Exit statuses. With a command that has begun the status is the command's.
+const (
+	statusFailed = 1
+	statusUsage  = 2
+)
+
+func main() {
+	status := run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	if status < 0 {
+		status = die(unix.Signal(-status))
+	}
+	os.Exit(status)
+}
+
+// run does what the arguments say and returns the exit status; a negative one is
+// the number of the signal that has ended the command.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	o, err := parse(args)
+	switch {
+	case err != nil:
+		complain(stderr, err)
+		return statusUsage
+	case o.help:
+		fmt.Fprint(stdout, usage(o))
+		return 0
+	case o.version:
+		fmt.Fprintf(stdout, "sensor %s\n", version)
+		return 0
+	}
+	// A reader of our output that goes away is an error of the write, no reason
+	// to die without a word.
+	signal.Notify(make(chan os.Signal, 1), unix.SIGPIPE)
+	p := program{options: o, stdin: stdin, stdout: stdout, stderr: stderr}
+	status, err := p.run()
+	if err != nil {
+		complain(stderr, err)
+		if status == 0 {
+			status = statusFailed
+		}
+	}
+	return status
+}
+
+// complain says what went wrong: one line.
+func complain(w io.Writer, err error) { fmt.Fprintf(w, "sensor: %v\n", err) }
+
+// program is one run.
+type program struct {
+	*options
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	log            zerolog.Logger
+	writer         *output.Writer
+}
+
+func (p *program) run() (status int, err error) {
+	var closeLog, closeOutput func() error
+	if p.log, closeLog, err = p.logger(p.stderr); err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, closeLog()) }()
+	to := p.stdout
+	if len(p.command) > 0 {
+		to = p.stderr // the other belongs to the command
+	}
+	if to, closeOutput, err = p.open(to); err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, closeOutput()) }()
+	if !p.quiet {
+		p.writer = output.NewWriter(to, p.format())
+	}
+	if len(p.command) > 0 {
+		return p.follow()
+	}
+	return 0, p.watch()
+}
+
+// watch prints what comes through a ring until a signal ends it.
+func (p *program) watch() error {
+	if !p.userspace {
+		fmt.Fprintln(p.stderr, "sensor: no source given: reading the userspace ring (-u)")
+	}
+	consumer, err := shm.NewConsumer(shm.ConsumerConfig{
+		Config:  shm.Config{Prefix: p.ring, Mode: p.mode},
+		Snaplen: p.snaplen, Log: p.log,
+	})
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), endingSignals()...)
+	defer stop()
+	context.AfterFunc(ctx, stop) // the next signal acts at once
+	return p.loop(ctx, consumer, sensor.Config{})
+}
+
+// endingSignals end a run cleanly, unless the sensor was started with them
+// ignored.
+func endingSignals() []os.Signal {
+	signals := []os.Signal{unix.SIGTERM}
+	for _, s := range []os.Signal{unix.SIGINT, unix.SIGHUP} {
+		if !signal.Ignored(s) {
+			signals = append(signals, s)
+		}
+	}
+	return signals
+}
+
+// loop prints the events of a source, closes it, and says what was lost.
+func (p *program) loop(ctx context.Context, src source.Source, cfg sensor.Config) error {
+	if p.seconds > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Duration(p.seconds)*time.Second)
+		defer cancel()
+	}
+	table := state.New(state.Config{Root: "/"})
+	cfg.Source, cfg.State, cfg.Output, cfg.Count = src, table, p.writer, uint64(p.count)
+	s := sensor.New(cfg)
+	err := s.Run(ctx)
+	if closeErr := src.Close(); err == nil {
+		err = closeErr
+	}
+	p.report(s.Stats(), table.Stats())
+	return err
+}
+
+// report says what was lost, and what the tables could not hold.
+func (p *program) report(events event.Stats, names state.Stats) {
+	fmt.Fprintln(p.stderr, sensor.Summary(events))
+	level := zerolog.DebugLevel
+	if names.ThreadsLost > 0 || names.DescriptorsLost > 0 {
+		level = zerolog.WarnLevel
+	}
+	p.log.WithLevel(level).Int("threads", names.Threads).Int("descriptors", names.Descriptors).
+		Uint64("lookups", names.Lookups).Uint64("unknown", names.Unknown).Uint64("purged", names.Purged).
+		Uint64("threads_lost", names.ThreadsLost).Uint64("descriptors_lost", names.DescriptorsLost).
+		Msg("tables of threads and descriptors")
+}

@@ -1,0 +1,42 @@
+// Package output writes events for people and programs: lines as sysdig 0.29.3
+// prints them, JSON lines, or a stream of msgpack maps.
+//
+// Everything in an event but its number may have been chosen by the traced
+// program: a line is always one line, JSON is always valid, and strings of
+// msgpack are valid UTF-8.
+package output
+
+import (
+	"time"
+
+	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/syscalls"
+)
+
+// Event is what is shown of an event.
+type Event struct {
+	Num   uint64 // place in its source, from 1
+	CPU   uint16
+	Comm  string // name of the thread
+	View  *event.View
+	Names event.Names
+}
+
+// dir is > for the enter half of a call and for single events, else <.
+func (e *Event) dir() byte {
+	if syscalls.IsEnter(e.View.Type()) {
+		return '>'
+	}
+	return '<'
+}
+
+// Format appends an event to a stream. A Format is used from one goroutine.
+type Format interface {
+	Append(dst []byte, e *Event) []byte
+}
+
+// when is the time of an event.
+func (e *Event) when() time.Time {
+	ns := e.View.Time()
+	return time.Unix(int64(ns/1e9), int64(ns%1e9))
+}

@@ -1,0 +1,45 @@
+package output
+
+import (
+	"strconv"
+
+	"github.com/pdig/pdig/event"
+)
+
+// Text is sysdig's line: number, local time, CPU, name, thread, direction, type
+// and parameters, each followed by a blank.
+type Text struct {
+	printer event.Printer
+}
+
+// Append appends a line.
+func (f *Text) Append(dst []byte, e *Event) []byte {
+	dst = strconv.AppendUint(dst, e.Num, 10)
+	dst = append(dst, ' ')
+	dst = e.when().AppendFormat(dst, "15:04:05.000000000")
+	dst = append(dst, ' ')
+	dst = strconv.AppendUint(dst, uint64(e.CPU), 10)
+	dst = append(dst, ' ')
+	dst = appendName(dst, e.Comm)
+	dst = append(dst, " ("...)
+	dst = strconv.AppendInt(dst, e.View.TID(), 10)
+	dst = append(dst, ") "...)
+	dst = append(dst, e.dir(), ' ')
+	dst = append(dst, e.View.Name()...)
+	dst = append(dst, ' ')
+	dst = f.printer.AppendInfo(dst, e.View, e.Names)
+	return append(dst, '\n')
+}
+
+// appendName keeps a name on its line: what would end it, or move the cursor of
+// a terminal, becomes a dot.
+func appendName(dst []byte, name string) []byte {
+	for i := range len(name) {
+		c := name[i]
+		if c < ' ' || c == 0x7f {
+			c = '.'
+		}
+		dst = append(dst, c)
+	}
+	return dst
+}

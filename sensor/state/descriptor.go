@@ -1,0 +1,75 @@
+package state
+
+import (
+	"strconv"
+
+	"github.com/pdig/pdig/event"
+)
+
+// Commands of fcntl that make a descriptor, in Falco's numbering.
+const (
+	fDupFD        = 1
+	fDupFDCloexec = 0x1a
+)
+
+// close forgets the descriptor when the event has been shown.
+func (t *Table) close(c *call) {
+	if fd, ok := c.int(fieldFD); ok && fd >= 0 {
+		t.closed, t.closedIn = fd, c.thread.files
+	}
+}
+
+func (t *Table) dup(c *call) {
+	fd, ok := c.exit.int(fieldOldFD)
+	if !ok {
+		fd, ok = c.int(fieldFD)
+	}
+	if ok {
+		t.copy(c, fd)
+	}
+}
+
+func (t *Table) fcntl(c *call) {
+	cmd, _ := c.int(fieldCmd)
+	// The first parameter of the exit is its result; fd is another.
+	if fd, ok := c.int(fieldFD); ok && (cmd == fDupFD || cmd == fDupFDCloexec) {
+		t.copy(c, fd)
+	}
+}
+
+// copy names the new descriptor like the one it was made from.
+func (t *Table) copy(c *call, fd int64) {
+	d, ok := c.thread.files.fds[fd]
+	if !ok {
+		t.unset(c.thread.files, c.res)
+		return
+	}
+	t.set(c.thread.files, c.res, d)
+}
+
+// pair is a call that makes two descriptors.
+func (t *Table) pair(c *call) {
+	for _, f := range [...]field{fieldFD1, fieldFD2} {
+		if fd, ok := c.exit.int(f); ok {
+			t.set(c.thread.files, fd, kind(c.exit.letter))
+		}
+	}
+}
+
+// create is a call that makes a descriptor out of nothing.
+func (t *Table) create(c *call) {
+	d := kind(c.exit.letter)
+	switch d.Letter {
+	case 'm':
+		d.Name = string(c.exit.str(fieldName))
+	case 'P':
+		if pid, ok := c.exit.int(fieldPID); ok {
+			d.Name = "/proc/" + strconv.FormatInt(pid, 10)
+		}
+	}
+	t.set(c.thread.files, c.res, d)
+}
+
+func kind(letter byte) descriptor {
+	return descriptor{FDName: event.FDName{Letter: letter}}
+}

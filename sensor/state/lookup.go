@@ -1,0 +1,101 @@
+package state
+
+import (
+	"path/filepath"
+	"strings"
+
+	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/internal/procfs"
+)
+
+// maxTID is more than any kernel's PID_MAX_LIMIT.
+const maxTID = 1 << 22
+
+// find looks a thread up in /proc and makes its entry, and the one of its
+// process. It returns nil if there is no such thread or no room.
+func (t *Table) find(tid int64) *Thread {
+	if t.cfg.Root == "" || tid <= 0 || tid > maxTID || !t.room() {
+		return nil
+	}
+	t.stats.Lookups++
+	status, err := procfs.ReadStatus(t.proc(), int(tid))
+	if err != nil {
+		return nil
+	}
+	th := t.add(tid)
+	th.PID, th.PTID = int64(status.PID), int64(status.PPID)
+	th.UID, th.Comm = status.UID, status.Comm
+	if th.PID == th.TID {
+		th.leader = th
+		t.adopt(th)
+		t.enterDir(th)
+		return th
+	}
+	leader := t.threads[th.PID]
+	if leader == nil {
+		leader = t.find(th.PID)
+	}
+	if leader == nil {
+		return th
+	}
+	th.leader = leader
+	leader.members++
+	t.release(th.files)
+	th.files, th.dir = leader.files.retain(), leader.dir
+	return th
+}
+
+func (t *Table) proc() string { return filepath.Join(t.cfg.Root, "proc") }
+
+// adopt takes the descriptors of a process from /proc.
+func (t *Table) adopt(th *Thread) {
+	if t.cfg.Root == "" {
+		return
+	}
+	// What cannot be read stays unknown.
+	fds, _ := procfs.ReadFDs(t.proc(), int(th.TID), t.cfg.MaxFDs)
+	for _, fd := range fds {
+		t.set(th.files, int64(fd.Number), linked(fd))
+	}
+}
+
+func (t *Table) enterDir(th *Thread) {
+	if t.cfg.Root == "" {
+		return
+	}
+	if cwd, err := procfs.ReadCwd(t.proc(), int(th.TID)); err == nil {
+		th.dir.path = asDir(cwd)
+	}
+}
+
+// linkLetters are the kinds of descriptors whose links are no paths.
+var linkLetters = [...]struct {
+	prefix string
+	letter byte
+}{
+	{"/", 'f'},
+	{"pipe:", 'p'},
+	{"anon_inode:[eventfd]", 'e'},
+	{"anon_inode:[eventpoll]", 'l'},
+	{"anon_inode:[signalfd]", 's'},
+	{"anon_inode:[timerfd]", 't'},
+	{"anon_inode:inotify", 'i'},
+	{"anon_inode:[userfaultfd]", 'u'},
+	{"anon_inode:[io_uring]", 'r'},
+	{"anon_inode:[pidfd]", 'P'},
+}
+
+// linked is the descriptor that /proc shows as a link.
+func linked(fd procfs.FD) descriptor {
+	d := descriptor{FDName: event.FDName{Letter: 'o', Name: fd.Link}}
+	for _, l := range linkLetters {
+		if strings.HasPrefix(fd.Link, l.prefix) {
+			d.Letter = l.letter
+			break
+		}
+	}
+	if fd.Dir {
+		d.Letter = 'd'
+	}
+	return d
+}

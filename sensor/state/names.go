@@ -1,0 +1,74 @@
+package state
+
+import (
+	"bufio"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/pdig/pdig/event"
+)
+
+// Thread returns the name of any thread: [event.Names].
+func (t *Table) Thread(tid int64) (comm string, ok bool) {
+	th := t.threads[tid]
+	if th == nil {
+		if th = t.find(tid); th == nil {
+			return "", false
+		}
+	}
+	return th.Comm, true
+}
+
+// FD returns what a descriptor of the event's thread is: [event.Names].
+func (t *Table) FD(fd int64) (event.FDName, bool) {
+	d, ok := t.cur.files.fds[fd]
+	return d.FDName, ok
+}
+
+// Cwd returns the working directory of the event's thread: [event.Names].
+func (t *Table) Cwd() string { return t.cur.dir.path }
+
+// User returns the name of a user: [event.Names].
+func (t *Table) User(uid uint32) string { return t.users[uid] }
+
+// Group returns the name of a group: [event.Names].
+func (t *Table) Group(gid uint32) string { return t.groups[gid] }
+
+// names are the names of users or groups by their number.
+type names map[uint32]string
+
+// Bounds of a file of users or groups.
+const (
+	maxNamesFile = 16 << 20
+	maxNamesLine = 1 << 20
+)
+
+// readNames reads passwd(5) or group(5) under root/etc. Of several names of a
+// number the first counts. What cannot be read has no names.
+func readNames(root, file string) names {
+	n := names{}
+	f, err := os.Open(filepath.Join(root, "etc", file))
+	if err != nil {
+		return n
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(io.LimitReader(f, maxNamesFile))
+	lines.Buffer(nil, maxNamesLine)
+	for lines.Scan() {
+		fields := strings.SplitN(lines.Text(), ":", 4)
+		if len(fields) < 3 || fields[0] == "" {
+			continue
+		}
+		id, err := strconv.ParseUint(fields[2], 10, 32)
+		if err != nil {
+			continue
+		}
+		if _, ok := n[uint32(id)]; !ok {
+			n[uint32(id)] = fields[0]
+		}
+	}
+	return n
+}

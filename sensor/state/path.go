@@ -1,0 +1,108 @@
+package state
+
+import (
+	"bytes"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/pdig/pdig/event"
+)
+
+// oDirectory is the bit of O_DIRECTORY in the flags of an open, in Falco's
+// numbering.
+const oDirectory = 1 << 10
+
+// maxPath bounds the name of a descriptor, as libsinsp does.
+const maxPath = 1023
+
+const tooLong = "/PATH_TOO_LONG"
+
+// open names what a call of the open family has opened. The enter event's words
+// go before those of the exit event: they are what the program has asked for.
+func (t *Table) open(c *call) {
+	asked := c.enter
+	path := named(asked)
+	if path == nil {
+		asked = c.exit
+		if path = named(asked); path == nil {
+			path = []byte(unknown)
+		}
+	}
+	d := descriptor{FDName: event.FDName{Letter: 'f'}}
+	if flags, _ := asked.int(fieldFlags); flags&oDirectory != 0 {
+		d.Letter = 'd'
+	}
+	d.Name = t.resolve(c.thread, asked, path)
+	t.set(c.thread.files, c.res, d)
+}
+
+// named is the path in one half of an open, nil if it has none.
+func named(h half) []byte {
+	path := h.str(fieldName)
+	if path == nil {
+		path = h.str(fieldPath)
+	}
+	if len(path) == 0 && len(h.bytes(fieldName)) == 0 || string(path) == unknown {
+		return nil
+	}
+	return path
+}
+
+// resolve returns the absolute path of a path argument.
+func (t *Table) resolve(th *Thread, h half, path []byte) string {
+	t.buf = t.buf[:0]
+	if len(path) == 0 || path[0] != '/' && !bytes.HasPrefix(path, []byte(unknown)) {
+		t.buf = t.appendBase(t.buf, th, h)
+	}
+	t.buf = event.JoinPath(t.buf, 0, path)
+	if len(t.buf) > maxPath {
+		return tooLong
+	}
+	return string(t.buf)
+}
+
+// appendBase appends the directory that a relative path starts from.
+func (t *Table) appendBase(dst []byte, th *Thread, h half) []byte {
+	dirfd, ok := h.int(fieldDirfd)
+	if !ok || dirfd == unix.AT_FDCWD {
+		return append(dst, th.dir.path...)
+	}
+	d, ok := th.files.fds[dirfd]
+	if !ok {
+		return append(dst, "<UNKNOWN>"...)
+	}
+	return append(append(dst, d.Name...), '/')
+}
+
+// chdir moves the working directory of the thread, and of those who share it.
+func (t *Table) chdir(c *call) {
+	path := c.exit.str(fieldPath)
+	if len(path) == 0 {
+		return
+	}
+	if path[0] != '/' && c.thread.dir.path == "" {
+		return
+	}
+	c.thread.dir.path = asDir(t.resolve(c.thread, c.exit, path))
+}
+
+func (t *Table) fchdir(c *call) {
+	fd, ok := c.int(fieldFD)
+	if !ok {
+		return
+	}
+	d, ok := c.thread.files.fds[fd]
+	if !ok {
+		c.thread.dir.path = "" // it has gone where nobody knows
+		return
+	}
+	c.thread.dir.path = asDir(d.Name)
+}
+
+// asDir is a path with a final slash.
+func asDir(path string) string {
+	if path == "" || path[len(path)-1] == '/' {
+		return path
+	}
+	return path + "/"
+}

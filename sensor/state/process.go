@@ -1,0 +1,177 @@
+package state
+
+// Bits of the flags of a clone, in Falco's numbering.
+const (
+	cloneFiles   = 1 << 0
+	cloneFS      = 1 << 1
+	cloneThread  = 1 << 13
+	childInPIDNS = 1 << 29
+)
+
+// clone makes the entry of a new thread from the exit event of its parent or
+// from its own, whichever comes first.
+func (t *Table) clone(exit half) {
+	res, ok := exit.Int(0)
+	if ok && res == 0 {
+		t.cloned(exit)
+		return
+	}
+	t.arrive(exit.View)
+	parent := t.cur
+	parent.entered = noEnter
+	if !ok || res < 0 {
+		return
+	}
+	flags, _ := exit.int(fieldFlags)
+	vtid, ok := exit.int(fieldVTID)
+	if ok && vtid != parent.TID || flags&childInPIDNS != 0 {
+		return // res is a number of another pid namespace: only the child knows its own
+	}
+	if child := t.threads[res]; child != nil {
+		if child.origin == fromChild {
+			child.origin = fromBoth
+			return
+		}
+		t.drop(child) // of an earlier thread with that number
+	}
+	if parent.Comm == unknown {
+		parent.Comm = commOf(exit)
+	}
+	if !t.room() {
+		t.stats.ThreadsLost++
+		return
+	}
+	child := t.add(res)
+	child.Comm = commOf(exit)
+	child.PTID = parent.PID
+	if flags&cloneThread != 0 {
+		child.PID, child.PTID = parent.PID, parent.PTID
+	}
+	t.inherit(child, parent, flags, exit)
+	child.origin = fromParent
+	if t.departed.take(res) {
+		child.origin = fromBoth
+		t.ended = child
+	}
+}
+
+// cloneWindow is how long after its parent's event a thread's own may come, by
+// the times in both.
+const cloneWindow = 2 * 1e9
+
+// cloned is the exit event of the new thread itself.
+func (t *Table) cloned(exit half) {
+	tid := exit.TID()
+	if child := t.threads[tid]; child != nil {
+		if child.origin == fromParent && t.now < child.seen+cloneWindow {
+			child.origin, child.seen = fromBoth, t.now
+			t.cur = child
+			return
+		}
+		t.drop(child) // of an earlier thread with that number
+	}
+	child := t.add(tid)
+	child.Comm = commOf(exit)
+	flags, _ := exit.int(fieldFlags)
+	if pid, ok := exit.int(fieldPID); ok && flags&cloneThread != 0 {
+		child.PID = pid
+	}
+	if ptid, ok := exit.int(fieldPTID); ok {
+		child.PTID = ptid
+	}
+	from := child.PTID
+	if flags&cloneThread != 0 {
+		from = child.PID
+	}
+	parent := t.threads[from]
+	if parent == child {
+		parent = nil
+	}
+	if parent == nil {
+		// The first event of a command: nothing told of who started it. What
+		// was redirected for the command is open in the command only, but it may
+		// have left the working directory that it began in.
+		if flags&cloneFiles == 0 {
+			t.adopt(child)
+		}
+		if parent = t.find(from); parent == nil {
+			t.enterDir(child)
+		}
+	}
+	t.inherit(child, parent, flags, exit)
+	child.origin = fromChild
+	t.cur = child
+}
+
+// commOf is the name in a clone or exec exit. Old ones have only the program's.
+func commOf(exit half) string {
+	if comm := exit.str(fieldComm); comm != nil {
+		return string(comm)
+	}
+	return string(exit.str(fieldExe))
+}
+
+// inherit gives a new thread what it has from its parent, which may be nil.
+func (t *Table) inherit(child, parent *Thread, flags int64, exit half) {
+	if uid, ok := exit.int(fieldUID); ok {
+		child.UID = uint32(uid)
+	}
+	child.leader = child
+	if child.PID != child.TID {
+		if child.leader = t.threads[child.PID]; child.leader != nil {
+			child.leader.members++
+		}
+	}
+	if parent == nil {
+		return
+	}
+	if len(child.files.fds) == 0 {
+		t.release(child.files)
+		if flags&cloneFiles != 0 {
+			child.files = parent.files.retain()
+			child.files.shared = child.files.shared || child.PID != parent.PID
+		} else {
+			child.files = t.copyFiles(parent.files)
+		}
+	}
+	if flags&cloneFS != 0 {
+		child.dir = parent.dir
+	} else {
+		child.dir = &dir{parent.dir.path}
+	}
+}
+
+// exec makes the thread another program. Descriptors stay, those that the
+// kernel closes too, as in libsinsp.
+func (t *Table) exec(c *call) {
+	th := c.thread
+	th.Comm = commOf(c.exit)
+	if pid, ok := c.exit.int(fieldPID); ok {
+		th.PID = pid
+	}
+	if ptid, ok := c.exit.int(fieldPTID); ok {
+		th.PTID = ptid
+	}
+	if uid, ok := c.exit.int(fieldUID); ok {
+		th.UID = uint32(uid)
+	}
+	if th.PID == th.TID && th.leader == nil {
+		th.leader = th
+	}
+	if th.files.shared {
+		own := t.copyFiles(th.files)
+		t.release(th.files)
+		th.files = own
+	}
+}
+
+// setUID follows the effective user.
+func setUID(c *call) {
+	uid, ok := c.int(fieldEUID)
+	if !ok {
+		uid, ok = c.int(fieldUID)
+	}
+	if ok && uint32(uid) != ^uint32(0) {
+		c.thread.UID = uint32(uid)
+	}
+}

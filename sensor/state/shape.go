@@ -1,0 +1,177 @@
+package state
+
+import (
+	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/syscalls"
+)
+
+// rule is what an event does to the state. It belongs to the system call, not
+// to the event code: a call has several codes, of different versions.
+type rule uint8
+
+const (
+	ruleNone rule = iota
+	ruleClone
+	ruleExec
+	ruleExit
+	ruleSetUID
+	ruleChdir
+	ruleFchdir
+	ruleOpen
+	ruleClose
+	ruleDup
+	ruleFcntl
+	rulePair
+	ruleNew
+	ruleSocket
+	ruleBind
+	ruleConnect
+	ruleAccept
+)
+
+var rules = map[string]rule{
+	"clone": ruleClone, "clone3": ruleClone, "fork": ruleClone, "vfork": ruleClone,
+	"execve": ruleExec, "execveat": ruleExec,
+	"procexit": ruleExit,
+	"setuid":   ruleSetUID, "setreuid": ruleSetUID, "setresuid": ruleSetUID,
+	"chdir": ruleChdir, "fchdir": ruleFchdir,
+	"open": ruleOpen, "openat": ruleOpen, "openat2": ruleOpen, "creat": ruleOpen,
+	"open_by_handle_at": ruleOpen,
+	"close":             ruleClose,
+	"dup":               ruleDup, "dup2": ruleDup, "dup3": ruleDup, "fcntl": ruleFcntl,
+	"pipe": rulePair, "pipe2": rulePair, "socketpair": rulePair,
+	"socket": ruleSocket, "bind": ruleBind, "connect": ruleConnect,
+	"accept": ruleAccept, "accept4": ruleAccept,
+}
+
+// letters are the kinds of descriptors that a call makes out of nothing.
+var letters = map[string]byte{
+	"pipe": 'p', "pipe2": 'p', "socketpair": 'u',
+	"eventfd": 'e', "eventfd2": 'e',
+	"signalfd": 's', "signalfd4": 's',
+	"timerfd_create": 't',
+	"inotify_init":   'i', "inotify_init1": 'i',
+	"epoll_create": 'l', "epoll_create1": 'l',
+	"userfaultfd":    'u',
+	"io_uring_setup": 'r',
+	"memfd_create":   'm',
+	"pidfd_open":     'P',
+}
+
+// field is a parameter that rules ask for.
+type field uint8
+
+const (
+	fieldAddr field = iota
+	fieldCmd
+	fieldComm
+	fieldDirfd
+	fieldDomain
+	fieldEUID
+	fieldExe
+	fieldFD
+	fieldFD1
+	fieldFD2
+	fieldFlags
+	fieldName
+	fieldOldFD
+	fieldPath
+	fieldPID
+	fieldProto
+	fieldPTID
+	fieldTuple
+	fieldType
+	fieldUID
+	fieldVTID
+	numFields
+)
+
+var fieldNames = [numFields]string{
+	"addr", "cmd", "comm", "dirfd", "domain", "euid", "exe", "fd", "fd1", "fd2", "flags",
+	"name", "oldfd", "path", "pid", "proto", "ptid", "tuple", "type", "uid", "vtid",
+}
+
+// shape says of an event code which rule it comes under and where its
+// parameters are.
+type shape struct {
+	rule   rule
+	letter byte
+	at     [numFields]int8 // index of the parameter, -1 if the event has none
+}
+
+var shapes = makeShapes()
+
+func makeShapes() *[syscalls.NumEvents]shape {
+	var table [syscalls.NumEvents]shape
+	for typ := range table {
+		info, s := &syscalls.Events[typ], &table[typ]
+		if info.Class != syscalls.CategoryInternal {
+			s.rule, s.letter = rules[info.Name], letters[info.Name]
+		}
+		if s.rule == ruleNone && s.letter != 0 {
+			s.rule = ruleNew
+		}
+		for f, name := range fieldNames {
+			s.at[f] = -1
+			for i := range info.Params {
+				if info.Params[i].Name == name {
+					s.at[f] = int8(i)
+					break
+				}
+			}
+		}
+	}
+	return &table
+}
+
+// half is one of the two events of a call.
+type half struct {
+	*event.View
+	*shape
+}
+
+func (h half) bytes(f field) []byte {
+	if h.View == nil {
+		return nil
+	}
+	return h.Param(int(h.at[f])) // nil for -1
+}
+
+func (h half) str(f field) []byte {
+	if h.View == nil {
+		return nil
+	}
+	return h.Str(int(h.at[f]))
+}
+
+func (h half) int(f field) (int64, bool) {
+	if h.View == nil {
+		return 0, false
+	}
+	return h.Int(int(h.at[f]))
+}
+
+// call is a system call that has returned.
+type call struct {
+	exit   half
+	enter  half // without a View if the enter event was not seen
+	thread *Thread
+	res    int64
+}
+
+// int returns a number of the exit event, of the enter event if the exit has
+// none.
+func (c *call) int(f field) (int64, bool) {
+	if n, ok := c.exit.int(f); ok {
+		return n, true
+	}
+	return c.enter.int(f)
+}
+
+// bytes is int for a parameter of varying length.
+func (c *call) bytes(f field) []byte {
+	if b := c.exit.bytes(f); len(b) > 0 {
+		return b
+	}
+	return c.enter.bytes(f)
+}

@@ -1,0 +1,102 @@
+package state
+
+import "github.com/pdig/pdig/event"
+
+// unknown is the name of a thread that nobody could name.
+const unknown = "<NA>"
+
+// Thread is what is known of a thread.
+type Thread struct {
+	TID, PID, PTID int64 // itself, its process, the process that created that
+	UID            uint32
+	Comm           string // "<NA>" if not known
+
+	leader  *Thread // of its process, perhaps itself; nil if not known
+	members int     // other threads of the process that have this leader
+	files   *files
+	dir     *dir
+	seen    uint64 // time of its last event
+	origin  origin
+	exited  bool // a leader that is kept for its threads
+
+	// The half of a call that was not answered yet: its code, or noEnter, and
+	// the record if the rules need it.
+	entered uint16
+	enter   []byte
+}
+
+const noEnter = ^uint16(0)
+
+// origin says which event made the entry of a thread, so that the other one
+// that tells of the same does not make it again.
+type origin uint8
+
+const (
+	fromLookup origin = iota // none: what /proc says
+	fromParent               // the clone exit of its parent; its own is to come
+	fromChild                // its own clone exit; its parent's is to come
+	fromBoth
+)
+
+// files is a table of descriptors, shared by all threads that have the same.
+type files struct {
+	fds    map[int64]descriptor
+	refs   int
+	shared bool // by threads of several processes
+}
+
+// dir is a working directory, shared likewise.
+type dir struct{ path string } // ends with a slash; empty if not known
+
+// descriptor is an open descriptor.
+type descriptor struct {
+	event.FDName
+	l4 byte // of a socket: its letter, shown once it has a name
+}
+
+// retain and release count the users of a descriptor table.
+func (f *files) retain() *files {
+	f.refs++
+	return f
+}
+
+func (t *Table) release(f *files) {
+	if f == nil {
+		return
+	}
+	if f.refs--; f.refs == 0 {
+		t.stats.Descriptors -= len(f.fds)
+	}
+}
+
+// copyFiles returns a table of its own with the descriptors of f.
+func (t *Table) copyFiles(f *files) *files {
+	c := &files{fds: make(map[int64]descriptor, len(f.fds)), refs: 1}
+	for fd, d := range f.fds {
+		t.set(c, fd, d)
+	}
+	return c
+}
+
+// set names a descriptor, if there is room.
+func (t *Table) set(f *files, fd int64, d descriptor) {
+	if fd < 0 {
+		return
+	}
+	if _, ok := f.fds[fd]; !ok {
+		if len(f.fds) >= t.cfg.MaxFDs || t.stats.Descriptors >= t.cfg.MaxAllFDs {
+			t.stats.DescriptorsLost++
+			return
+		}
+		t.stats.Descriptors++
+	}
+	f.fds[fd] = d
+}
+
+// unset forgets a descriptor.
+func (t *Table) unset(f *files, fd int64) {
+	if _, ok := f.fds[fd]; ok {
+		delete(f.fds, fd)
+		t.stats.Descriptors--
+	}
+}

@@ -1,0 +1,26 @@
+package sensor
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/pdig/pdig/event"
+)
+
+// Summary is one line about the end of a run: how many events were delivered
+// and lost, and why.
+func Summary(st event.Stats) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "events: %d delivered, %d lost", st.Delivered, st.LostTotal())
+	separator := " ("
+	for cause, n := range st.Lost {
+		if n > 0 {
+			fmt.Fprintf(&b, "%s%v %d", separator, event.Cause(cause), n)
+			separator = ", "
+		}
+	}
+	if separator != " (" {
+		b.WriteByte(')')
+	}
+	return b.String()
+}
