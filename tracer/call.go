@@ -46,19 +46,24 @@ func (t *Tracer) enter(th *thread) {
 		t.resume(th, unix.PTRACE_CONT, 0)
 		return
 	}
+	t.pin.stop(th.tid)
 	c := &th.call
 	c.begin()
 	c.spec, c.arch, c.nr, c.ip, c.sp = s, t.in.Arch, t.in.Words[0], t.in.IP, t.in.SP
 	copy(c.args[:], t.in.Words[1:7])
-	if s.kind == kindClone {
+	switch s.kind {
+	case kindClone:
 		t.cloneFlags(th)
+		t.pin.reveal()
+	case kindAffinity:
+		t.pin.reveal()
 	}
 	if active && s.report {
 		t.capture(th)
 		c.sent = true
 		t.emit(th, th.tid, s.enter, s.class)
 	}
-	if s.noReturn || !c.sent && s.kind == kindPlain {
+	if s.noReturn || !c.sent && (s.kind == kindPlain || s.kind == kindAffinity) {
 		t.resume(th, unix.PTRACE_CONT, 0)
 		return
 	}

@@ -66,6 +66,10 @@ func Launch(o *launch.Original, cmd Command, cfg Config) error {
 	if errno := sys.Ptrace(unix.PTRACE_SEIZE, t.rootPID, 0, options); errno != 0 {
 		return fmt.Errorf("%w: %w", ErrSeize, errno)
 	}
+	if cfg.Pin {
+		t.pin.start()
+		defer t.pin.end()
+	}
 	o.Run()
 	t.loop()
 	return nil

@@ -13,33 +13,36 @@ const (
 	kindRestart      // restart_syscall: goes on with an interrupted call
 	kindClone        // the clone family
 	kindExec
-	kindCreds // changes user or group of the process
-	kindNS    // may change the pid namespace of children
+	kindCreds    // changes user or group of the process
+	kindNS       // may change the pid namespace of children
+	kindAffinity // sees or sets CPU masks
 )
 
 var kinds = map[string]kind{
-	"restart_syscall": kindRestart,
-	"clone":           kindClone,
-	"clone3":          kindClone,
-	"fork":            kindClone,
-	"vfork":           kindClone,
-	"execve":          kindExec,
-	"execveat":        kindExec,
-	"setuid":          kindCreds,
-	"setgid":          kindCreds,
-	"setreuid":        kindCreds,
-	"setregid":        kindCreds,
-	"setresuid":       kindCreds,
-	"setresgid":       kindCreds,
-	"setuid32":        kindCreds,
-	"setgid32":        kindCreds,
-	"setreuid32":      kindCreds,
-	"setregid32":      kindCreds,
-	"setresuid32":     kindCreds,
-	"setresgid32":     kindCreds,
-	"capset":          kindCreds,
-	"unshare":         kindNS,
-	"setns":           kindNS,
+	"restart_syscall":   kindRestart,
+	"clone":             kindClone,
+	"clone3":            kindClone,
+	"fork":              kindClone,
+	"vfork":             kindClone,
+	"execve":            kindExec,
+	"execveat":          kindExec,
+	"setuid":            kindCreds,
+	"setgid":            kindCreds,
+	"setreuid":          kindCreds,
+	"setregid":          kindCreds,
+	"setresuid":         kindCreds,
+	"setresgid":         kindCreds,
+	"setuid32":          kindCreds,
+	"setgid32":          kindCreds,
+	"setreuid32":        kindCreds,
+	"setregid32":        kindCreds,
+	"setresuid32":       kindCreds,
+	"setresgid32":       kindCreds,
+	"capset":            kindCreds,
+	"sched_getaffinity": kindAffinity,
+	"sched_setaffinity": kindAffinity,
+	"unshare":           kindNS,
+	"setns":             kindNS,
 }
 
 // callKind returns what the tracer needs a call for. Calls of another kind

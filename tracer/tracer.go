@@ -12,7 +12,8 @@ import (
 // Config is what a trace needs.
 type Config struct {
 	Calls   *Selection
-	Snaplen int // bytes of data kept of a call, at most MaxSnaplen; 0: what the reader wants
+	Pin     bool // put the tracer and a thread that stops often on one CPU
+	Snaplen int  // bytes of data kept of a call, at most MaxSnaplen; 0: what the reader wants
 	Sink    Sink
 	Log     zerolog.Logger
 }
@@ -26,6 +27,7 @@ type Tracer struct {
 	enc   event.Encoder
 	table table
 	heap  heap
+	pin   pin
 	in    sys.SyscallInfo
 	regs  bool // the kernel does not tell about calls: registers are read
 

@@ -78,7 +78,7 @@ func trace(o *launch.Original, stderr io.Writer) {
 		Index:    len(o.Args()) - len(opts.command),
 		CloseFDs: opts.ringDescriptors(),
 		Refused:  func(err error) { complain(stderr, err) },
-	}, tracer.Config{Calls: opts.calls, Snaplen: opts.snaplen, Sink: producer, Log: log})
+	}, tracer.Config{Calls: opts.calls, Snaplen: opts.snaplen, Pin: opts.pin == "auto", Sink: producer, Log: log})
 	if err != nil {
 		refuse(o, stderr, err)
 	}

@@ -25,6 +25,7 @@ type options struct {
 	onFull     string
 	schema     string
 	waitFor    string
+	pin        string
 	level      string
 	logFile    string
 	help       bool
@@ -53,6 +54,7 @@ func newOptions() *options {
 	f.StringVar(&o.onFull, "on-full", "drop", "when the ring is full: `drop` the record and count it, or block the thread until there is room")
 	f.StringVar(&o.schema, "schema", "auto", "newest event types to send: `auto` (those that the reader knows), 336, 374, 418, newest")
 	f.StringVar(&o.waitFor, "wait-sensor", "never", "how long the start waits for a reader of the ring: a `DURATION`, never, forever")
+	f.StringVar(&o.pin, "pin", "auto", "`auto`: keep the tracer and a thread that makes many calls on one CPU, unseen; never")
 	f.StringVar(&o.level, "log-level", "error", "log pdig's own words from this `LEVEL` on: debug, info, warn, error")
 	f.StringVar(&o.logFile, "log-file", "", "log to `FILE` instead of stderr, which pdig lets go of when the command starts")
 	f.BoolVarP(&o.help, "help", "h", false, "print this help")
@@ -117,6 +119,9 @@ func (o *options) checkSnaplen() error {
 func (o *options) checkRing() error {
 	if o.onFull != "drop" && o.onFull != "block" {
 		return valueError("on-full", o.onFull, "drop or block")
+	}
+	if o.pin != "auto" && o.pin != "never" {
+		return valueError("pin", o.pin, "auto or never")
 	}
 	switch o.schema {
 	case "auto":
