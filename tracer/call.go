@@ -58,12 +58,14 @@ func (t *Tracer) enter(th *thread) {
 	case kindAffinity:
 		t.pin.reveal()
 	}
+	t.entered(c)
 	if active && s.report {
 		t.capture(th)
 		c.sent = true
 		t.emit(th, th.tid, s.enter, s.class)
 	}
-	if s.noReturn || !c.sent && (s.kind == kindPlain || s.kind == kindAffinity) {
+	needed := c.sent || t.sum != nil && s.report || s.kind != kindPlain && s.kind != kindAffinity
+	if s.noReturn || !needed {
 		t.resume(th, unix.PTRACE_CONT, 0)
 		return
 	}
@@ -118,9 +120,10 @@ func (t *Tracer) finish(th *thread) {
 	t.report(th, c.spec.enter+1)
 }
 
-// report writes the exit half of a call whose enter half was written.
+// report ends a call: it writes the exit half if the enter half was written.
 func (t *Tracer) report(th *thread, typ uint16) {
 	c := &th.call
+	t.left(c)
 	if c.sent && t.sink.Active() {
 		t.emit(th, th.tid, typ, c.spec.class)
 		for c.spec.multiple() && int64(c.message)+1 < min(c.ret, maxMessages) {
@@ -168,7 +171,9 @@ func (t *Tracer) emit(th *thread, tid int, typ uint16, class shm.Class) {
 		t.encodeFailed(th, tid, typ)
 		return
 	}
-	t.sink.Write(rec, class)
+	if !t.sink.Write(rec, class) {
+		t.dropped(&th.call)
+	}
 }
 
 // encodeFailed sends a generic event in the place of one that could not be

@@ -29,6 +29,9 @@ func (t *Tracer) exiting(th *thread) {
 		t.procExit(th, uint32(msg))
 	}
 	p := th.proc
+	if p.root && p.live == 0 {
+		t.summarize()
+	}
 	if p.root && p.live == 0 && p.vpid == 1 {
 		// PID 1 takes everybody in its namespace along, the tracer too.
 		// It stays in this stop until all that was reported has been written.

@@ -85,6 +85,9 @@ func newTracer(cfg Config) *Tracer {
 		clock:   func() uint64 { return uint64(time.Now().UnixNano()) },
 	}
 	t.heap.init()
+	if cfg.Summary != nil {
+		t.sum = &summary{}
+	}
 	t.specs = newSpecs(cfg.Calls, cfg.Sink.Ceiling())
 	return t
 }
@@ -122,13 +125,38 @@ func (t *Tracer) started() {
 	if _, err := o.Listener(); err != nil {
 		t.log.Info().Err(err).Msg("no place for a listener was taken")
 	}
-	if err := o.ReleaseInherited(); err != nil {
+	var keep []int
+	if t.sum != nil {
+		keep = []int{stderr} // until the command ends
+	}
+	if err := o.ReleaseInherited(keep...); err != nil {
 		t.log.Warn().Err(err).Msg("inherited descriptors stay open")
 	}
 }
 
+// stderr is where a summary goes.
+const stderr = 2
+
+// summarize prints the summary, once, and lets go of the command's stderr.
+func (t *Tracer) summarize() {
+	if t.sum == nil {
+		return
+	}
+	if err := t.sum.write(t.cfg.Summary); err != nil {
+		t.log.Warn().Err(err).Msg("summary not written")
+	}
+	t.sum = nil
+	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return
+	}
+	_ = unix.Dup3(null, stderr, 0)
+	unix.Close(null)
+}
+
 // rootEnded handles the death of the command.
 func (t *Tracer) rootEnded() {
+	t.summarize()
 	if t.root == nil {
 		return
 	}

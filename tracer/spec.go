@@ -51,6 +51,7 @@ func callKind(name string) kind { return kinds[name] }
 
 // spec is what to do at a call, worked out once for each number and ceiling.
 type spec struct {
+	index    int    // in syscalls.Calls, -1 for a number without a name
 	sc       uint16 // ppm_sc code that the reader knows
 	enter    uint16 // the exit code is the next one
 	report   bool
@@ -91,7 +92,7 @@ func (s *specs) lookup(arch syscalls.Arch, n int) *spec {
 }
 
 func newSpec(sel *Selection, index, n, ceiling int) spec {
-	s := spec{enter: syscalls.GenericE, report: sel.has(index, n), addr: -1}
+	s := spec{index: index, enter: syscalls.GenericE, report: sel.has(index, n), addr: -1}
 	if index < 0 {
 		return s
 	}

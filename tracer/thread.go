@@ -40,8 +40,9 @@ type call struct {
 	fileFor int // the descriptor that file describes, -1 none
 	queue   queue
 
-	message    int  // sendmmsg, recvmmsg: the message that the event is about
-	sizesKnown bool // Tracer.sizes are those of this call
+	since      uint64 // summary: time of the entry
+	message    int    // sendmmsg, recvmmsg: the message that the event is about
+	sizesKnown bool   // Tracer.sizes are those of this call
 }
 
 // extent is a part of call.text. Unreadable memory has none.

@@ -1,6 +1,8 @@
 package tracer
 
 import (
+	"io"
+
 	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
 
@@ -15,6 +17,9 @@ type Config struct {
 	Pin     bool // put the tracer and a thread that stops often on one CPU
 	Snaplen int  // bytes of data kept of a call, at most MaxSnaplen; 0: what the reader wants
 	Sink    Sink
+	// Summary gets a table of the calls when the command ends, before its
+	// parent learns of that. It is nil for none.
+	Summary io.Writer
 	Log     zerolog.Logger
 }
 
@@ -40,7 +45,8 @@ type Tracer struct {
 	rootPID    int
 	announced  bool // the birth of the command is told
 	notStarted func(error)
-	draining   bool // report stops, but let nobody go on
+	sum        *summary // nil when none is wanted
+	draining   bool     // report stops, but let nobody go on
 
 	clock   func() uint64
 	ends    endpoints

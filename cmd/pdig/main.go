@@ -73,12 +73,16 @@ func trace(o *launch.Original, stderr io.Writer) {
 	if !awaitSensor(producer, opts.waitSensor) {
 		refuse(o, stderr, fmt.Errorf("no sensor reads the ring after %v (--wait-sensor)", opts.waitSensor))
 	}
+	cfg := tracer.Config{Calls: opts.calls, Snaplen: opts.snaplen, Pin: opts.pin == "auto", Sink: producer, Log: log}
+	if opts.summary {
+		cfg.Summary = stderr
+	}
 	err = tracer.Launch(o, tracer.Command{
 		Target:   target,
 		Index:    len(o.Args()) - len(opts.command),
 		CloseFDs: opts.ringDescriptors(),
 		Refused:  func(err error) { complain(stderr, err) },
-	}, tracer.Config{Calls: opts.calls, Snaplen: opts.snaplen, Pin: opts.pin == "auto", Sink: producer, Log: log})
+	}, cfg)
 	if err != nil {
 		refuse(o, stderr, err)
 	}

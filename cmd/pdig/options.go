@@ -26,6 +26,7 @@ type options struct {
 	schema     string
 	waitFor    string
 	pin        string
+	summary    bool
 	level      string
 	logFile    string
 	help       bool
@@ -55,6 +56,7 @@ func newOptions() *options {
 	f.StringVar(&o.schema, "schema", "auto", "newest event types to send: `auto` (those that the reader knows), 336, 374, 418, newest")
 	f.StringVar(&o.waitFor, "wait-sensor", "never", "how long the start waits for a reader of the ring: a `DURATION`, never, forever")
 	f.StringVar(&o.pin, "pin", "auto", "`auto`: keep the tracer and a thread that makes many calls on one CPU, unseen; never")
+	f.BoolVarP(&o.summary, "summary", "c", false, "print a table of the calls on stderr when the command ends: calls, errors, dropped records, time")
 	f.StringVar(&o.level, "log-level", "error", "log pdig's own words from this `LEVEL` on: debug, info, warn, error")
 	f.StringVar(&o.logFile, "log-file", "", "log to `FILE` instead of stderr, which pdig lets go of when the command starts")
 	f.BoolVarP(&o.help, "help", "h", false, "print this help")
