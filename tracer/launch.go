@@ -39,6 +39,8 @@ type Command struct {
 func Launch(o *launch.Original, cmd Command, cfg Config) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	// The loop occupies one P while it waits; other goroutines need another.
+	runtime.GOMAXPROCS(max(2, runtime.GOMAXPROCS(0)))
 	// Collections happen where the loop wants them: see heap.
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	filter, err := cfg.Calls.Filter()

@@ -48,10 +48,6 @@ func (p *pin) start() {
 	if runtime.NumCPU() < 2 {
 		return
 	}
-	// The loop occupies one P while it waits; the watcher needs another.
-	if runtime.GOMAXPROCS(0) < 2 {
-		runtime.GOMAXPROCS(2)
-	}
 	p.enabled, p.self, p.wake = true, unix.Gettid(), make(chan struct{}, 1)
 	go p.watch()
 }
