@@ -1,24 +1,38 @@
 package shm
 
 import (
+	"errors"
+
+	"golang.org/x/sys/unix"
+
 	"github.com/pdig/pdig/internal/procfs"
 )
 
 // procRoot is where the processes of this pid namespace are described.
 const procRoot = "/proc"
 
-// startTime tells a process from an earlier or later one with its pid. ok is
-// false if there is none, or only what its parent has not collected yet.
-func startTime(pid int) (ticks uint64, ok bool) {
-	st, err := procfs.ReadStat(procRoot, pid)
-	if err != nil || st.Dead() {
-		return 0, false
-	}
-	return st.StartTime, true
-}
+// life is what can be known of the process with some pid.
+type life uint8
 
-// alive reports whether there is such a process.
-func alive(pid int) bool {
-	_, ok := startTime(pid)
-	return ok
+const (
+	gone   life = iota // none, or one that its parent has not collected yet
+	hidden             // there is one, and /proc does not show it
+	living
+)
+
+// look finds the process with a pid in this pid namespace. The start time, in
+// clock ticks since boot, tells it from an earlier or later one with the same
+// pid; it is 0 unless the process lives and can be seen.
+func look(pid int32) (start uint64, l life) {
+	if pid <= 0 || errors.Is(unix.Kill(int(pid), 0), unix.ESRCH) {
+		return 0, gone
+	}
+	st, err := procfs.ReadStat(procRoot, int(pid))
+	switch {
+	case err != nil:
+		return 0, hidden // mounted with hidepid, or not at all
+	case st.Dead():
+		return 0, gone
+	}
+	return st.StartTime, living
 }

@@ -1,294 +1,277 @@
 package shm
 
 import (
+	"cmp"
 	"os"
-	"runtime/debug"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"github.com/pdig/pdig/event"
-	"github.com/pdig/pdig/internal/sys"
 )
-
-// Class says what a record is worth when the ring is nearly full.
-type Class uint8
-
-const (
-	// Normal records leave the last part of the ring free.
-	Normal Class = iota
-	// Vital records, without which a reader misunderstands all that follow
-	// (clone, exec, the end of a thread), may fill the ring.
-	Vital
-)
-
-// reserveShare is the part of the ring that only vital records get: 1/20.
-const reserveShare = 20
 
 // ProducerConfig is how a ring is written.
 type ProducerConfig struct {
 	Config
 	// Block holds the caller of Write while the ring is full, instead of
-	// dropping the record. It lets go when the reader goes away.
+	// dropping the record. See [Producer.Write] for what ends the wait.
 	Block bool
-	// Ceiling overrides how many event codes the reader knows; 0 asks the ring.
+	// Ceiling overrides how many event codes the reader knows; 0 asks the
+	// ring. A ring that has to be created gets the layout that readers of that
+	// many codes have.
 	Ceiling int
-	Log     zerolog.Logger
+	// Log hears of what is odd but no error. The zero Logger is silent.
+	Log zerolog.Logger
 }
 
 // Producer writes records into a ring.
 type Producer struct {
-	ring
+	*ring
 	cfg     ProducerConfig
-	log     zerolog.Logger
-	pid     uint64
-	reader  int32 // the capturing pid that ceiling and ext belong to
+	me      uint64 // what the lock holds while it is ours
+	reader  reader
 	ceiling int
-	ext     bool // the reader has our extension
-	broken  bool // the objects were taken away under the mapping
-	armed   bool // faults of this goroutine are panics
-	waited  int  // times that Write has waited for room
+	tried   uint64 // last value of the ring's counter
+	stuck   uint64 // owner of the lock that was waited for in vain
+	adrift  bool   // the objects were cut, or others have their names now
+	closed  bool
+
+	lookNow  atomic.Bool // something may have changed that no cheap test shows
+	released atomic.Bool // Release was called
+
+	mu   sync.Mutex // guards ring and reader.ext against the pulse
+	stop chan struct{}
+	done chan struct{}
+}
+
+// reader is what is known of the capturing process.
+type reader struct {
+	pid    int32
+	start  uint64 // of the process; 0 when it cannot be seen from here
+	stamp  uint64 // start time in the extension when it was looked at
+	ext    bool   // the extension is this reader's
+	gone   bool   // it was seen alive, and has died
+	idle   bool   // it cannot be seen, and makes no room
+	idleAt uint32 // the tail then
 }
 
 // NewProducer opens the ring, or creates it.
 func NewProducer(cfg ProducerConfig) (*Producer, error) {
-	r, err := cfg.open(false)
+	r, err := cfg.open(opening{ceiling: cfg.Ceiling})
 	if err != nil {
 		return nil, err
 	}
-	return &Producer{ring: *r, cfg: cfg, log: cfg.Log, pid: uint64(os.Getpid()), ceiling: cfg.Ceiling}, nil
+	pid := os.Getpid()
+	start, _ := look(int32(pid))
+	p := &Producer{
+		ring: r, cfg: cfg,
+		me:      uint64(uint32(pid)) | start<<32,
+		ceiling: cmp.Or(cfg.Ceiling, r.layout.ceiling),
+		stop:    make(chan struct{}), done: make(chan struct{}),
+	}
+	go p.pulse()
+	return p, nil
 }
 
 // Close lets go of the ring. The objects stay, with what is in them.
 func (p *Producer) Close() error {
+	if p.closed {
+		return ErrClosed
+	}
+	p.closed, p.adrift = true, true
+	close(p.stop)
+	<-p.done
+	p.leave()
 	p.unmap()
-	p.broken = true
 	return nil
 }
 
-// Active reports whether a reader wants records: whoever captures has not
-// paused. It costs a few nanoseconds.
+// leave takes the producer's pid out of the ring.
+func (p *Producer) leave() {
+	var err error
+	defer p.catch(arm(), &err)
+	p.producer.CompareAndSwap(uint32(p.me), 0)
+}
+
+// Release ends a wait for room, now and in future: a producer that blocks
+// becomes one that drops. It may be called from any goroutine.
+func (p *Producer) Release() { p.released.Store(true) }
+
+// Active reports whether a reader wants records: one captures, has not paused
+// and has not died. It costs a few nanoseconds.
 func (p *Producer) Active() (active bool) {
-	if p.broken {
+	if p.adrift && !p.reopen() {
 		return false
 	}
-	defer p.rescue()
-	p.arm()
-	reader := int32(p.status(offCapturing).Load())
-	if reader != p.reader {
-		p.readerChanged(reader)
-	}
-	return reader != 0 && p.status(offStopped).Load() == 0
+	defer p.rescue(arm())
+	return p.gate()
 }
 
-// arm makes a fault in the mapping, of a file that was cut, a panic that
-// rescue catches. It would end the process otherwise.
-func (p *Producer) arm() {
-	if !p.armed {
-		debug.SetPanicOnFault(true)
-		p.armed = true
+// gate is Active without the protection against faults. It notices a new
+// reader, except for one that has the pid of the last: pulse helps then.
+func (p *Producer) gate() bool {
+	pid := int32(p.capturing.Load())
+	if pid != p.reader.pid || p.start.Load() != p.reader.stamp || p.lookNow.Load() {
+		p.lookAt(pid)
 	}
+	return pid != 0 && p.stopped.Load() == 0 && !p.reader.gone
 }
 
-// rescue is deferred by whatever touches the mapping. A fault ends the use of
-// the ring, not the process.
-func (p *Producer) rescue() {
-	r := recover()
-	if r == nil {
-		return
-	}
-	if _, fault := r.(interface{ Addr() uintptr }); !fault {
-		panic(r)
-	}
-	p.broken = true
-	p.log.Error().Str("ring", p.name).Msg("the ring was cut off under the mapping: no more events")
-}
-
-// readerChanged finds out what the new reader understands.
-func (p *Producer) readerChanged(reader int32) {
-	p.reader = reader
-	p.ext = reader != 0 && p.extended(reader)
-	p.ceiling = p.cfg.Ceiling
-	if p.ext {
-		p.u32(offExtProducer).Store(uint32(p.pid))
-	}
-	if p.ceiling != 0 {
-		return
-	}
-	p.ceiling = p.layout.ceiling
-	if p.ext {
-		if c := p.u32(offExtCeiling).Load(); c >= uint32(p.layout.ceiling) && c < 1<<16 {
-			p.ceiling = int(c)
+// lookAt finds out who the reader is and what it understands.
+func (p *Producer) lookAt(pid int32) {
+	p.lookNow.Store(false)
+	p.stuck, p.tried = 0, 0
+	was, now := p.reader, reader{pid: pid, stamp: p.start.Load()}
+	if pid != 0 {
+		var l life
+		now.start, l = look(pid)
+		// A pid that was never seen may be one of another pid namespace.
+		now.gone = l == gone && was.pid == pid && (was.start != 0 || was.gone)
+		now.ext = p.extension(pid, now.start)
+		if was.pid == pid && was.start == now.start {
+			now.idle, now.idleAt = was.idle, was.idleAt
 		}
 	}
+	if now.gone && !was.gone {
+		p.cfg.Log.Warn().Str("ring", p.name).Int32("pid", pid).Msg("reader has died")
+	}
+	p.mu.Lock()
+	p.reader = now
+	p.mu.Unlock()
+	p.ceiling = cmp.Or(p.cfg.Ceiling, p.layout.ceiling)
+	if now.ext {
+		if c := p.page.ceiling.Load(); p.cfg.Ceiling == 0 && c > uint32(p.layout.ceiling) && c <= 1<<16 {
+			p.ceiling = int(c)
+		}
+		p.beat()
+	}
+	// Where nobody reads any more, and the names stand for other objects,
+	// nobody will.
+	p.adrift = (pid == 0 || now.gone) && p.moved()
 }
 
-// Ceiling is the number of event codes that the reader knows.
-func (p *Producer) Ceiling() int {
-	if p.ceiling == 0 {
-		return p.layout.ceiling
-	}
-	return p.ceiling
-}
+// Ceiling is the number of event codes that the reader knows. It changes in
+// [Producer.Active] and [Producer.Write] only.
+func (p *Producer) Ceiling() int { return p.ceiling }
 
 // Snaplen is how many bytes of data the reader wants of a call.
 func (p *Producer) Snaplen() (n int) {
-	if p.broken {
-		return defaultSnaplen
+	n = defaultSnaplen
+	if p.adrift {
+		return n
 	}
-	defer p.rescue()
-	p.arm()
-	if s := p.status(offSnaplen).Load(); s > 0 && s < 1<<16 {
-		return int(s)
+	defer p.rescue(arm())
+	if s := p.snaplen.Load(); s > 0 && s <= maxSnaplen {
+		n = int(s)
 	}
-	return defaultSnaplen
+	return n
 }
 
-// Count adds a loss that happened before the ring: the record was tried, and
-// will not come.
+// maxSnaplen is the longest parameter that a producer sends: PPM_MAX_ARG_SIZE.
+const maxSnaplen = 65000
+
+// Count adds a record that was lost before the ring: it would have been
+// written, and will not come.
 func (p *Producer) Count(cause event.Cause) {
-	if p.broken {
+	if p.adrift {
 		return
 	}
-	defer p.rescue()
-	p.arm()
-	p.u64(offEvts).Add(1)
-	p.lose(cause)
-}
-
-// lose counts a record that was tried and will not come.
-func (p *Producer) lose(cause event.Cause) {
-	if p.ext && cause < event.NumCauses {
-		p.u64(offExtLost + 8*int(cause)).Add(1)
-	}
-	// Others know two counters only.
-	if cause == event.CauseRingFull {
-		p.u64(offDrops).Add(1)
-	} else {
-		p.u64(p.layout.faults).Add(1)
-	}
-}
-
-// Write puts one record into the ring and reports whether it will be
-// delivered; else it is counted.
-func (p *Producer) Write(rec []byte, class Class) (ok bool) {
-	if p.broken {
-		return false
-	}
-	defer p.rescue()
-	p.arm()
-	p.u64(offEvts).Add(1)
-	cause := p.publish(rec, class)
-	for cause == event.CauseRingFull && p.cfg.Block {
-		if !p.waitForRoom() {
-			cause = event.CauseReader
-			break
-		}
-		cause = p.publish(rec, class)
-	}
-	p.waited = 0
-	if cause != published {
+	defer p.rescue(arm())
+	if p.gate() {
+		p.attempt()
 		p.lose(cause)
-		return false
 	}
-	if p.ext {
-		p.u64(offExtPublished).Add(1)
-		p.wake()
-	}
-	return true
 }
 
-// published is no cause of a loss.
-const published = event.NumCauses
-
-// publish copies the record behind head and moves head, unless there is no
-// room or the cursors make no sense.
-func (p *Producer) publish(rec []byte, class Class) event.Cause {
-	if !p.acquire() {
-		return event.CauseLock
+// attempt counts a record, whatever will become of it.
+func (p *Producer) attempt() {
+	n := p.evts.Add(1)
+	if n <= p.tried {
+		p.lookNow.Store(true) // a reader has begun anew
 	}
-	defer p.lock().CompareAndSwap(p.pid, 0)
-	// A reader that starts puts both cursors to 0 whatever is being written:
-	// head is moved only from where it was, and the record written again.
-	for range publishTries {
-		head, tail := p.u32(offHead).Load(), p.u32(offTail).Load()
-		if head >= p.size || tail >= p.size {
-			return event.CauseRing
-		}
-		room := free(head, tail, p.size)
-		if class == Normal {
-			room -= min(room, p.size/reserveShare)
-		}
-		if uint64(len(rec)) > uint64(room) {
-			return event.CauseRingFull
-		}
-		copy(p.data[head:], rec)
-		if p.u32(offHead).CompareAndSwap(head, advance(head, uint32(len(rec)), p.size)) {
-			return published
-		}
-	}
-	return event.CauseRing
+	p.tried = n
 }
 
-// publishTries is how often a record is written again because head has moved:
-// only a reader moves it, once when it starts.
-const publishTries = 8
-
-// Waiting for another producer: it holds the lock for one copy, unless it has
-// died or is stopped.
-const (
-	lockSpins = 200
-	lockPause = 100 * time.Microsecond
-	lockTries = 2000 // pauses: 0.2 s
-)
-
-// acquire takes the lock among producers. A dead owner loses it.
-func (p *Producer) acquire() bool {
-	for range lockSpins {
-		if p.lock().CompareAndSwap(0, p.pid) {
-			return true
-		}
+// lose counts a record that was attempted and will not come. Other readers
+// know two counters only: what the ring did not take, and what could not be
+// made.
+func (p *Producer) lose(cause event.Cause) {
+	if cause == event.CauseEncode || cause == event.CauseUnknown {
+		p.faults.Add(1)
+	} else {
+		p.full.Add(1)
 	}
-	for i := range lockTries {
-		owner := p.lock().Load()
-		if owner == 0 || owner == p.pid || i%100 == 0 && !alive(int(owner&0x7fffffff)) {
-			// The lock of a process with our own pid is what an earlier one left.
-			if p.lock().CompareAndSwap(owner, p.pid) {
-				return true
-			}
-			continue
-		}
-		time.Sleep(lockPause)
+	if p.reader.ext && cause < extLost {
+		p.lost[cause].Add(1)
 	}
-	return false
 }
 
-// Waiting for the reader to make room.
-const (
-	roomPause    = 50 * time.Microsecond
-	roomPauseMax = 2 * time.Millisecond
-	roomCheck    = 64 // pauses between looks whether the reader lives
-)
-
-// waitForRoom pauses. It returns false when the reader has gone, so that there
-// is nothing to wait for.
-func (p *Producer) waitForRoom() bool {
-	p.wake()
-	time.Sleep(min(roomPause<<min(p.waited, 6), roomPauseMax))
-	p.waited++
-	if p.waited%roomCheck == 0 && !alive(int(p.reader)) {
-		p.log.Warn().Int32("pid", p.reader).Msg("the reader of the ring has died: nothing is held back any more")
-		return false
-	}
-	return p.Active()
-}
-
-// wake wakes a reader of ours that sleeps.
-func (p *Producer) wake() {
-	if !p.ext {
+// rescue is deferred by what touches the mapping. A fault ends the use of the
+// ring, until there is another in its place, and not the process.
+func (p *Producer) rescue(armed bool) {
+	if !p.disarm(armed, recover()) {
 		return
 	}
-	if w := p.u32(offExtFutex); w.Load() == 1 && w.CompareAndSwap(1, 0) {
-		sys.FutexWake(w, 1)
+	p.adrift = true
+	p.cfg.Log.Error().Str("ring", p.name).Err(ErrCut).Msg("no events until it is made anew")
+	p.abandon()
+}
+
+// abandon gives the lock back after a fault in the middle of a record.
+func (p *Producer) abandon() {
+	var err error
+	defer p.catch(arm(), &err)
+	p.unlock()
+}
+
+// pulseEvery is how often a producer shows that it lives, and how long it may
+// take to notice what it can see in /proc or the file system only.
+const pulseEvery = time.Second
+
+// pulse runs beside the producer.
+func (p *Producer) pulse() {
+	defer close(p.done)
+	tick := time.NewTicker(pulseEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-p.stop:
+			return
+		case <-tick.C:
+			p.mu.Lock()
+			if p.reader.ext {
+				p.beat()
+			}
+			p.mu.Unlock()
+			p.lookNow.Store(true)
+		}
 	}
+}
+
+// beat tells a reader of ours that there is a producer, and which.
+func (p *Producer) beat() {
+	var err error // of a ring that was cut; whoever writes next will notice
+	defer p.catch(arm(), &err)
+	p.producer.Store(uint32(p.me))
+	p.heartbeat.Store(uint64(time.Now().UnixNano()))
+}
+
+// reopen looks, now and then, whether there is a ring in the place of one that
+// was cut or removed.
+func (p *Producer) reopen() bool {
+	if p.closed || p.buf == "" || !p.lookNow.Swap(false) {
+		return false
+	}
+	r, err := p.cfg.open(opening{find: true})
+	if err != nil {
+		return false // what is wrong has been said, or nobody has made one
+	}
+	p.mu.Lock()
+	p.unmap()
+	p.ring, p.reader, p.adrift = r, reader{}, false
+	p.mu.Unlock()
+	p.cfg.Log.Info().Str("ring", p.name).Msg("ring opened again")
+	return true
 }

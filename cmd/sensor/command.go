@@ -43,7 +43,7 @@ func (p *program) follow() (int, error) {
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, passedSignals()...)
 	defer signal.Stop(signals)
-	err = cmd.Start()
+	err = ring.HandOver(cmd.Start)
 	if closeErr := ring.Close(); err == nil {
 		err = closeErr
 	}

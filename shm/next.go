@@ -1,0 +1,189 @@
+package shm
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"time"
+
+	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/internal/sys"
+	"github.com/pdig/pdig/syscalls"
+)
+
+// Offsets in the header of a record that say whether it is one.
+const (
+	offLen    = 16 // u32
+	offType   = 20 // u16
+	offParams = 22 // u32
+)
+
+// Next returns the oldest unread record, a copy in a buffer of the consumer
+// that is valid until the following call. Its length is that of its header, its
+// type is in the table, and there is room for as many lengths as it has
+// parameters; those are still to be checked. Records that are none are counted
+// and skipped.
+//
+// When nothing comes for a while, of at most about 30 ms, the error is
+// [os.ErrDeadlineExceeded]. After any other error nothing will come:
+// [ErrTakenOver], [ErrCut], [ErrClosed].
+func (c *Consumer) Next() ([]byte, error) {
+	if rec := c.take(); rec != nil {
+		c.tally.delivered++
+		return rec, nil
+	}
+	if err := c.refill(); err != nil {
+		return nil, err
+	}
+	// Not more than one look a call: whatever is in the ring, the caller gets
+	// back to what else it has to do.
+	if rec := c.take(); rec != nil {
+		c.tally.delivered++
+		return rec, nil
+	}
+	return nil, os.ErrDeadlineExceeded
+}
+
+// take returns the next record of the copy, or nil if there is no more that is
+// complete.
+func (c *Consumer) take() []byte {
+	for {
+		b := c.buf[c.at:c.n]
+		if len(b) < event.HeaderSize {
+			return nil
+		}
+		n := binary.NativeEndian.Uint32(b[offLen:])
+		if n < event.HeaderSize || n > event.MaxSize {
+			c.resync()
+			return nil
+		}
+		if uint64(n) > uint64(len(b)) {
+			return nil
+		}
+		c.at += int(n)
+		switch rec := b[:n:n]; {
+		case binary.NativeEndian.Uint16(rec[offType:]) >= syscalls.NumEvents:
+			c.tally.own[event.CauseUnknown]++
+		case uint64(binary.NativeEndian.Uint32(rec[offParams:]))*2 > uint64(n-event.HeaderSize),
+			binary.NativeEndian.Uint64(rec) == math.MaxUint64: // no time
+			c.tally.own[event.CauseCorrupt]++
+		default:
+			return rec
+		}
+	}
+}
+
+// resync gives up the rest of a batch, in which no record can be found any
+// more. It counts as one, since nobody can tell how many they were.
+func (c *Consumer) resync() {
+	c.tally.own[event.CauseCorrupt]++
+	c.at, c.n = 0, 0
+	c.pos = c.end
+}
+
+// refill gets more bytes out of the ring, or waits a while for them.
+func (c *Consumer) refill() (err error) {
+	if c.err != nil {
+		return c.err
+	}
+	defer func() {
+		if errors.Is(err, ErrCut) {
+			c.err = fmt.Errorf("ring %s: %w", c.name, err)
+			err = c.err
+		}
+	}()
+	defer c.catch(arm(), &err)
+	if pid := c.capturing.Load(); pid != c.pid {
+		c.err = fmt.Errorf("ring %s: %w: the capturing process is %d", c.name, ErrTakenOver, int32(pid))
+		return c.err
+	}
+	if !c.load() {
+		c.wait()
+		if !c.load() {
+			c.settle()
+		}
+	}
+	return nil
+}
+
+// load copies what fits out of the ring and releases it at once: what is in
+// the buffer is out of the reach of the producer, and room in the ring is what
+// others may be waiting for. It reports whether there was something.
+func (c *Consumer) load() bool {
+	c.n = copy(c.buf, c.buf[c.at:c.n])
+	c.at = 0
+	if c.tail.Load() != c.freed {
+		c.tally.own[event.CauseRing]++ // nobody else may write it
+		c.release()
+	}
+	head := c.head.Load()
+	if head >= c.size {
+		c.tally.own[event.CauseRing]++
+		c.head.CompareAndSwap(head, c.pos)
+		return false
+	}
+	c.end = head
+	got := min(used(head, c.pos, c.size), uint32(len(c.buf)-c.n))
+	copyOut(c.buf[c.n:c.n+int(got)], c.data, c.pos)
+	c.pos = advance(c.pos, got, c.size)
+	if c.pos != c.freed {
+		c.release()
+	}
+	if got == 0 {
+		if c.n > 0 {
+			c.resync() // records are published whole
+		}
+		return false
+	}
+	c.n += int(got)
+	c.empty = 0
+	return true
+}
+
+// release gives the bytes up to pos back to the producers.
+func (c *Consumer) release() {
+	c.freed = c.pos
+	c.tail.Store(c.freed)
+	if c.ours && c.futex.Load()&roomWanted != 0 {
+		c.futex.And(^uint32(roomWanted))
+		sys.FutexWake(c.tail, math.MaxInt32)
+	}
+}
+
+// Pauses of a reader that finds nothing. The first is blind, so that a steady
+// flow of records costs its producer no system calls; then it waits to be
+// woken if there is a producer that does so, and else looks again, as udig's
+// readers do, after pauses that double.
+const (
+	firstPause = 500 * time.Microsecond
+	lastPause  = 30 * time.Millisecond
+)
+
+// wait waits a while for records.
+func (c *Consumer) wait() {
+	if pid := c.page.producer.Load(); c.ours && pid != c.peer {
+		c.peer = pid
+		if pid != 0 {
+			c.cfg.Log.Info().Str("ring", c.name).Int32("pid", int32(pid)).Msg("producer connected")
+		}
+	}
+	if c.empty > 0 && c.ours && c.peer != 0 {
+		c.doze()
+	} else {
+		time.Sleep(min(firstPause<<min(c.empty, 10), lastPause))
+	}
+	c.empty++
+}
+
+// doze sleeps until a producer of ours publishes a record, but not for long:
+// there may be others.
+func (c *Consumer) doze() {
+	word := c.futex.Or(asleep) | asleep
+	// A head outside of the ring is none that is worth staying awake for.
+	if head := c.head.Load(); head == c.pos || head >= c.size {
+		sys.FutexWait(c.futex, word, lastPause)
+	}
+	c.futex.And(^uint32(asleep))
+}

@@ -1,0 +1,192 @@
+package shm
+
+import (
+	"encoding/binary"
+	"time"
+
+	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/internal/sys"
+)
+
+// Class says what a record is worth when the ring is nearly full.
+type Class uint8
+
+const (
+	// Normal records leave the last part of the ring free.
+	Normal Class = iota
+	// Vital records, without which a reader misunderstands all that follow
+	// (clone, exec, the end of a thread), may fill the ring.
+	Vital
+)
+
+// reserveShare is the part of the ring that only vital records get: 1/20.
+const reserveShare = 20
+
+// Write puts one record into the ring and reports whether it did. A record
+// that it did not take is counted, unless nobody reads.
+//
+// With [ProducerConfig.Block] it waits while the ring is full: until there is
+// room, the reader pauses, ends or dies, or somebody calls
+// [Producer.Release]. A reader that cannot be seen, because it has another pid
+// namespace or had died before, is given up when it has made no room for a
+// second.
+func (p *Producer) Write(rec []byte, class Class) (ok bool) {
+	if p.adrift {
+		return false
+	}
+	defer p.rescue(arm())
+	if !p.gate() {
+		return false
+	}
+	p.attempt()
+	cause := p.refuse(rec, class)
+	if cause == published {
+		cause = p.publish(rec, class)
+	}
+	if cause == event.CauseRingFull && p.cfg.Block {
+		cause = p.block(rec, class)
+	}
+	if cause != published {
+		p.lose(cause)
+		return false
+	}
+	if p.reader.ext {
+		p.published.Add(1)
+		p.wake()
+	}
+	return true
+}
+
+// published is no cause of a loss.
+const published = event.NumCauses
+
+// refuse keeps out of the ring what would do harm there: a length that is not
+// that of the record sends readers astray, an event code that they do not know
+// crashes some.
+func (p *Producer) refuse(rec []byte, class Class) event.Cause {
+	const offType = 20
+	n, ok := event.Length(rec)
+	switch {
+	case len(rec) > event.MaxSize, uint64(len(rec)) > uint64(p.capacity(class)):
+		return event.CauseTooLarge
+	case !ok, n != len(rec), n < event.HeaderSize:
+		return event.CauseEncode
+	case int(binary.NativeEndian.Uint16(rec[offType:])) >= p.ceiling:
+		return event.CauseUnknown
+	}
+	return published
+}
+
+// capacity is how many bytes records of a class find in an empty ring.
+func (p *Producer) capacity(class Class) uint32 {
+	if class == Vital {
+		return p.size - 1
+	}
+	return p.size - 1 - p.size/reserveShare
+}
+
+// publishTries is how often a record is written again because head has moved.
+// Only a reader moves it beside the owner of the lock, once, when it begins.
+const publishTries = 8
+
+// publish copies the record behind head and moves head, unless there is no
+// room or the cursors make no sense.
+func (p *Producer) publish(rec []byte, class Class) event.Cause {
+	if !p.acquire() {
+		return event.CauseLock
+	}
+	cause := event.CauseRing
+	for range publishTries {
+		head, tail := p.head.Load(), p.tail.Load()
+		if head >= p.size || tail >= p.size {
+			break
+		}
+		if used(head, tail, p.size)+uint32(len(rec)) > p.capacity(class) {
+			cause = event.CauseRingFull
+			break
+		}
+		copyIn(p.data, head, rec)
+		// A reader that begins puts head to 0, whatever is being written: it
+		// is moved from where it was or not at all.
+		if p.head.CompareAndSwap(head, advance(head, uint32(len(rec)), p.size)) {
+			cause = published
+			break
+		}
+		if p.lock.Load() != p.me {
+			cause = event.CauseLock // taken away: others write there now
+			break
+		}
+	}
+	p.unlock()
+	return cause
+}
+
+// Waiting for room. The pause is how long a producer may oversleep when the
+// reader does not wake it, as others than ours do not.
+const (
+	roomSpins    = 200
+	roomPause    = 50 * time.Microsecond
+	roomPauseMax = 2 * time.Millisecond
+	roomLook     = 20 * time.Millisecond // between looks whether the reader lives
+	roomUnseen   = time.Second           // for a reader that cannot be seen
+)
+
+// block waits for room and publishes the record, or says why it gave up.
+func (p *Producer) block(rec []byte, class Class) event.Cause {
+	tail := p.tail.Load()
+	var stood, looked time.Duration // since the tail has moved; since the last look
+	for pause := roomPause; ; pause = min(2*pause, roomPauseMax) {
+		if now := p.tail.Load(); now != tail {
+			tail, stood, pause = now, 0, roomPause
+			p.reader.idle = false
+		}
+		if looked >= roomLook {
+			looked = 0
+			p.lookNow.Store(true)
+		}
+		if !p.gate() || p.released.Load() || p.abandoned(tail, stood) {
+			return event.CauseReader
+		}
+		p.sleep(tail, pause)
+		stood += pause
+		looked += pause
+		if cause := p.publish(rec, class); cause != event.CauseRingFull {
+			return cause
+		}
+	}
+}
+
+// abandoned gives a reader up that cannot be seen and makes no room. It is not
+// waited for again before it does.
+func (p *Producer) abandoned(tail uint32, stood time.Duration) bool {
+	r := &p.reader
+	if r.start != 0 {
+		return false
+	}
+	if !r.idle && stood >= roomUnseen {
+		r.idle, r.idleAt = true, tail
+		p.cfg.Log.Warn().Str("ring", p.name).Int32("pid", r.pid).Msg("reader cannot be seen and makes no room: not waited for")
+	}
+	return r.idle && r.idleAt == tail
+}
+
+// sleep waits until the tail moves, and no longer than a pause.
+func (p *Producer) sleep(tail uint32, pause time.Duration) {
+	for range roomSpins {
+		if p.tail.Load() != tail {
+			return
+		}
+	}
+	if p.reader.ext {
+		p.wake() // a reader that sleeps has not seen what fills the ring
+		p.futex.Or(roomWanted)
+	}
+	sys.FutexWait(p.tail, tail, pause)
+}
+
+// wake wakes a reader of ours that sleeps, which costs a system call only then.
+func (p *Producer) wake() {
+	if p.futex.Load()&asleep != 0 && p.futex.And(^uint32(asleep))&asleep != 0 {
+		sys.FutexWake(p.futex, 1)
+	}
+}
