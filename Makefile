@@ -35,8 +35,7 @@ test: build test-race
 test-race:
 	@if echo '#include <stdlib.h>' | $$($(GO) env CC) -x c -c -o /dev/null - 2>/dev/null; then \
 		pkgs=$$($(TESTED)) && pkgs=$$(echo "$$pkgs" | grep -Ev '$(RACE_EXCEPT)') && \
-		$(GO) build -buildvcs=false -o $(BIN)/testsum ./internal/testsum && \
-		CGO_ENABLED=1 $(BIN)/testsum -label=race -count=1 -short -race $$pkgs; \
+		CGO_ENABLED=1 $(GO) run ./internal/testsum -label=race -count=1 -short -race $$pkgs; \
 	else \
 		echo 'race: not run: no C compiler with headers, which the race detector needs'; \
 	fi
