@@ -112,7 +112,7 @@ func (t *Tracer) finish(th *thread) {
 	if c.ret == 0 {
 		switch c.spec.kind {
 		case kindCreds:
-			th.proc.refreshCreds()
+			th.proc.refreshCreds(&t.proc)
 		case kindNS:
 			th.proc.childNested = true
 		}

@@ -103,7 +103,7 @@ func (t *Tracer) fork(th *thread, tid int) *process {
 		p.nested, p.childNested = true, true
 	}
 	if p.nested {
-		p.vpid = innerPID(tid)
+		p.vpid = innerPID(tid, &t.proc)
 		if p.vpid == 1 {
 			p.nsStart = bootTime()
 		}
@@ -136,7 +136,7 @@ func (t *Tracer) born(child *thread, typ uint16, flags uint64) {
 // nil if the thread is nobody's of ours, or has died.
 func (t *Tracer) adopt(tid int) *thread {
 	var st procStatus
-	if !st.read(tid) {
+	if !st.read(tid, &t.proc) {
 		return nil
 	}
 	if leader := t.table.get(st.tgid); leader != nil && st.tgid != tid {
@@ -145,7 +145,7 @@ func (t *Tracer) adopt(tid int) *thread {
 		return child
 	}
 	p := &process{pid: tid, vpid: st.vpid(), parent: st.ppid, mem: memory{pid: tid}}
-	p.image = readImage(tid, &t.scratch)
+	p.image = p.readImage(&t.proc, p.image)
 	p.nested = st.vpid() != tid
 	p.childNested = p.nested
 	child := t.table.add(tid, p)

@@ -71,7 +71,7 @@ var funcs = [syscalls.NumFuncs]func(*Tracer, *thread, *syscalls.Param){
 	syscalls.FuncTid:   pidFunc(func(th *thread) int { return th.tid }),
 	syscalls.FuncPid:   pidFunc(func(th *thread) int { return th.proc.pid }),
 	syscalls.FuncPtid:  pidFunc(func(th *thread) int { return th.proc.parent }),
-	syscalls.FuncVtid:  pidFunc((*thread).vtid),
+	syscalls.FuncVtid:  vtid,
 	syscalls.FuncVpid:  pidFunc(func(th *thread) int { return th.proc.vpid }),
 	syscalls.FuncPgid:  pidFunc(func(th *thread) int { return th.proc.pgid }),
 	syscalls.FuncVpgid: pidFunc(func(th *thread) int { return th.proc.vpgid }),
@@ -212,7 +212,7 @@ func nowFunc(f func(*procStatus) uint32) func(*Tracer, *thread, *syscalls.Param)
 		if !th.call.sizesKnown {
 			th.call.sizesKnown = true
 			t.sizes = procStatus{}
-			t.sizes.read(th.proc.pid)
+			t.sizes.read(th.proc.pid, &t.proc)
 		}
 		t.enc.Int(p.Type.Size(), uint64(f(&t.sizes)))
 	}

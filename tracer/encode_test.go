@@ -36,7 +36,7 @@ func self(t testing.TB, ceiling int) (*Tracer, *thread, *sink) {
 	}
 	tr := newTracer(Config{Calls: all, Sink: out})
 	p := &process{pid: os.Getpid(), vpid: os.Getpid(), mem: memory{pid: os.Getpid()}}
-	p.image = readImage(p.pid, &tr.scratch)
+	p.image = p.readImage(&tr.proc, nil)
 	th := tr.table.add(p.pid, p)
 	t.Cleanup(p.mem.close)
 	return tr, th, out

@@ -28,7 +28,7 @@ func (t *Tracer) executed(tid int) {
 	}
 	p := th.proc
 	p.mem.close()
-	p.image = readImage(tid, &t.scratch)
+	p.image = p.readImage(&t.proc, p.image)
 	t.heap.grew()
 	th.interrupted = nil
 	if th.inCall {

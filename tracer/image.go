@@ -2,7 +2,6 @@ package tracer
 
 import (
 	"bytes"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,24 +15,32 @@ import (
 // The files of /proc are read at the start and at an exec only: one of them
 // costs as much as a whole stop. Everything else is inherited.
 
-// readProc reads a file of /proc/PID, of which no more than the first 64 KiB
-// count, into *buf and returns its content, valid until buf is used again.
-func readProc(pid int, name string, buf *[]byte) []byte {
-	fd, err := unix.Open("/proc/"+strconv.Itoa(pid)+"/"+name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
+// procBuffer is what a file of /proc is read into; longer ones are cut.
+type procBuffer struct {
+	path [64]byte
+	data [1 << 14]byte
+}
+
+// name builds the NUL-terminated path of a file of /proc/PID.
+func (b *procBuffer) name(pid int, file string) []byte {
+	path := append(b.path[:0], "/proc/"...)
+	path = strconv.AppendInt(path, int64(pid), 10)
+	path = append(path, '/')
+	path = append(path, file...)
+	return append(path, 0)
+}
+
+// read returns the content of a file of /proc/PID until the next read, nil if
+// there is none. The files that are read this way have one record, which the
+// kernel gives in one piece.
+func (b *procBuffer) read(pid int, file string) []byte {
+	fd, errno := sys.OpenPath(b.name(pid, file), unix.O_RDONLY|unix.O_CLOEXEC)
+	if errno != 0 {
 		return nil
 	}
 	defer unix.Close(fd)
-	*buf = slices.Grow((*buf)[:0], len(zeros))
-	content := (*buf)[:0]
-	for len(content) < len(zeros) {
-		n, errno := sys.Pread(fd, content[len(content):len(zeros)], uint64(len(content)))
-		if n <= 0 || errno != 0 {
-			break
-		}
-		content = content[:len(content)+n]
-	}
-	return content
+	n, _ := sys.Pread(fd, b.data[:], 0)
+	return b.data[:n]
 }
 
 // procStatus is what is needed of /proc/PID/status.
@@ -46,9 +53,8 @@ type procStatus struct {
 }
 
 // read reports whether there is such a process.
-func (s *procStatus) read(pid int) bool {
-	var buf []byte
-	s.parse(readProc(pid, "status", &buf))
+func (s *procStatus) read(pid int, b *procBuffer) bool {
+	s.parse(b.read(pid, "status"))
 	return s.tgid != 0
 }
 
@@ -116,24 +122,23 @@ func hex(b []byte) uint64 {
 
 // innerPID is the number of tid in its own pid namespace, or tid if it cannot
 // be known.
-func innerPID(tid int) int {
+func innerPID(tid int, b *procBuffer) int {
 	var s procStatus
-	if !s.read(tid) {
+	if !s.read(tid, b) {
 		return tid
 	}
 	return s.vpid()
 }
 
-// statFields are the fields of /proc/PID/stat behind the command name: the
-// first is field 3 of proc(5).
-func statFields(pid int, buf *[]byte) [][]byte {
-	return splitStat(readProc(pid, "stat", buf))
-}
-
-// splitStat splits what stands behind the command name, which may hold any
-// byte but ends at the last parenthesis.
-func splitStat(content []byte) [][]byte {
-	return bytes.Fields(content[bytes.LastIndexByte(content, ')')+1:])
+// splitStat returns the command name of a /proc/PID/stat, which may hold any
+// byte but ends at the last parenthesis, and the fields behind it: the first
+// is field 3 of proc(5).
+func splitStat(content []byte) (comm []byte, fields [][]byte) {
+	end := bytes.LastIndexByte(content, ')')
+	if start := bytes.IndexByte(content, '('); start >= 0 && start < end {
+		comm = content[start+1 : end]
+	}
+	return comm, bytes.Fields(content[end+1:])
 }
 
 // statField returns field n of proc(5).
@@ -150,10 +155,10 @@ const userHZ = 100
 
 // namespaceStart is when the first process of the tracer's pid namespace was
 // started: ns since boot.
-func namespaceStart() uint64 {
-	var buf []byte
+func namespaceStart(b *procBuffer) uint64 {
 	const starttime = 22
-	return statField(statFields(1, &buf), starttime) * uint64(time.Second/userHZ)
+	_, f := splitStat(b.read(1, "stat"))
+	return statField(f, starttime) * uint64(time.Second/userHZ)
 }
 
 // bootTime is the time since boot in ns.
@@ -165,26 +170,23 @@ func bootTime() uint64 {
 	return uint64(ts.Nano())
 }
 
-// readImage looks at a process that stands still. What cannot be known stays
-// zero.
-func readImage(pid int, scratch *[]byte) *image {
+// readImage looks at process p, which stands still. What cannot be known stays
+// zero; from is the image that it had before, or nil.
+func (p *process) readImage(b *procBuffer, from *image) *image {
 	im := &image{loginuid: ^uint32(0)}
-	im.comm = bytes.Clone(bytes.TrimSuffix(readProc(pid, "comm", scratch), []byte("\n")))
-	if id := readProc(pid, "loginuid", scratch); len(id) > 0 {
+	if from != nil {
+		im.loginuid = from.loginuid // an exec leaves it as it is
+	} else if id := b.read(p.pid, "loginuid"); len(id) > 0 {
 		im.loginuid = uint32(decimal(id))
 	}
-	im.cgroups = cgroups(readProc(pid, "cgroup", scratch))
-	cmdline := limited(readProc(pid, "cmdline", scratch), maxArgs)
-	exe, args, _ := bytes.Cut(cmdline, []byte{0})
-	im.exe, im.args = bytes.Clone(exe), bytes.Clone(args)
-	im.env = bytes.Clone(limited(readProc(pid, "environ", scratch), maxArgs))
-	im.readStat(pid, scratch)
-	im.readStatus(pid)
+	im.cgroups = cgroups(b.read(p.pid, "cgroup"))
+	im.readStat(p, b)
+	im.readStatus(p.pid, b)
 	var limit unix.Rlimit
-	if unix.Prlimit(pid, unix.RLIMIT_NOFILE, nil, &limit) == nil {
+	if unix.Prlimit(p.pid, unix.RLIMIT_NOFILE, nil, &limit) == nil {
 		im.fdlimit = limit.Cur
 	}
-	im.file = readExecutable(pid, im)
+	im.file = readExecutable(p.pid, im, b)
 	return im
 }
 
@@ -198,17 +200,36 @@ func limited(list []byte, n int) []byte {
 	return list
 }
 
-func (im *image) readStat(pid int, scratch *[]byte) {
-	const pgrp, ttyNr, minflt, majflt = 5, 7, 10, 12
-	f := statFields(pid, scratch)
+func (im *image) readStat(p *process, b *procBuffer) {
+	const pgrp, ttyNr, minflt, majflt, argStart, argEnd, envStart, envEnd = 5, 7, 10, 12, 48, 49, 50, 51
+	comm, f := splitStat(b.read(p.pid, "stat"))
+	im.comm = bytes.Clone(comm)
 	im.pgid = int(statField(f, pgrp))
 	im.tty = uint32(statField(f, ttyNr))
 	im.minflt, im.majflt = statField(f, minflt), statField(f, majflt)
+	arg := [2]uint64{statField(f, argStart), statField(f, argEnd)}
+	env := [2]uint64{statField(f, envStart), statField(f, envEnd)}
+	im.exe, im.args, _ = bytes.Cut(p.mem.strings(arg[0], arg[1]), []byte{0})
+	im.env = p.mem.strings(env[0], env[1])
 }
 
-func (im *image) readStatus(pid int) {
+// strings returns a copy of the list of strings from start to end, at most
+// maxArgs bytes.
+func (m *memory) strings(start, end uint64) []byte {
+	if end <= start {
+		return nil
+	}
+	list := make([]byte, min(end-start, maxArgs))
+	n := m.read(list, start)
+	if uint64(n) < end-start && n > 0 {
+		list[n-1] = 0 // the last one was cut
+	}
+	return list[:n]
+}
+
+func (im *image) readStatus(pid int, b *procBuffer) {
 	var s procStatus
-	s.read(pid)
+	s.read(pid, b)
 	im.vmsize, im.vmrss, im.vmswap = s.vmsize, s.vmrss, s.vmswap
 	im.setCreds(&s)
 	im.vpgid = im.pgid
@@ -223,9 +244,9 @@ func (im *image) setCreds(s *procStatus) {
 }
 
 // refreshCreds is for after a call that has changed user or group.
-func (p *process) refreshCreds() {
+func (p *process) refreshCreds(b *procBuffer) {
 	var s procStatus
-	if s.read(p.pid) {
+	if s.read(p.pid, b) {
 		im := *p.image
 		im.setCreds(&s)
 		p.image = &im
@@ -264,15 +285,15 @@ func hasController(controllers, want string) bool {
 }
 
 // readExecutable looks at the file that a process executes.
-func readExecutable(pid int, im *image) (x executable) {
-	link := "/proc/" + strconv.Itoa(pid) + "/exe"
-	path, err := os.Readlink(link)
-	if err != nil {
+func readExecutable(pid int, im *image, b *procBuffer) (x executable) {
+	link := b.name(pid, "exe")
+	n, errno := sys.ReadLink(link, b.data[:])
+	if errno != 0 {
 		return x
 	}
-	x.path = []byte(path)
+	x.path = bytes.Clone(b.data[:n])
 	var st unix.Statx_t
-	if unix.Statx(unix.AT_FDCWD, link, 0, unix.STATX_BASIC_STATS, &st) != nil {
+	if sys.Statx(link, unix.STATX_BASIC_STATS, &st) != 0 {
 		return x
 	}
 	x.ino = st.Ino
@@ -298,9 +319,9 @@ func nanoseconds(t unix.StatxTimestamp) uint64 {
 
 // writable reports whether the process may change the file that it executes,
 // as far as owner, permissions, capabilities and the mount tell.
-func writable(link string, st *unix.Statx_t, im *image) bool {
+func writable(link []byte, st *unix.Statx_t, im *image) bool {
 	var fs unix.Statfs_t
-	if unix.Statfs(link, &fs) != nil || fs.Flags&unix.ST_RDONLY != 0 || st.Attributes&unix.STATX_ATTR_IMMUTABLE != 0 {
+	if sys.StatFS(link, &fs) != 0 || fs.Flags&unix.ST_RDONLY != 0 || st.Attributes&unix.STATX_ATTR_IMMUTABLE != 0 {
 		return false
 	}
 	const override = 1<<unix.CAP_DAC_OVERRIDE | 1<<unix.CAP_FOWNER

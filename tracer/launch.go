@@ -59,11 +59,11 @@ func Launch(o *launch.Original, cmd Command, cfg Config) error {
 	// From here to the seize the process stands still, so it can be looked at.
 	p := &process{pid: t.rootPID, vpid: t.rootPID, mem: memory{pid: t.rootPID}, root: true}
 	var st procStatus
-	if st.read(t.rootPID) {
+	if st.read(t.rootPID, &t.proc) {
 		p.parent = st.ppid
 	}
-	p.image = readImage(t.rootPID, &t.scratch)
-	p.nsStart = namespaceStart()
+	p.image = p.readImage(&t.proc, nil)
+	p.nsStart = namespaceStart(&t.proc)
 	t.table.add(t.rootPID, p)
 	if errno := sys.Ptrace(unix.PTRACE_SEIZE, t.rootPID, 0, options); errno != 0 {
 		return fmt.Errorf("%w: %w", ErrSeize, errno)

@@ -96,7 +96,8 @@ func FuzzProcFiles(f *testing.F) {
 		s.parse(b)
 		_ = s.vpid()
 		for n := range 60 {
-			statField(splitStat(b), n)
+			_, fields := splitStat(b)
+			statField(fields, n)
 		}
 		if list := cgroups(b); len(list) > maxArgs {
 			t.Errorf("cgroups: %d bytes", len(list))
@@ -120,7 +121,10 @@ func TestCgroups(t *testing.T) {
 }
 
 func TestStatWithHostileName(t *testing.T) {
-	f := splitStat([]byte("7 (x) R 9 (y)\n) S 1 5 6 34816 7 0 33"))
+	comm, f := splitStat([]byte("7 (x) R 9 (y)\n) S 1 5 6 34816 7 0 33"))
+	if string(comm) != "x) R 9 (y)\n" {
+		t.Errorf("name %q", comm)
+	}
 	if got := statField(f, 4); got != 1 {
 		t.Errorf("parent %d, want 1", got)
 	}

@@ -11,14 +11,16 @@ import (
 )
 
 // vtid is the tid of th in its own pid namespace.
-func (th *thread) vtid() int {
+func vtid(t *Tracer, th *thread, p *syscalls.Param) {
+	tid := th.tid
 	switch {
 	case !th.proc.nested:
-		return th.tid
-	case th.tid == th.proc.pid:
-		return th.proc.vpid
+	case tid == th.proc.pid:
+		tid = th.proc.vpid
+	default:
+		tid = innerPID(tid, &t.proc)
 	}
-	return innerPID(th.tid)
+	t.enc.Int(p.Type.Size(), uint64(int64(tid)))
 }
 
 // cloneFlags are Falco's flags of a clone: those of the call, and that the

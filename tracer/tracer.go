@@ -53,7 +53,8 @@ type Tracer struct {
 	iov     buffers
 	sizes   procStatus                   // see nowFunc
 	addr    [unix.SizeofSockaddrAny]byte // of a message
-	scratch []byte                       // for a file of /proc, a block of memory
+	proc    procBuffer
+	scratch []byte // for a string or a path
 }
 
 // resume lets a stopped thread go on. Its death meanwhile is not an error.

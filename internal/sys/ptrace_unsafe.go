@@ -114,9 +114,3 @@ func ReadProcess(pid int, buf []byte, addr uint64) (int, unix.Errno) {
 	}
 	return int(n), 0
 }
-
-// StatPath is stat of a NUL-terminated path, following links.
-func StatPath(path []byte, st *unix.Stat_t) unix.Errno {
-	_, _, errno := unix.RawSyscall6(sysNewfstatat, ^uintptr(99), uintptr(unsafe.Pointer(&path[0])), uintptr(unsafe.Pointer(st)), 0, 0, 0)
-	return errno
-}

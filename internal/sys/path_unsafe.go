@@ -1,0 +1,44 @@
+package sys
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// The functions of this file take a path that ends with a NUL byte, follow
+// links, and do not tell the scheduler of the runtime: they are for files of
+// /proc.
+
+// atFDCWD is AT_FDCWD as an argument of a system call.
+const atFDCWD = ^uintptr(99)
+
+// OpenPath is open.
+func OpenPath(path []byte, flags int) (fd int, errno unix.Errno) {
+	r, _, errno := unix.RawSyscall6(unix.SYS_OPENAT, atFDCWD, uintptr(unsafe.Pointer(&path[0])), uintptr(flags), 0, 0, 0)
+	return int(r), errno
+}
+
+// StatPath is stat.
+func StatPath(path []byte, st *unix.Stat_t) unix.Errno {
+	_, _, errno := unix.RawSyscall6(sysNewfstatat, atFDCWD, uintptr(unsafe.Pointer(&path[0])), uintptr(unsafe.Pointer(st)), 0, 0, 0)
+	return errno
+}
+
+// Statx is statx.
+func Statx(path []byte, mask int, st *unix.Statx_t) unix.Errno {
+	_, _, errno := unix.RawSyscall6(unix.SYS_STATX, atFDCWD, uintptr(unsafe.Pointer(&path[0])), 0, uintptr(mask), uintptr(unsafe.Pointer(st)), 0)
+	return errno
+}
+
+// StatFS is statfs.
+func StatFS(path []byte, st *unix.Statfs_t) unix.Errno {
+	_, _, errno := unix.RawSyscall(unix.SYS_STATFS, uintptr(unsafe.Pointer(&path[0])), uintptr(unsafe.Pointer(st)), 0)
+	return errno
+}
+
+// ReadLink is readlink: where the link itself leads.
+func ReadLink(path, buf []byte) (n int, errno unix.Errno) {
+	r, _, errno := unix.RawSyscall6(unix.SYS_READLINKAT, atFDCWD, uintptr(unsafe.Pointer(&path[0])), uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)), 0, 0)
+	return int(r), errno
+}
