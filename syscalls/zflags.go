@@ -1059,56 +1059,57 @@ const (
 	FuncNowvmsize    Func = 59
 	FuncNowvmswap    Func = 60
 	FuncNr           Func = 61
-	FuncOpenmode     Func = 62
-	FuncOptname      Func = 63
-	FuncOptval       Func = 64
-	FuncPairfd       Func = 65
-	FuncPairid       Func = 66
-	FuncPgid         Func = 67
-	FuncPid          Func = 68
-	FuncPidnsstart   Func = 69
-	FuncPipefd       Func = 70
-	FuncPipeino      Func = 71
-	FuncPollevents   Func = 72
-	FuncPollrevents  Func = 73
-	FuncPrctlnumber  Func = 74
-	FuncPrctlstring  Func = 75
-	FuncPtid         Func = 76
-	FuncPtraceaddr   Func = 77
-	FuncPtracedata   Func = 78
-	FuncQlen         Func = 79
-	FuncQmax         Func = 80
-	FuncQpct         Func = 81
-	FuncQuotacmd     Func = 82
-	FuncQuotafile    Func = 83
-	FuncQuotafmt     Func = 84
-	FuncQuotagotfmt  Func = 85
-	FuncQuotaid      Func = 86
-	FuncQuotatype    Func = 87
-	FuncReaddata     Func = 88
-	FuncReaper       Func = 89
-	FuncRecvtuple    Func = 90
-	FuncRetsize      Func = 91
-	FuncSc           Func = 92
-	FuncSemflg       Func = 93
-	FuncSemnum       Func = 94
-	FuncSemop        Func = 95
-	FuncSemval       Func = 96
-	FuncSendtuple    Func = 97
-	FuncTid          Func = 98
-	FuncTimespec     Func = 99
-	FuncTty          Func = 100
-	FuncVmrss        Func = 101
-	FuncVmsize       Func = 102
-	FuncVmswap       Func = 103
-	FuncVpgid        Func = 104
-	FuncVpid         Func = 105
-	FuncVtid         Func = 106
-	FuncWritedata    Func = 107
+	FuncOpenflags    Func = 62
+	FuncOpenmode     Func = 63
+	FuncOptname      Func = 64
+	FuncOptval       Func = 65
+	FuncPairfd       Func = 66
+	FuncPairid       Func = 67
+	FuncPgid         Func = 68
+	FuncPid          Func = 69
+	FuncPidnsstart   Func = 70
+	FuncPipefd       Func = 71
+	FuncPipeino      Func = 72
+	FuncPollevents   Func = 73
+	FuncPollrevents  Func = 74
+	FuncPrctlnumber  Func = 75
+	FuncPrctlstring  Func = 76
+	FuncPtid         Func = 77
+	FuncPtraceaddr   Func = 78
+	FuncPtracedata   Func = 79
+	FuncQlen         Func = 80
+	FuncQmax         Func = 81
+	FuncQpct         Func = 82
+	FuncQuotacmd     Func = 83
+	FuncQuotafile    Func = 84
+	FuncQuotafmt     Func = 85
+	FuncQuotagotfmt  Func = 86
+	FuncQuotaid      Func = 87
+	FuncQuotatype    Func = 88
+	FuncReaddata     Func = 89
+	FuncReaper       Func = 90
+	FuncRecvtuple    Func = 91
+	FuncRetsize      Func = 92
+	FuncSc           Func = 93
+	FuncSemflg       Func = 94
+	FuncSemnum       Func = 95
+	FuncSemop        Func = 96
+	FuncSemval       Func = 97
+	FuncSendtuple    Func = 98
+	FuncTid          Func = 99
+	FuncTimespec     Func = 100
+	FuncTty          Func = 101
+	FuncVmrss        Func = 102
+	FuncVmsize       Func = 103
+	FuncVmswap       Func = 104
+	FuncVpgid        Func = 105
+	FuncVpid         Func = 106
+	FuncVtid         Func = 107
+	FuncWritedata    Func = 108
 )
 
 // NumFuncs is one more than the highest Func.
-const NumFuncs = 108
+const NumFuncs = 109
 
 var funcNames = [NumFuncs]string{
 	"",
@@ -1173,6 +1174,7 @@ var funcNames = [NumFuncs]string{
 	"nowvmsize",
 	"nowvmswap",
 	"nr",
+	"openflags",
 	"openmode",
 	"optname",
 	"optval",

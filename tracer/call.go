@@ -152,6 +152,7 @@ func (t *Tracer) capture(th *thread) {
 		c.text, ok = m.appendString(c.text, c.args[n], maxPath-1)
 		c.texts[n] = extent{off: uint16(from), len: uint16(len(c.text) - from), ok: ok}
 	}
+	t.willCreate(th)
 	if a := c.spec.addr; a >= 0 {
 		size := min(int(uint32(c.args[c.spec.addrLen])), unix.SizeofSockaddrAny)
 		c.addr = append(c.addr[:0], zeros[:size]...)

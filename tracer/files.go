@@ -10,6 +10,79 @@ import (
 	"github.com/pdig/pdig/syscalls"
 )
 
+// openFlags are the flags of an open, and that it has created the file, for
+// readers that know that bit.
+func openFlags(t *Tracer, th *thread, p *syscalls.Param) {
+	const created = 0x4000 // PPM_O_F_CREATED
+	c := &th.call
+	arch, _ := number(c.arch, 0)
+	v := syscalls.TransOpenFlags.Translate(arch, t.flagsOfOpen(th))
+	if c.creates && c.ret >= 0 && t.specs.ceiling >= syscalls.CeilingC {
+		v |= created
+	}
+	t.enc.Int(4, v)
+}
+
+// flagsOfOpen are the native flags of a call of the open family.
+func (t *Tracer) flagsOfOpen(th *thread) uint64 {
+	c := &th.call
+	switch c.spec.enter {
+	case enterOpen:
+		return c.args[1]
+	case enterOpenat2:
+		var flags [8]byte // struct open_how begins with them
+		th.proc.mem.full(flags[:], c.args[2])
+		return binary.LittleEndian.Uint64(flags[:])
+	}
+	return c.args[2]
+}
+
+// Enter codes of the open family.
+const (
+	enterOpen    = 2
+	enterOpenat  = 306
+	enterOpenat2 = 326
+)
+
+// willCreate notes, at the entry of an open, whether it would create the file.
+// The kernel does not tell afterwards.
+func (t *Tracer) willCreate(th *thread) {
+	c := &th.call
+	at, dirfd := uint8(1), int32(c.args[0])
+	switch c.spec.enter {
+	case enterOpen:
+		at, dirfd = 0, unix.AT_FDCWD
+	case enterOpenat, enterOpenat2:
+	default:
+		return
+	}
+	flags := t.flagsOfOpen(th)
+	if flags&unix.O_CREAT == 0 {
+		return
+	}
+	if c.creates = flags&unix.O_EXCL != 0; c.creates {
+		return
+	}
+	var st unix.Stat_t
+	name, ok := c.string(at)
+	c.creates = ok && sys.StatPath(t.seenBy(th, dirfd, name), &st) == unix.ENOENT
+}
+
+// seenBy is the NUL-terminated path of a file as the tracer finds it that th
+// names relative to dirfd.
+func (t *Tracer) seenBy(th *thread, dirfd int32, name []byte) []byte {
+	path := strconv.AppendInt(append(t.scratch[:0], "/proc/"...), int64(th.tid), 10)
+	switch {
+	case len(name) > 0 && name[0] == '/':
+		path = append(path, "/root"...)
+	case dirfd == unix.AT_FDCWD:
+		path = append(path, "/cwd/"...)
+	default:
+		path = append(strconv.AppendInt(append(path, "/fd/"...), int64(dirfd), 10), '/')
+	}
+	return append(append(path, name...), 0)
+}
+
 // openMode is the mode of an open: argument A, if the flags in argument B can
 // create a file.
 func openMode(t *Tracer, th *thread, p *syscalls.Param) {

@@ -35,6 +35,7 @@ type call struct {
 	texts   [6]extent // where they stand, by argument
 	addr    []byte    // the socket address, as the kernel has it
 	flags   uint64    // of clone and clone3, native
+	creates bool      // an open that makes the file, if it succeeds
 	child   int       // clone: tid of the child
 	file    unix.Stat_t
 	fileFor int // the descriptor that file describes, -1 none
