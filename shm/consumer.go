@@ -157,7 +157,7 @@ func (c *Consumer) finish() (err error) {
 		}
 		c.capturing.CompareAndSwap(c.pid, 0)
 		// A producer that does not look at the gate could go on for ever.
-		for left := int64(c.size); left > 0; left -= bufSize {
+		for left := int64(c.size) + 2*bufSize; left > 0; left -= bufSize {
 			for c.take() != nil {
 				c.tally.own[event.CauseUnread]++
 			}
