@@ -80,7 +80,6 @@ var linkLetters = [...]struct {
 	{"anon_inode:[signalfd]", 's'},
 	{"anon_inode:[timerfd]", 't'},
 	{"anon_inode:inotify", 'i'},
-	{"anon_inode:[userfaultfd]", 'u'},
 	{"anon_inode:[io_uring]", 'r'},
 	{"anon_inode:[pidfd]", 'P'},
 }

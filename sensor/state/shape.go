@@ -52,7 +52,6 @@ var letters = map[string]byte{
 	"timerfd_create": 't',
 	"inotify_init":   'i', "inotify_init1": 'i',
 	"epoll_create": 'l', "epoll_create1": 'l',
-	"userfaultfd":    'u',
 	"io_uring_setup": 'r',
 	"memfd_create":   'm',
 	"pidfd_open":     'P',

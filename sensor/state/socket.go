@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bytes"
 	"net/netip"
 
 	"golang.org/x/sys/unix"
@@ -11,11 +12,10 @@ import (
 func (t *Table) socket(c *call) {
 	domain, _ := c.int(fieldDomain)
 	d := kind(familyLetter(uint8(domain)))
-	if d.Letter == '4' || d.Letter == '6' {
-		typ, _ := c.int(fieldType)
-		proto, _ := c.int(fieldProto)
-		d.l4 = l4Letter(typ, proto)
-	}
+	typ, _ := c.int(fieldType)
+	proto, _ := c.int(fieldProto)
+	d.setProtocol(l4Letter(typ, proto))
+	d.showL4()
 	t.set(c.thread.files, c.res, d)
 }
 
@@ -37,20 +37,71 @@ func familyLetter(family uint8) byte {
 // SOCK_NONBLOCK and SOCK_CLOEXEC in it.
 const sockTypeMask = 0xf
 
-// l4Letter is the protocol of an internet socket, 0 if it is another.
+// l4Letter is the protocol of an internet socket, 0 if libsinsp does not know
+// it.
 func l4Letter(typ, proto int64) byte {
 	typ &= sockTypeMask
 	switch {
-	case typ == unix.SOCK_RAW || proto == unix.IPPROTO_RAW:
+	case proto == unix.IPPROTO_RAW:
 		return 'r'
-	case proto == unix.IPPROTO_TCP, proto == unix.IPPROTO_IP && typ == unix.SOCK_STREAM:
+	case proto == unix.IPPROTO_IP && typ == unix.SOCK_STREAM:
 		return 't'
-	case proto == unix.IPPROTO_UDP, proto == unix.IPPROTO_IP && typ == unix.SOCK_DGRAM:
+	case proto == unix.IPPROTO_IP && typ == unix.SOCK_DGRAM:
 		return 'u'
-	case proto == unix.IPPROTO_ICMP:
-		return 'i'
+	case proto != unix.IPPROTO_TCP && proto != unix.IPPROTO_UDP && proto != unix.IPPROTO_ICMP:
+		return 0
+	case typ == unix.SOCK_RAW:
+		return 'r'
+	case proto == unix.IPPROTO_TCP:
+		return 't'
+	case proto == unix.IPPROTO_UDP:
+		return 'u'
+	}
+	return 'i'
+}
+
+// protocol is the letter of a socket's protocol.
+func (d *descriptor) protocol() byte {
+	switch d.Letter {
+	case '4':
+		return d.l4v4
+	case '6':
+		return d.l4v6
 	}
 	return 0
+}
+
+// setProtocol is for the kind of socket that it is now.
+func (d *descriptor) setProtocol(l4 byte) {
+	switch d.Letter {
+	case '4':
+		d.l4v4 = l4
+	case '6':
+		d.l4v6 = l4
+	}
+}
+
+// showL4 shows the protocol of a socket that has a name, or is raw.
+func (d *descriptor) showL4() {
+	d.L4 = d.protocol()
+	if d.Name == "" && d.L4 != 'r' {
+		d.L4 = 0
+	}
+}
+
+// ipLetter is the kind of a socket with one or two addresses of family. libsinsp
+// takes one of IPv6 for one of IPv4 if they are mapped.
+func ipLetter(family uint8, addrs ...netip.AddrPort) byte {
+	letter := familyLetter(family)
+	if letter != '6' {
+		return letter
+	}
+	for _, a := range addrs {
+		if !a.Addr().Is4In6() && a.Addr() != netip.IPv6Unspecified() {
+			return '6'
+		}
+	}
+	return '4'
 }
 
 // bind gives a socket its own address for a name.
@@ -65,35 +116,40 @@ func (t *Table) bind(c *call) {
 		return
 	}
 	switch addr.Family {
-	case unix.AF_INET:
-		d.Letter, d.L4 = '4', d.l4
-	case unix.AF_INET6:
-		d.Letter, d.L4 = '6', d.l4
-		if mapped(addr.IP) {
-			d.Letter = '4'
-		}
+	case unix.AF_INET, unix.AF_INET6:
+		l4 := d.protocol()
+		d.Letter = ipLetter(addr.Family, addr.IP)
+		d.setProtocol(l4)
 	case unix.AF_UNIX:
-		d.Letter, d.L4 = 'u', 0
 	default:
 		return
 	}
 	t.buf = addr.AppendTo(t.buf[:0])
 	d.Name = string(t.buf)
+	d.showL4()
 	t.set(c.thread.files, fd, d)
 }
 
-// connecting names a socket by the path that it is about to be connected to.
+// connecting makes a descriptor what it is about to be connected to.
 func (t *Table) connecting(enter half) {
 	addr, ok := event.DecodeSockAddr(enter.bytes(fieldAddr))
 	fd, fdOK := enter.int(fieldFD)
-	if !ok || !fdOK || addr.Family != unix.AF_UNIX {
+	if !ok || !fdOK {
 		return
 	}
 	d, ok := t.cur.files.fds[fd]
 	if !ok {
 		return
 	}
-	d.Letter, d.L4, d.Name = 'u', 0, string(addr.Path)
+	switch addr.Family {
+	case unix.AF_INET, unix.AF_INET6:
+		d.Letter = ipLetter(addr.Family, addr.IP)
+	case unix.AF_UNIX:
+		d.Name = string(addr.Path)
+	default:
+		return
+	}
+	d.showL4()
 	t.set(t.cur.files, fd, d)
 }
 
@@ -111,10 +167,8 @@ func (t *Table) connect(c *call) {
 }
 
 func (t *Table) accept(c *call) {
-	// The listening socket is not in the event, but only a stream can be
-	// accepted from.
 	t.unset(c.thread.files, c.res)
-	t.connected(c, c.res, descriptor{l4: 't'})
+	t.connected(c, c.res, kind('u'))
 }
 
 // connected names a socket by the two ends of its connection.
@@ -123,25 +177,41 @@ func (t *Table) connected(c *call, fd int64, d descriptor) {
 	if !ok {
 		return
 	}
-	d.Letter, d.L4 = familyLetter(tuple.Family), 0
 	switch tuple.Family {
-	case unix.AF_INET:
-		d.L4 = d.l4
-	case unix.AF_INET6:
-		d.L4 = d.l4
-		if mapped(tuple.Source) && mapped(tuple.Dest) {
-			d.Letter = '4'
+	case unix.AF_INET, unix.AF_INET6:
+		d.Letter = ipLetter(tuple.Family, tuple.Source, tuple.Dest)
+		if c.exit.rule == ruleAccept {
+			// The listening socket is not in the event, but only a stream can be
+			// accepted from.
+			d.setProtocol('t')
 		}
+		t.buf = d.appendEnds(t.buf[:0], tuple)
 	case unix.AF_UNIX:
+		t.buf = tuple.AppendTo(t.buf[:0])
 	default:
 		return
 	}
-	t.buf = tuple.AppendTo(t.buf[:0])
 	d.Name = string(t.buf)
+	d.showL4()
 	t.set(c.thread.files, fd, d)
 }
 
-// mapped reports whether libsinsp takes an IPv6 address for one of IPv4.
-func mapped(a netip.AddrPort) bool {
-	return a.Addr().Is4In6() || a.Addr() == netip.IPv6Unspecified()
+// appendEnds appends the ends of a connection, as far as libsinsp understands
+// its protocol.
+func (d *descriptor) appendEnds(dst []byte, tuple event.SockTuple) []byte {
+	switch l4 := d.protocol(); {
+	case l4 == 't' || l4 == 'u':
+		return tuple.AppendTo(dst)
+	case l4 == 0 || l4 == 'r' && d.Letter == '6':
+		return append(dst, "<unknown>"...)
+	}
+	return withoutPorts(tuple.AppendTo(dst))
+}
+
+// withoutPorts takes the ports out of a:port->b:port, in place.
+func withoutPorts(tuple []byte) []byte {
+	source, dest, _ := bytes.Cut(tuple, []byte("->"))
+	source = source[:max(0, bytes.LastIndexByte(source, ':'))]
+	dest = dest[:max(0, bytes.LastIndexByte(dest, ':'))]
+	return append(append(source, "->"...), dest...)
 }

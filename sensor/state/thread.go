@@ -51,7 +51,9 @@ type dir struct{ path string } // ends with a slash; empty if not known
 // descriptor is an open descriptor.
 type descriptor struct {
 	event.FDName
-	l4 byte // of a socket: its letter, shown once it has a name
+	// Of a socket: the letter of its protocol as one of IPv4 and of IPv6.
+	// libsinsp loses it when a socket of one becomes one of the other.
+	l4v4, l4v6 byte
 }
 
 // retain and release count the users of a descriptor table.

@@ -1,0 +1,370 @@
+package state
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"flag"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/syscalls"
+)
+
+var update = flag.Bool("update", false, "write what is printed into the scripts")
+
+// A script has a line for each event,
+//
+//	tid > call name=value name=value ...
+//
+// and below it, after a tab, what is printed for it. The event is the newest
+// one of the oldest version with that name; @N behind the name chooses event
+// code N. A + behind the name sends all parameters of the newest version. A
+// parameter that is not given is 0 or empty; of a clone or exec the ids are
+// those of the thread.
+type script struct {
+	path  string
+	lines []string
+}
+
+func scripts(t *testing.T) []*script {
+	paths, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no scripts: %v", err)
+	}
+	var all []*script
+	for _, path := range paths {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, &script{path, strings.Split(strings.TrimSuffix(string(b), "\n"), "\n")})
+	}
+	return all
+}
+
+// oldest says that sysdig 0.29.3 knows all events of the script and prints the
+// same.
+func (s *script) oldest() bool { return !strings.HasPrefix(filepath.Base(s.path), "own-") }
+
+// isEvent tells the lines that are events.
+func isEvent(line string) bool { return line != "" && line[0] != '#' && line[0] != '\t' }
+
+// run passes the events of the script to f, with the place of their line.
+func (s *script) run(t *testing.T, f func(i int, rec []byte)) {
+	var e event.Encoder
+	for i, line := range s.lines {
+		if !isEvent(line) {
+			continue
+		}
+		rec, err := encode(&e, line)
+		if err != nil {
+			t.Fatalf("%s:%d: %v", s.path, i+1, err)
+		}
+		f(i, rec)
+	}
+}
+
+const startTime = 1700000000000000000
+
+// encode makes the record of an event.
+func encode(e *event.Encoder, line string) ([]byte, error) {
+	f := strings.Fields(line)
+	if len(f) < 3 {
+		return nil, errors.New("want tid, direction and call")
+	}
+	tid, err := strconv.ParseInt(f[0], 10, 64)
+	if err != nil {
+		return nil, err
+	}
+	name, all := strings.CutSuffix(f[2], "+")
+	typ, ok := codeOf(name, f[1] == ">")
+	if !ok {
+		return nil, fmt.Errorf("no event %s %s", f[1], name)
+	}
+	params := syscalls.Events[typ].Params
+	if _, n := event.Edition(typ); !all && int(typ) < syscalls.CeilingA {
+		params = params[:n]
+	}
+	given := map[string]string{}
+	for _, arg := range f[3:] {
+		key, value, _ := strings.Cut(arg, "=")
+		given[key] = value
+	}
+	e.Begin(startTime, tid, typ, len(params))
+	for i := range params {
+		p := &params[i]
+		value, ok := given[p.Name]
+		delete(given, p.Name)
+		if !ok {
+			value = preset(p, f[0])
+		}
+		b, err := encodeParam(p, value)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", p.Name, err)
+		}
+		e.Bytes(b)
+	}
+	if len(given) > 0 {
+		return nil, fmt.Errorf("no such parameters: %v", given)
+	}
+	return e.End()
+}
+
+func codeOf(name string, enter bool) (typ uint16, ok bool) {
+	if name, code, ok := strings.Cut(name, "@"); ok {
+		n, err := strconv.Atoi(code)
+		return uint16(n), err == nil && n < syscalls.NumEvents && syscalls.Events[n].Name == name
+	}
+	for i := range syscalls.CeilingA {
+		if syscalls.Events[i].Name == name && syscalls.IsEnter(uint16(i)) == enter {
+			typ, ok = uint16(i), true
+		}
+	}
+	return typ, ok
+}
+
+func preset(p *syscalls.Param, tid string) string {
+	switch {
+	case p.Name == "ptid":
+		return "1"
+	case p.Type == syscalls.PID && p.Name != "res":
+		return tid
+	case p.Type.Size() > 0:
+		return "0"
+	}
+	return ""
+}
+
+func encodeParam(p *syscalls.Param, value string) ([]byte, error) {
+	switch p.Type {
+	case syscalls.CharBuf, syscalls.FSPath, syscalls.FSRelPath:
+		text, err := strconv.Unquote(`"` + value + `"`)
+		return append([]byte(text), 0), err
+	case syscalls.ByteBuf:
+		return []byte(value), nil
+	case syscalls.SockAddr:
+		return encodeAddr(value)
+	case syscalls.SockTuple:
+		return encodeTuple(value)
+	}
+	n, err := strconv.ParseInt(value, 0, 64)
+	return binary.NativeEndian.AppendUint64(nil, uint64(n))[:p.Type.Size()], err
+}
+
+func encodeAddr(value string) ([]byte, error) {
+	switch {
+	case value == "":
+		return nil, nil
+	case value[0] == '/':
+		return append(append([]byte{1}, value...), 0), nil
+	}
+	a, err := netip.ParseAddrPort(value)
+	return appendAddr([]byte{family(a)}, a), err
+}
+
+func family(a netip.AddrPort) byte {
+	if a.Addr().Is4() {
+		return 2
+	}
+	return 10
+}
+
+func appendAddr(b []byte, a netip.AddrPort) []byte {
+	b = append(b, a.Addr().AsSlice()...)
+	return binary.NativeEndian.AppendUint16(b, a.Port())
+}
+
+func encodeTuple(value string) ([]byte, error) {
+	if value == "" {
+		return nil, nil
+	}
+	if rest, ok := strings.CutPrefix(value, "unix:"); ok {
+		b := append([]byte{1}, make([]byte, 16)...)
+		b[1], b[9] = 0xaa, 0xbb
+		return append(append(b, rest...), 0), nil
+	}
+	from, to, _ := strings.Cut(value, "->")
+	source, err := netip.ParseAddrPort(from)
+	if err != nil {
+		return nil, err
+	}
+	dest, err := netip.ParseAddrPort(to)
+	return appendAddr(appendAddr([]byte{family(source)}, source), dest), err
+}
+
+// newTable knows the process of the capture's header.
+func newTable() *Table {
+	t := New(Config{})
+	th := t.add(100)
+	th.Comm, th.PTID, th.leader = "pp", 1, th
+	th.dir.path = "/srv/"
+	return t
+}
+
+// print is what the sensor shows of an event, without number, time and CPU.
+func print(tab *Table, v *event.View) string {
+	var p event.Printer
+	dir := '<'
+	if syscalls.IsEnter(v.Type()) {
+		dir = '>'
+	}
+	th := tab.Current()
+	return string(p.AppendInfo(fmt.Appendf(nil, "%s (%d) %c %s ", th.Comm, v.TID(), dir, v.Name()), v, tab))
+}
+
+func TestScripts(t *testing.T) {
+	for _, s := range scripts(t) {
+		t.Run(filepath.Base(s.path), func(t *testing.T) {
+			tab := newTable()
+			var v event.View
+			printed := map[int]string{}
+			s.run(t, func(i int, rec []byte) {
+				if err := v.Parse(rec); err != nil {
+					t.Fatalf("%s:%d: %v", s.path, i+1, err)
+				}
+				tab.Apply(&v)
+				printed[i] = print(tab, &v)
+			})
+			var got []string
+			for i, line := range s.lines {
+				if !strings.HasPrefix(line, "\t") {
+					got = append(got, line)
+				}
+				if text, ok := printed[i]; ok {
+					got = append(got, "\t"+text)
+				}
+			}
+			if *update {
+				if err := os.WriteFile(s.path, []byte(strings.Join(got, "\n")+"\n"), 0o666); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if diff := cmp.Diff(s.lines, got); diff != "" && !*update {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestSysdig has sysdig print the scripts.
+func TestSysdig(t *testing.T) {
+	for _, s := range scripts(t) {
+		if !s.oldest() {
+			continue
+		}
+		t.Run(filepath.Base(s.path), func(t *testing.T) {
+			var c capture
+			c.header()
+			var want []string
+			s.run(t, func(i int, rec []byte) {
+				c.event(rec)
+				line := ""
+				if i+1 < len(s.lines) {
+					line = strings.TrimPrefix(s.lines[i+1], "\t")
+				}
+				want = append(want, line)
+			})
+			got := c.sysdig(t)
+			if len(got) != len(want) {
+				t.Errorf("sysdig printed %d events, want %d", len(got), len(want))
+			}
+			for i := range min(len(got), len(want)) {
+				if got[i] != want[i] {
+					t.Errorf("event %d:\nsysdig %s\nours   %s", i+1, got[i], want[i])
+				}
+			}
+		})
+	}
+}
+
+func FuzzApply(f *testing.F) {
+	paths, err := filepath.Glob("testdata/*.txt")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, path := range paths {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		var e event.Encoder
+		var stream []byte
+		for line := range strings.Lines(string(b)) {
+			if isEvent(strings.TrimSuffix(line, "\n")) {
+				if rec, err := encode(&e, line); err == nil {
+					stream = append(stream, rec...)
+				}
+			}
+		}
+		f.Add(stream)
+	}
+	f.Fuzz(func(t *testing.T, stream []byte) {
+		tab := New(Config{MaxThreads: 8, MaxFDs: 4, MaxAllFDs: 12})
+		var v event.View
+		for len(stream) > 0 && v.Parse(stream) == nil {
+			tab.Apply(&v)
+			print(tab, &v)
+			stream = stream[v.Len():]
+			check(t, tab)
+		}
+	})
+}
+
+// check that the counters are right and the bounds are kept.
+func check(t *testing.T, tab *Table) {
+	t.Helper()
+	seen := map[*files]int{}
+	members := map[*Thread]int{}
+	for tid, th := range tab.threads {
+		if th.TID != tid {
+			t.Fatalf("thread %d stands under %d", th.TID, tid)
+		}
+		seen[th.files]++
+		if th.leader != nil && th.leader != th {
+			members[th.leader]++
+		}
+	}
+	seen[tab.spare.files]++
+	descriptors := 0
+	for f, refs := range seen {
+		if f.refs != refs {
+			t.Fatalf("a table of descriptors counts %d users, want %d", f.refs, refs)
+		}
+		if len(f.fds) > tab.cfg.MaxFDs {
+			t.Fatalf("%d descriptors, want at most %d", len(f.fds), tab.cfg.MaxFDs)
+		}
+		descriptors += len(f.fds)
+	}
+	for th, n := range members {
+		if th.members != n {
+			t.Fatalf("process %d counts %d other threads, want %d", th.TID, th.members, n)
+		}
+	}
+	if got := tab.Stats(); got.Descriptors != descriptors || got.Descriptors > tab.cfg.MaxAllFDs || got.Threads > tab.cfg.MaxThreads {
+		t.Fatalf("got %+v, want %d descriptors", got, descriptors)
+	}
+}
+
+// TestStats has a script's state checked after every event.
+func TestBookkeeping(t *testing.T) {
+	for _, s := range scripts(t) {
+		tab := newTable()
+		var v event.View
+		s.run(t, func(_ int, rec []byte) {
+			if err := v.Parse(bytes.Clone(rec)); err != nil {
+				t.Fatal(err)
+			}
+			tab.Apply(&v)
+			check(t, tab)
+		})
+	}
+}
