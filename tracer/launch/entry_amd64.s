@@ -48,6 +48,21 @@ TEXT _pdig_start(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
 	// none to the job reaches it.
 	MOVQ $const_sysSetsid, AX
 	SYSCALL
+	// GODEBUG, GOMEMLIMIT and their like are for the command. Here they would
+	// print on its stderr and begin collections: in this copy of the
+	// environment their names do not begin with GO.
+	MOVQ 0(SP), AX          // argc
+	LEAQ 16(SP)(AX*8), DI   // envp
+scrub:
+	MOVQ (DI), SI
+	ADDQ $8, DI
+	TESTQ SI, SI
+	JZ   tracer
+	CMPW (SI), $const_prefixGO
+	JNE  scrub
+	MOVB $0x5f, (SI)
+	JMP  scrub
+tracer:
 	JMP  _rt0_amd64_linux(SB)
 
 original:

@@ -48,6 +48,24 @@ TEXT _pdig_start(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
 	// none to the job reaches it.
 	MOVD $const_sysSetsid, R8
 	SVC
+	// GODEBUG, GOMEMLIMIT and their like are for the command. Here they would
+	// print on its stderr and begin collections: in this copy of the
+	// environment their names do not begin with GO.
+	MOVD 0(RSP), R9 // argc
+	ADD  $16, RSP, R10
+	ADD  R9<<3, R10, R10 // envp
+scrub:
+	MOVD.P 8(R10), R11
+	CBZ  R11, tracer
+	MOVBU 0(R11), R12
+	MOVBU 1(R11), R13
+	ORR  R13<<8, R12, R12
+	CMP  $const_prefixGO, R12
+	BNE  scrub
+	MOVD $0x5f, R12
+	MOVB R12, 0(R11)
+	B    scrub
+tracer:
 	B    _rt0_arm64_linux(SB)
 
 original:

@@ -70,6 +70,7 @@ const (
 	setTracer    = unix.PR_SET_PTRACER
 	waitFlags    = unix.WNOHANG | unix.WALL
 	ownStatus    = StatusFailed
+	prefixGO     = 0x4f47 // "GO", as it stands in memory
 	sysMmap      = unix.SYS_MMAP
 	sysGetpid    = unix.SYS_GETPID
 	sysClone     = unix.SYS_CLONE
