@@ -46,7 +46,9 @@ func (t *Tracer) enter(th *thread) {
 		t.resume(th, unix.PTRACE_CONT, 0)
 		return
 	}
-	t.pin.stop(th.tid)
+	if active {
+		t.pin.stop(th.tid)
+	}
 	c := &th.call
 	c.begin()
 	c.spec, c.arch, c.nr, c.ip, c.sp = s, t.in.Arch, t.in.Words[0], t.in.IP, t.in.SP
@@ -61,6 +63,7 @@ func (t *Tracer) enter(th *thread) {
 	t.entered(c)
 	if active && s.report {
 		t.capture(th)
+		t.pin.opens(c.text)
 		c.sent = true
 		t.emit(th, th.tid, s.enter, s.class)
 	}

@@ -1,6 +1,7 @@
 package tracer
 
 import (
+	"bytes"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -18,8 +19,8 @@ import (
 // too.
 //
 // Nobody is to notice. The thread has its own mask again before it asks for or
-// sets a mask, before it makes a child, which would inherit the mask, and
-// after a silence. A tracer that dies takes its tracees along, so no mask is
+// sets a mask, before it opens the file of /proc that shows it, before it makes
+// a child, which would inherit the mask, and after a silence. A tracer that dies takes its tracees along, so no mask is
 // left behind.
 type pin struct {
 	enabled bool
@@ -144,3 +145,13 @@ func (p *pin) reveal() {
 		p.streak = 0
 	}
 }
+
+// opens is called at the entry of a call with the strings of its arguments.
+func (p *pin) opens(text []byte) {
+	if p.pinned.Load() && bytes.HasSuffix(text, statusFile) {
+		p.reveal()
+	}
+}
+
+// statusFile ends the names of the files of /proc that show a mask.
+var statusFile = []byte("status")
