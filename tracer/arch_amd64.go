@@ -42,3 +42,31 @@ func infoFromRegs(tid int, in *sys.SyscallInfo, exit bool) unix.Errno {
 // handler to the saved result of the interrupted call: struct rt_sigframe of
 // arch/x86/include/asm/sigframe.h, field rax of its sigcontext.
 const frameResult = 8 + 40 + 13*8
+
+// skipCall makes the call at whose entry tid has stopped one that is not
+// carried out and gives result.
+func skipCall(tid int, result int64) {
+	var r sys.Regs
+	// PTRACE_GETREGS has the 64-bit registers of a 32-bit thread too. A thread
+	// that has died needs nothing.
+	if unix.PtraceGetRegs(tid, &r) != nil {
+		return
+	}
+	r.Orig_rax, r.Rax = ^uint64(0), uint64(result)
+	_ = unix.PtraceSetRegs(tid, &r)
+}
+
+// setArgument0 changes the first argument of the call at whose entry or exit
+// tid has stopped.
+func setArgument0(tid int, v uint64) bool {
+	var r sys.Regs
+	if unix.PtraceGetRegs(tid, &r) != nil {
+		return false
+	}
+	if r.Cs == compatSegment {
+		r.Rbx = v
+	} else {
+		r.Rdi = v
+	}
+	return unix.PtraceSetRegs(tid, &r) == nil
+}

@@ -31,3 +31,30 @@ func infoFromRegs(tid int, in *sys.SyscallInfo, exit bool) unix.Errno {
 // handler to the saved result of the interrupted call: struct rt_sigframe of
 // arch/arm64/kernel/signal.c, regs[0] of its sigcontext.
 const frameResult = 128 + 176 + 8
+
+// skipCall makes the call at whose entry tid has stopped one that is not
+// carried out and gives result.
+func skipCall(tid int, result int64) {
+	var r sys.Regs
+	if _, errno := sys.GetRegs(tid, &r); errno != 0 {
+		return // it has died
+	}
+	r.Regs[0] = uint64(result)
+	_ = sys.SetRegs(tid, &r)
+	_ = sys.SetSystemCall(tid, -1)
+}
+
+// setArgument0 changes the first argument of the call at whose entry tid has
+// stopped. At the exit that register holds the result, and nothing is changed.
+func setArgument0(tid int, v uint64) bool {
+	var in sys.SyscallInfo
+	if in.Get(tid) != 0 || in.Op == sys.SyscallExit {
+		return false
+	}
+	var r sys.Regs
+	if _, errno := sys.GetRegs(tid, &r); errno != 0 {
+		return false
+	}
+	r.Regs[0] = v
+	return sys.SetRegs(tid, &r) == 0
+}

@@ -56,6 +56,7 @@ func (t *Tracer) enter(th *thread) {
 	switch s.kind {
 	case kindClone:
 		t.cloneFlags(th)
+		t.keepTraced(th)
 		t.pin.reveal()
 	case kindAffinity:
 		t.pin.reveal()
@@ -66,6 +67,11 @@ func (t *Tracer) enter(th *thread) {
 		t.pin.opens(c.text)
 		c.sent = true
 		t.emit(th, th.tid, s.enter, s.class)
+	}
+	if foreign := uint16(t.in.Words[7]) != t.cookie; foreign && !t.regs {
+		// The program has a filter of its own that asks for a tracer. It has
+		// none: without us the kernel would refuse the call with this error.
+		skipCall(th.tid, -int64(unix.ENOSYS))
 	}
 	needed := c.sent || t.sum != nil && s.report || s.kind != kindPlain && s.kind != kindAffinity
 	if s.noReturn || !needed {
@@ -92,6 +98,7 @@ func (t *Tracer) exit(th *thread) {
 		return
 	}
 	th.inCall = false
+	t.giveBack(th)
 	c := &th.call
 	c.ret = int64(t.in.Words[0])
 	if c.arch == unix.AUDIT_ARCH_I386 {

@@ -32,6 +32,33 @@ func (t *Tracer) cloneFlags(th *thread) {
 	}
 }
 
+// keepTraced takes CLONE_UNTRACED from a call: the child would keep the filter
+// and lose the tracer, and every call of it that the filter knows would fail.
+// [Tracer.giveBack] undoes it when the call has been carried out.
+func (t *Tracer) keepTraced(th *thread) {
+	c := &th.call
+	if c.flags&unix.CLONE_UNTRACED != 0 {
+		c.changed = t.putFlags(th, c.flags&^unix.CLONE_UNTRACED)
+	}
+}
+
+// giveBack makes what the program sees of its call what it was.
+func (t *Tracer) giveBack(th *thread) {
+	if th.call.changed {
+		t.putFlags(th, th.call.flags)
+		th.call.changed = false
+	}
+}
+
+// putFlags changes the flags of a clone or clone3 where the kernel reads them.
+func (t *Tracer) putFlags(th *thread, flags uint64) bool {
+	c := &th.call
+	if c.spec.enter == syscalls.Clone3X-1 {
+		return sys.Ptrace(unix.PTRACE_POKEDATA, th.tid, uintptr(c.args[0]), uintptr(flags)) == 0
+	}
+	return setArgument0(th.tid, c.args[0]&0xff|flags)
+}
+
 // cloned handles the event stop of a thread that has made another one.
 func (t *Tracer) cloned(th *thread) {
 	msg, errno := sys.EventMessage(th.tid)
@@ -48,9 +75,9 @@ func (t *Tracer) cloned(th *thread) {
 	request := unix.PTRACE_CONT
 	if th.inCall {
 		c.ret, c.child = int64(tid), tid
-		if th.proc.nested {
+		if th.proc.nested || c.changed {
 			// The result is a number of the caller's pid namespace, which only
-			// the exit of the call shows.
+			// the exit of the call shows; there too the flags are put back.
 			request = unix.PTRACE_SYSCALL
 		} else {
 			th.inCall = false

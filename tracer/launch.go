@@ -3,6 +3,7 @@ package tracer
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"runtime"
 	"runtime/debug"
 	"time"
@@ -43,7 +44,8 @@ func Launch(o *launch.Original, cmd Command, cfg Config) error {
 	runtime.GOMAXPROCS(max(2, runtime.GOMAXPROCS(0)))
 	// Collections happen where the loop wants them: see heap.
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
-	filter, err := cfg.Calls.Filter()
+	cookie := uint16(rand.Uint32())
+	filter, err := cfg.Calls.Filter(cookie)
 	if err != nil {
 		return err
 	}
@@ -55,6 +57,7 @@ func Launch(o *launch.Original, cmd Command, cfg Config) error {
 		return err
 	}
 	t := newTracer(cfg)
+	t.cookie = cookie
 	t.root, t.rootPID, t.notStarted = o, o.PID(), cmd.Refused
 	// From here to the seize the process stands still, so it can be looked at.
 	p := &process{pid: t.rootPID, vpid: t.rootPID, mem: memory{pid: t.rootPID}, root: true}

@@ -127,9 +127,9 @@ func (s *Selection) has(i, n int) bool {
 const maxNumber = 1024
 
 // Filter returns the seccomp filter that stops at the selected calls and at
-// those that the tracer needs for itself.
-func (s *Selection) Filter() ([]unix.SockFilter, error) {
-	return seccomp.Assemble(s.sets())
+// those that the tracer needs for itself. cookie comes with its stops.
+func (s *Selection) Filter(cookie uint16) ([]unix.SockFilter, error) {
+	return seccomp.Assemble(s.sets(), cookie)
 }
 
 func (s *Selection) sets() []seccomp.Set {

@@ -140,7 +140,7 @@ func TestFilterHasOwnCalls(t *testing.T) {
 			t.Errorf("architecture %#x: read is in the filter", a.audit)
 		}
 	}
-	if _, err := s.Filter(); err != nil {
+	if _, err := s.Filter(1); err != nil {
 		t.Error(err)
 	}
 }
@@ -150,7 +150,7 @@ func TestFilterOfAll(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := s.Filter()
+	f, err := s.Filter(1)
 	if err != nil {
 		t.Fatal(err)
 	}

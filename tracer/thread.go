@@ -36,6 +36,7 @@ type call struct {
 	addr    []byte    // the socket address, as the kernel has it
 	flags   uint64    // of clone and clone3, native
 	creates bool      // an open that makes the file, if it succeeds
+	changed bool      // clone: the flags are not those of the program
 	child   int       // clone: tid of the child
 	file    unix.Stat_t
 	fileFor int // the descriptor that file describes, -1 none

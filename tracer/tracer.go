@@ -43,7 +43,8 @@ type Tracer struct {
 
 	root       *launch.Original // until the command has been executed
 	rootPID    int
-	announced  bool // the birth of the command is told
+	cookie     uint16 // of the stops of our filter
+	announced  bool   // the birth of the command is told
 	notStarted func(error)
 	sum        *summary // nil when none is wanted
 	draining   bool     // report stops, but let nobody go on

@@ -59,22 +59,6 @@ func (s *SyscallInfo) Get(tid int) unix.Errno {
 	return Ptrace(unix.PTRACE_GET_SYSCALL_INFO, tid, unsafe.Sizeof(*s), uintptr(unsafe.Pointer(s)))
 }
 
-// Regs are the general registers of a thread, in the kernel's layout of the
-// architecture.
-type Regs = unix.PtraceRegs
-
-// GetRegs reads the registers of a stopped thread: PTRACE_GETREGSET with
-// NT_PRSTATUS. A 32-bit thread has other ones; n is how many bytes were read.
-func GetRegs(tid int, regs *Regs) (n int, errno unix.Errno) {
-	iov := unix.Iovec{Base: (*byte)(unsafe.Pointer(regs))}
-	iov.SetLen(int(unsafe.Sizeof(*regs)))
-	errno = Ptrace(unix.PTRACE_GETREGSET, tid, ntPrStatus, uintptr(unsafe.Pointer(&iov)))
-	return int(iov.Len), errno
-}
-
-// ntPrStatus is NT_PRSTATUS of uapi/linux/elf.h.
-const ntPrStatus = 1
-
 // Wait waits for any child or tracee, whatever its exit signal: wait4 with
 // __WALL and the given options.
 //

@@ -34,11 +34,13 @@ const (
 )
 
 // Assemble returns a filter that traces the calls of the sets and those of
-// unknown architectures, and allows all others. Sets of the same architecture
+// unknown architectures, and allows all others. data comes with the stops of
+// this filter (SECCOMP_RET_DATA), so that they can be told from those of
+// another one. Sets of the same architecture
 // are united; the architecture that is named first is recognised soonest. The
 // search for a number takes as many comparisons as twice the runs of
 // consecutive numbers have binary digits. The error is a [SizeError].
-func Assemble(sets []Set) ([]unix.SockFilter, error) {
+func Assemble(sets []Set, data uint16) ([]unix.SockFilter, error) {
 	var archs []uint32
 	calls := map[uint32][]uint32{}
 	for _, s := range sets {
@@ -47,12 +49,12 @@ func Assemble(sets []Set) ([]unix.SockFilter, error) {
 		}
 		calls[s.Arch] = append(calls[s.Arch], s.Calls...)
 	}
-	var p program
+	p := program{trace: unix.SECCOMP_RET_TRACE | uint32(data)}
 	entries := make([]label, len(archs))
 	for i, arch := range slices.Backward(archs) {
 		entries[i] = p.search(edges(calls[arch]))
 	}
-	next := p.ret(unix.SECCOMP_RET_TRACE)
+	next := p.ret(p.trace)
 	for i, arch := range slices.Backward(archs) {
 		next = p.jump(unix.BPF_JEQ, arch, entries[i], next)
 	}
@@ -87,6 +89,7 @@ func edges(calls []uint32) []uint32 {
 type label int
 
 type program struct {
+	trace    uint32 // action of a traced call
 	reversed []unix.SockFilter
 	returns  map[uint32]label // the foremost return of each action
 }
@@ -161,7 +164,7 @@ func (p *program) search(edges []uint32) label {
 func (p *program) tree(edges []uint32, lo, hi int) label {
 	if lo == hi {
 		if lo%2 == 1 {
-			return p.ret(unix.SECCOMP_RET_TRACE)
+			return p.ret(p.trace)
 		}
 		return p.ret(unix.SECCOMP_RET_ALLOW)
 	}

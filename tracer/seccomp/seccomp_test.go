@@ -53,9 +53,12 @@ func pick(yes bool, in unix.SockFilter) int {
 	return int(in.Jf)
 }
 
+// testData comes with every stop.
+const testData = 0x7a1c
+
 func mustAssemble(t testing.TB, sets []Set) []unix.SockFilter {
 	t.Helper()
-	f, err := Assemble(sets)
+	f, err := Assemble(sets, testData)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +79,7 @@ func checkAll(t *testing.T, f []unix.SockFilter, members map[uint32]map[uint32]b
 		t.Helper()
 		want := uint32(unix.SECCOMP_RET_ALLOW)
 		if set, known := members[arch]; !known || set[nr] {
-			want = unix.SECCOMP_RET_TRACE
+			want = unix.SECCOMP_RET_TRACE | testData
 		}
 		if got, _ := result(t, f, arch, nr); got != want {
 			t.Fatalf("arch %#x, call %#x: got %#x, want %#x", arch, nr, got, want)
@@ -186,13 +189,13 @@ func TestTooLarge(t *testing.T) {
 		for i := range calls {
 			calls[i] = uint32(2 * i)
 		}
-		f, err := Assemble([]Set{{unix.AUDIT_ARCH_X86_64, calls}})
+		f, err := Assemble([]Set{{unix.AUDIT_ARCH_X86_64, calls}}, testData)
 		if err == nil {
 			fits = n
 			for _, nr := range []uint32{0, 1, uint32(n), uint32(n + 1), uint32(2*n - 2), uint32(2*n - 1), uint32(2 * n)} {
 				want := uint32(unix.SECCOMP_RET_ALLOW)
 				if slices.Contains(calls, nr) {
-					want = unix.SECCOMP_RET_TRACE
+					want = unix.SECCOMP_RET_TRACE | testData
 				}
 				if got, _ := result(t, f, unix.AUDIT_ARCH_X86_64, nr); got != want {
 					t.Fatalf("%d calls: call %d: got %#x, want %#x", n, nr, got, want)
@@ -245,7 +248,7 @@ func FuzzAssemble(f *testing.F) {
 			}
 			sets = append(sets, Set{archs[b[0]&3], []uint32{nr}})
 		}
-		filter, err := Assemble(sets)
+		filter, err := Assemble(sets, testData)
 		if err != nil {
 			return
 		}
@@ -260,7 +263,7 @@ func BenchmarkAssemble(b *testing.B) {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := Assemble(sets); err != nil {
+				if _, err := Assemble(sets, testData); err != nil {
 					b.Fatal(err)
 				}
 			}

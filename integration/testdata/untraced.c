@@ -1,0 +1,44 @@
+// Makes children with CLONE_UNTRACED by clone and by clone3, and prints what
+// they and the program see.
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int child(void)
+{
+	int fd = open("/etc/passwd", O_RDONLY);
+	return fd < 0 ? errno : 0;
+}
+
+int main(void)
+{
+	int status;
+	uint64_t args[11];
+
+	pid_t pid = syscall(SYS_clone, CLONE_UNTRACED | SIGCHLD, 0, 0, 0, 0);
+	if (pid == 0)
+		_exit(child());
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		return 1;
+	printf("clone: %d\n", WEXITSTATUS(status));
+
+	memset(args, 0, sizeof args);
+	args[0] = CLONE_UNTRACED;
+	args[4] = SIGCHLD;
+	pid = syscall(SYS_clone3, args, sizeof args);
+	if (pid == 0)
+		_exit(child());
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		return 1;
+	printf("clone3: %d, flags %s\n", WEXITSTATUS(status), args[0] == CLONE_UNTRACED ? "unchanged" : "changed");
+	return 0;
+}
