@@ -1,6 +1,10 @@
 package shm
 
-import "time"
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
 
 // Producers of this package take turns: the word that udig's programs leave
 // alone holds the pid of the owner, and in its upper half the lower half of the
@@ -16,36 +20,46 @@ const (
 )
 
 // acquire takes the lock. It returns false if somebody holds it for too long,
-// and does not wait for the same owner again soon.
+// and does not wait for the same owner again before it has died.
 func (p *Producer) acquire() bool {
 	for range lockSpins {
 		if p.lock.CompareAndSwap(0, p.me) {
 			return true
 		}
 	}
-	var waited time.Duration
+	begin := time.Now()
+	nextLook := lockLook
 	for {
 		owner := p.lock.Load()
+		waited := time.Since(begin)
 		switch {
 		case owner == 0:
 			if p.lock.CompareAndSwap(0, p.me) {
 				return true
 			}
-			continue
 		case owner == p.stuck:
 			return false
 		case waited >= lockWait:
 			p.stuck = owner
 			p.cfg.Log.Warn().Str("ring", p.name).Uint32("pid", uint32(owner)).Msg("another producer holds the ring")
 			return false
-		case waited%lockLook == 0 && waited > 0 && dead(owner):
-			if p.lock.CompareAndSwap(owner, p.me) {
+		case waited >= nextLook:
+			nextLook += lockLook
+			if dead(owner) && p.lock.CompareAndSwap(owner, p.me) {
 				p.cfg.Log.Info().Str("ring", p.name).Uint32("pid", uint32(owner)).Msg("ring taken from a dead producer")
 				return true
 			}
 		}
-		time.Sleep(lockPause)
-		waited += lockPause
+		// Not time.Sleep, which takes a millisecond.
+		_ = unix.Nanosleep(&unix.Timespec{Nsec: int64(lockPause)}, nil)
+	}
+}
+
+// freed forgets an owner that was waited for in vain, when it has died or given
+// the lock back.
+func (p *Producer) freed() {
+	if p.stuck != 0 && (p.lock.Load() != p.stuck || dead(p.stuck)) {
+		p.stuck = 0
 	}
 }
 

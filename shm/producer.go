@@ -122,7 +122,8 @@ func (p *Producer) gate() bool {
 // lookAt finds out who the reader is and what it understands.
 func (p *Producer) lookAt(pid int32) {
 	p.lookNow.Store(false)
-	p.stuck, p.tried = 0, 0
+	p.tried = 0
+	p.freed()
 	was, now := p.reader, reader{pid: pid, stamp: p.start.Load()}
 	if pid != 0 {
 		var l life

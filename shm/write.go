@@ -133,23 +133,22 @@ const (
 
 // block waits for room and publishes the record, or says why it gave up.
 func (p *Producer) block(rec []byte, class Class) event.Cause {
-	tail := p.tail.Load()
-	var stood, looked time.Duration // since the tail has moved; since the last look
+	tail, now := p.tail.Load(), time.Now()
+	moved, looked := now, now
 	for pause := roomPause; ; pause = min(2*pause, roomPauseMax) {
-		if now := p.tail.Load(); now != tail {
-			tail, stood, pause = now, 0, roomPause
+		if t := p.tail.Load(); t != tail {
+			tail, moved, pause = t, now, roomPause
 			p.reader.idle = false
 		}
-		if looked >= roomLook {
-			looked = 0
+		if now.Sub(looked) >= roomLook {
+			looked = now
 			p.lookNow.Store(true)
 		}
-		if !p.gate() || p.released.Load() || p.abandoned(tail, stood) {
+		if !p.gate() || p.released.Load() || p.abandoned(tail, now.Sub(moved)) {
 			return event.CauseReader
 		}
 		p.sleep(tail, pause)
-		stood += pause
-		looked += pause
+		now = time.Now()
 		if cause := p.publish(rec, class); cause != event.CauseRingFull {
 			return cause
 		}
