@@ -60,6 +60,10 @@ func (t *Tracer) enter(th *thread) {
 		t.pin.reveal()
 	case kindAffinity:
 		t.pin.reveal()
+	case kindKill:
+		if t.killsAll(th) {
+			t.killAll(th)
+		}
 	}
 	t.entered(c)
 	if active && s.report {
@@ -73,7 +77,7 @@ func (t *Tracer) enter(th *thread) {
 		// none: without us the kernel would refuse the call with this error.
 		skipCall(th.tid, -int64(unix.ENOSYS))
 	}
-	needed := c.sent || t.sum != nil && s.report || s.kind != kindPlain && s.kind != kindAffinity
+	needed := c.sent || t.sum != nil && s.report || s.kind.result()
 	if s.noReturn || !needed {
 		t.resume(th, unix.PTRACE_CONT, 0)
 		return

@@ -48,6 +48,7 @@ type procStatus struct {
 	tgid, ppid             int
 	nspid, nspgid          []int  // from the reader's namespace inwards
 	uid, gid               uint32 // effective
+	realUID, savedUID      uint32
 	vmsize, vmrss, vmswap  uint32 // kB
 	capInh, capPrm, capEff uint64
 }
@@ -75,7 +76,9 @@ func (s *procStatus) parse(content []byte) {
 		case "NSpgid":
 			s.nspgid = decimals(f)
 		case "Uid":
+			s.realUID = uint32(decimal(f[0]))
 			s.uid = uint32(decimal(f[min(1, len(f)-1)]))
+			s.savedUID = uint32(decimal(f[min(2, len(f)-1)]))
 		case "Gid":
 			s.gid = uint32(decimal(f[min(1, len(f)-1)]))
 		case "VmSize":

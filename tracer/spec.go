@@ -16,7 +16,17 @@ const (
 	kindCreds    // changes user or group of the process
 	kindNS       // may change the pid namespace of children
 	kindAffinity // sees or sets CPU masks
+	kindKill     // may hit the tracer
 )
+
+// result reports whether the tracer needs the result of a call of kind k.
+func (k kind) result() bool {
+	switch k {
+	case kindPlain, kindAffinity, kindKill:
+		return false
+	}
+	return true
+}
 
 var kinds = map[string]kind{
 	"restart_syscall":   kindRestart,
@@ -41,6 +51,7 @@ var kinds = map[string]kind{
 	"capset":            kindCreds,
 	"sched_getaffinity": kindAffinity,
 	"sched_setaffinity": kindAffinity,
+	"kill":              kindKill,
 	"unshare":           kindNS,
 	"setns":             kindNS,
 }

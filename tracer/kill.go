@@ -1,0 +1,56 @@
+package tracer
+
+import (
+	"os"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// A kill of all processes with a signal that nobody can ignore would hit the
+// tracer, and with it the command, which without us survives what it has sent.
+// So the tracer carries it out, on all but itself.
+
+// killsAll reports whether the call of th is such a kill and the kernel would
+// let it reach the tracer.
+func (t *Tracer) killsAll(th *thread) bool {
+	c := &th.call
+	sig := unix.Signal(c.args[1])
+	if int32(c.args[0]) != -1 || sig != unix.SIGKILL && sig != unix.SIGSTOP {
+		return false
+	}
+	var sender, self procStatus
+	return sender.read(th.proc.pid, &t.proc) && self.read(os.Getpid(), &t.proc) && sender.maySignal(&self)
+}
+
+// maySignal is the kernel's check_kill_permission (kernel/signal.c), with the
+// capability taken to count everywhere.
+func (s *procStatus) maySignal(to *procStatus) bool {
+	if s.capEff>>unix.CAP_KILL&1 != 0 {
+		return true
+	}
+	return s.uid == to.savedUID || s.uid == to.realUID || s.realUID == to.savedUID || s.realUID == to.realUID
+}
+
+// killAll does what the call of th asks for and gives it the result.
+func (t *Tracer) killAll(th *thread) {
+	sig := unix.Signal(th.call.args[1])
+	var sender procStatus
+	sender.read(th.proc.pid, &t.proc)
+	result, self := -int64(unix.ESRCH), os.Getpid()
+	entries, _ := os.ReadDir("/proc")
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil || pid <= 1 || pid == self || pid == th.proc.pid {
+			continue
+		}
+		var to procStatus
+		if !to.read(pid, &t.proc) || !sender.maySignal(&to) {
+			continue
+		}
+		if unix.Kill(pid, sig) == nil {
+			result = 0
+		}
+	}
+	skipCall(th.tid, result)
+}
