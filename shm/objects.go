@@ -47,6 +47,10 @@ func (o *object) open(create bool) (int, error) {
 	if !errors.Is(err, errMissing) || !create {
 		return fd, err
 	}
+	defer serialize(filepath.Dir(o.path))()
+	if fd, err = o.openExisting(); !errors.Is(err, errMissing) {
+		return fd, err
+	}
 	if err := o.create(); err != nil && !errors.Is(err, unix.EEXIST) {
 		return -1, createError(o.path, o.size, err)
 	}
@@ -109,6 +113,29 @@ func (o *object) check(fd int) error {
 			return unusable(o.path, remedyRemove, "it is empty")
 		}
 	}
+}
+
+// Waiting for others who create an object.
+const (
+	createWait = time.Second
+	createLook = time.Millisecond
+)
+
+// serialize keeps others from creating an object in a directory until done is
+// called. Each takes all the memory of an object before it knows whether it is
+// the first, and /dev/shm of a container has room for a few only. Where
+// somebody holds the lock for no good reason it is done without.
+func serialize(dir string) (done func()) {
+	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return func() {}
+	}
+	for deadline := time.Now().Add(createWait); time.Now().Before(deadline); time.Sleep(createLook) {
+		if unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) == nil {
+			break
+		}
+	}
+	return func() { unix.Close(fd) }
 }
 
 // create makes the object appear under its name complete, or not at all. The

@@ -309,7 +309,11 @@ func init() {
 		if err := unix.Mount("none", dir, fs, 0, options); err != nil {
 			return fmt.Errorf("mount: %s: %w", fs, err)
 		}
-		if len(args) > 4 { // others have made a ring that has no memory
+		switch kind := args[4:]; {
+		case len(kind) == 0:
+		case kind[0] == "crowd":
+			return crowd(prefix)
+		case kind[0] == "sparse": // others have made a ring that has no memory
 			for name, size := range map[string]int64{"_buf": 8 << 20, "_descs": 128} {
 				if err := errors.Join(os.WriteFile(prefix+name, nil, 0o600), os.Truncate(prefix+name, size)); err != nil {
 					return err
@@ -333,6 +337,23 @@ func init() {
 		}
 		return nil
 	}
+}
+
+// crowd opens a ring many times at once.
+func crowd(prefix string) error {
+	errs := make(chan error)
+	const n = 16
+	for range n {
+		go func() {
+			_, err := (&Config{Prefix: prefix}).open(opening{})
+			errs <- err
+		}()
+	}
+	var err error
+	for range n {
+		err = errors.Join(err, <-errs)
+	}
+	return err
 }
 
 // inMountNamespace runs the role mount, and returns what it said.
@@ -374,6 +395,10 @@ func TestFull(t *testing.T) {
 	}
 	if got := inMountNamespace(t, dir, "tmpfs", "size=9m", prefix); got != "" {
 		t.Errorf("a file system that is large enough: %s", got)
+	}
+	// Each that comes first in a crowd would fill it for the others.
+	if got := inMountNamespace(t, dir, "tmpfs", "size=9m", prefix, "crowd"); got != "" {
+		t.Errorf("a crowd: %s", got)
 	}
 }
 

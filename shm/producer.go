@@ -49,7 +49,7 @@ type Producer struct {
 // reader is what is known of the capturing process.
 type reader struct {
 	pid    int32
-	start  uint64 // of the process; 0 when it cannot be seen from here
+	start  uint64 // of the process; 0 if it was never seen from here
 	stamp  uint64 // start time in the extension when it was looked at
 	ext    bool   // the extension is this reader's
 	gone   bool   // it was seen alive, and has died
@@ -122,15 +122,20 @@ func (p *Producer) gate() bool {
 // lookAt finds out who the reader is and what it understands.
 func (p *Producer) lookAt(pid int32) {
 	p.lookNow.Store(false)
+	begun := p.evts.Load() < p.tried // readers reset it, and nobody else
 	p.tried = 0
 	p.freed()
 	was, now := p.reader, reader{pid: pid, stamp: p.start.Load()}
 	if pid != 0 {
 		var l life
 		now.start, l = look(pid)
-		// A pid that was never seen may be one of another pid namespace.
-		now.gone = l == gone && was.pid == pid && (was.start != 0 || was.gone)
 		now.ext = p.extension(pid, now.start)
+		// A pid that was never seen may be one of another pid namespace. A
+		// process that has got the pid of a dead reader is none because of
+		// that: if it has begun to read, it shows.
+		if was.pid == pid && was.start != 0 && now.start != was.start && l != hidden && !now.ext && !begun {
+			now.start, now.gone = was.start, true
+		}
 		if was.pid == pid && was.start == now.start {
 			now.idle, now.idleAt = was.idle, was.idleAt
 		}

@@ -23,11 +23,12 @@ const (
 const reserveShare = 20
 
 // Write puts one record into the ring and reports whether it did. A record
-// that it did not take is counted, unless nobody reads.
+// that it did not take is counted, unless nobody reads, or no longer the reader
+// that was there when the call began.
 //
-// With [ProducerConfig.Block] it waits while the ring is full: until there is
-// room, the reader pauses, ends or dies, or somebody calls
-// [Producer.Release]. A reader that cannot be seen, because it has another pid
+// With [ProducerConfig.Block] it waits while the ring is full, or another
+// producer holds it: until there is room, the reader pauses, ends or dies, or
+// somebody calls [Producer.Release]. A reader that cannot be seen, because it has another pid
 // namespace or had died before, is given up when it has made no room for a
 // second.
 func (p *Producer) Write(rec []byte, class Class) (ok bool) {
@@ -43,22 +44,31 @@ func (p *Producer) Write(rec []byte, class Class) (ok bool) {
 	if cause == published {
 		cause = p.publish(rec, class)
 	}
-	if cause == event.CauseRingFull && p.cfg.Block {
+	if p.cfg.Block && passes(cause) {
 		cause = p.block(rec, class)
 	}
-	if cause != published {
+	switch cause {
+	case published:
+		if p.reader.ext {
+			p.published.Add(1)
+			p.wake()
+		}
+		return true
+	case withdrawn:
+	default:
 		p.lose(cause)
-		return false
 	}
-	if p.reader.ext {
-		p.published.Add(1)
-		p.wake()
-	}
-	return true
+	return false
 }
 
-// published is no cause of a loss.
-const published = event.NumCauses
+// What can become of a record beside a loss.
+const (
+	published = event.NumCauses + iota
+	withdrawn // it was made for a reader that reads no more
+)
+
+// passes reports whether a cause may be gone in a moment.
+func passes(c event.Cause) bool { return c == event.CauseRingFull || c == event.CauseLock }
 
 // refuse keeps out of the ring what would do harm there: a length that is not
 // that of the record sends readers astray, an event code that they do not know
@@ -97,6 +107,14 @@ func (p *Producer) publish(rec []byte, class Class) event.Cause {
 	}
 	cause := event.CauseRing
 	for range publishTries {
+		// Another reader may know less than the one that the record is for.
+		if pid := int32(p.capturing.Load()); pid != p.reader.pid || p.start.Load() != p.reader.stamp {
+			cause = withdrawn
+			if pid == 0 {
+				cause = event.CauseReader
+			}
+			break
+		}
 		head, tail := p.head.Load(), p.tail.Load()
 		if head >= p.size || tail >= p.size {
 			break
@@ -133,6 +151,7 @@ const (
 
 // block waits for room and publishes the record, or says why it gave up.
 func (p *Producer) block(rec []byte, class Class) event.Cause {
+	pid, stamp := p.reader.pid, p.reader.stamp
 	tail, now := p.tail.Load(), time.Now()
 	moved, looked := now, now
 	for pause := roomPause; ; pause = min(2*pause, roomPauseMax) {
@@ -147,9 +166,12 @@ func (p *Producer) block(rec []byte, class Class) event.Cause {
 		if !p.gate() || p.released.Load() || p.abandoned(tail, now.Sub(moved)) {
 			return event.CauseReader
 		}
+		if p.reader.pid != pid || p.reader.stamp != stamp {
+			return withdrawn
+		}
 		p.sleep(tail, pause)
 		now = time.Now()
-		if cause := p.publish(rec, class); cause != event.CauseRingFull {
+		if cause := p.publish(rec, class); !passes(cause) {
 			return cause
 		}
 	}
