@@ -191,9 +191,9 @@ var funcs = [syscalls.NumFuncs]func(*Tracer, *thread, *syscalls.Param){
 
 	syscalls.FuncConnecttuple: connectTuple,
 	syscalls.FuncAccepttuple:  acceptTuple,
-	syscalls.FuncQpct:         numberFunc(func(th *thread) uint64 { return th.acceptQueue().percent() }),
-	syscalls.FuncQlen:         numberFunc(func(th *thread) uint64 { return uint64(th.acceptQueue().len) }),
-	syscalls.FuncQmax:         numberFunc(func(th *thread) uint64 { return uint64(th.acceptQueue().max) }),
+	syscalls.FuncQpct:         queueFunc((*queue).percent),
+	syscalls.FuncQlen:         queueFunc(func(q *queue) uint64 { return uint64(q.len) }),
+	syscalls.FuncQmax:         queueFunc(func(q *queue) uint64 { return uint64(q.max) }),
 }
 
 // empty is a string that nobody fills. Old readers take what follows a

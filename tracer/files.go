@@ -130,10 +130,11 @@ func (t *Tracer) openedFile(th *thread, fd int) *unix.Stat_t {
 	return &c.file
 }
 
-// fdDev is the device of the file that the call has opened.
+// fdDev is the device of the file that the call has opened, 0 for descriptor 0:
+// that is how Falco's drivers have it.
 func fdDev(t *Tracer, th *thread, _ *syscalls.Param) {
 	dev := uint32(0)
-	if st := t.openedFile(th, int(th.call.ret)); st != nil {
+	if st := t.openedFile(th, int(th.call.ret)); st != nil && th.call.ret > 0 {
 		dev = deviceNumber(uint64(st.Dev))
 	}
 	t.enc.Int(4, uint64(dev))
@@ -145,10 +146,10 @@ func deviceNumber(dev uint64) uint32 {
 	return minor&0xff | major<<8 | minor&^0xff<<12
 }
 
-// fdIno is the inode number of the file that the call has opened.
+// fdIno is the inode number of the file that the call has opened, 0 as [fdDev].
 func fdIno(t *Tracer, th *thread, _ *syscalls.Param) {
 	ino := uint64(0)
-	if st := t.openedFile(th, int(th.call.ret)); st != nil {
+	if st := t.openedFile(th, int(th.call.ret)); st != nil && th.call.ret > 0 {
 		ino = st.Ino
 	}
 	t.enc.Int(8, ino)

@@ -89,8 +89,8 @@ const (
 func (t *Tracer) tuple(th *thread, fd int, addr []byte, way direction) {
 	e := &t.ends
 	e.ask(th.proc, fd)
-	if e.peer == nil || family(e.peer) == unix.AF_UNIX && len(addr) > 2 {
-		e.peer = addr
+	if e.peer == nil || family(e.peer) == unix.AF_UNIX && len(e.peer) <= 2 {
+		e.peer = addr // not connected, or to one without a name
 	}
 	dst := t.scratch[:0]
 	switch unixSocket := family(e.local) == unix.AF_UNIX || family(e.peer) == unix.AF_UNIX; {
@@ -151,10 +151,15 @@ type queue struct {
 	len, max uint32
 }
 
-// acceptQueue looks at the queue once for all parameters of the record. Only
-// TCP tells: tcp_info of a listening socket has the lengths in the fields
-// unacked and sacked (net/ipv4/tcp.c, tcp_get_info).
-func (th *thread) acceptQueue() *queue {
+// queueFunc is a function of the table that tells of the accept queue.
+func queueFunc(f func(*queue) uint64) func(*Tracer, *thread, *syscalls.Param) {
+	return func(t *Tracer, th *thread, p *syscalls.Param) { t.enc.Int(p.Type.Size(), f(t.acceptQueue(th))) }
+}
+
+// acceptQueue looks at the queue once for all parameters of the record. The
+// tcp_info of a listening TCP socket has the lengths in the fields unacked and
+// sacked (net/ipv4/tcp.c, tcp_get_info); for unix sockets see [unixDiag].
+func (t *Tracer) acceptQueue(th *thread) *queue {
 	q := &th.call.queue
 	if q.known || th.call.ret < 0 {
 		return q
@@ -167,6 +172,11 @@ func (th *thread) acceptQueue() *queue {
 	defer unix.Close(n)
 	if info, err := unix.GetsockoptTCPInfo(n, unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
 		q.len, q.max = info.Unacked, info.Sacked
+		return q
+	}
+	var st unix.Stat_t
+	if domain, err := unix.GetsockoptInt(n, unix.SOL_SOCKET, unix.SO_DOMAIN); err == nil && domain == unix.AF_UNIX && unix.Fstat(n, &st) == nil {
+		q.len, q.max = t.diag.queue(uint32(st.Ino))
 	}
 	return q
 }

@@ -51,6 +51,7 @@ type Tracer struct {
 
 	clock   func() uint64
 	ends    endpoints
+	diag    unixDiag
 	iov     buffers
 	sizes   procStatus                   // see nowFunc
 	addr    [unix.SizeofSockaddrAny]byte // of a message
