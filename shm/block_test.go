@@ -26,7 +26,7 @@ func fillUp(t *testing.T, cfg Config) (n uint64) {
 
 // TestBlockLosesNothing: a producer that blocks is as fast as its reader.
 func TestBlockLosesNothing(t *testing.T) {
-	cfg := small(testRing(t))
+	cfg := small(memoryRing(t))
 	c := newConsumer(t, cfg)
 	p := newProducer(t, ProducerConfig{Config: cfg, Block: true})
 	const n = 20000
@@ -64,7 +64,7 @@ func TestBlockLosesNothing(t *testing.T) {
 // TestRoomWakes: a blocked producer does not oversleep when our reader makes
 // room, nor our reader when there is a record.
 func TestRoomWakes(t *testing.T) {
-	cfg := small(testRing(t))
+	cfg := small(memoryRing(t))
 	c := newConsumer(t, cfg)
 	fillUp(t, cfg)
 	p := newProducer(t, ProducerConfig{Config: cfg, Block: true})
@@ -116,7 +116,7 @@ func TestBlockEnds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cfg := small(testRing(t))
+			cfg := small(memoryRing(t))
 			c := newConsumer(t, cfg)
 			n := fillUp(t, cfg)
 			p := newProducer(t, ProducerConfig{Config: cfg, Block: true})
@@ -163,7 +163,7 @@ func TestBlockEnds(t *testing.T) {
 // TestUnseenReaderReads: a reader in another pid namespace is waited for as
 // long as it makes room.
 func TestUnseenReaderReads(t *testing.T) {
-	cfg := small(testRing(t))
+	cfg := small(memoryRing(t))
 	c := newConsumer(t, cfg)
 	p := newProducer(t, ProducerConfig{Config: cfg, Block: true})
 	const pid = 1 << 30

@@ -23,7 +23,7 @@ func FuzzConsumer(f *testing.F) {
 	f.Add(with(good, length(0)), uint32(100), uint16(offFutex), []byte{3}, true)
 	f.Add(with(good, length(1<<31)), uint32(100), uint16(172), []byte{1, 2, 3, 4}, true)
 
-	cfg := small(testRing(f))
+	cfg := small(memoryRing(f))
 	r, err := cfg.open(opening{})
 	if err != nil {
 		f.Fatal(err)
@@ -92,7 +92,7 @@ func FuzzProducer(f *testing.F) {
 	f.Add([]byte{1, 0, 0, 0, 0, 0, 0, 0}, uint16(160), uint16(60))
 	f.Add([]byte{1}, uint16(172), uint16(2000))
 	f.Add([]byte{0, 0x40, 0, 0, 0xff, 0x3f, 0, 0}, uint16(0), uint16(60))
-	cfg := small(testRing(f))
+	cfg := small(memoryRing(f))
 	p, err := NewProducer(ProducerConfig{Config: cfg})
 	if err != nil {
 		f.Fatal(err)

@@ -41,6 +41,18 @@ func helper(role string, args ...string) *exec.Cmd {
 // testRing is the prefix of a ring of this test alone.
 func testRing(tb testing.TB) string { return filepath.Join(tb.TempDir(), "ring") }
 
+// memoryRing is a testRing for much traffic, which a disk would want to write
+// down, where the machine has a place for that.
+func memoryRing(tb testing.TB) string {
+	tb.Helper()
+	dir, err := os.MkdirTemp(directory, "ring-test-")
+	if err != nil {
+		return testRing(tb)
+	}
+	tb.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return filepath.Join(dir, "ring")
+}
+
 const smallRing = 16 << 10
 
 func small(prefix string) Config { return Config{Prefix: prefix, Size: smallRing} }
@@ -133,7 +145,7 @@ func next(c *Consumer) ([]byte, error) {
 // drain reads until the ring is quiet for good, and returns the records.
 func drain(tb testing.TB, c *Consumer) (recs [][]byte) {
 	tb.Helper()
-	for quiet := 0; quiet < 4; {
+	for quiet := 0; quiet < 3; {
 		rec, err := c.Next()
 		switch {
 		case err == nil:

@@ -76,6 +76,7 @@ func TestHostile(t *testing.T) {
 		}), good), 2, event.CauseCorrupt, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // it mostly waits
 			c, p := newPair(t, small(testRing(t)))
 			p.Active()
 			raw(c, tt.bytes)

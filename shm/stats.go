@@ -25,9 +25,9 @@ func (c *counter) update(now uint64) (odd uint64) {
 // tally is what became of the records of one capture. Numbers of producers are
 // believed as far as they do not contradict each other.
 type tally struct {
-	delivered uint64
-	own       [event.NumCauses]uint64 // lost on this side
-
+	delivered          uint64
+	own                [event.NumCauses]uint64 // lost on this side
+	vanished           uint64                  // when it was last quiet
 	evts, full, faults counter
 	lost               [extLost]counter
 }
@@ -63,17 +63,19 @@ func (t *tally) stats() event.Stats {
 	}
 	s.Lost[event.CauseRingFull] += full
 	s.Lost[event.CauseEncode] += faults
-	s.Seen = max(t.evts.total, s.Delivered+s.LostTotal())
+	// A producer that was only slow may have corrected the number since.
+	known := s.Delivered + s.LostTotal()
+	s.Seen = max(t.evts.total, known)
+	s.Lost[event.CauseVanished] = min(t.vanished, s.Seen-known)
 	return s
 }
 
 // settle is told that the ring is empty and no record is being written: what
-// was tried and is not known to be anywhere will not come. A producer that was
-// only slow corrects the number when it comes at last.
+// was tried and is not known to be anywhere will not come.
 func (t *tally) settle() {
-	t.own[event.CauseVanished] = 0
+	t.vanished = 0
 	s := t.stats()
-	t.own[event.CauseVanished] = s.Seen - s.Delivered - s.LostTotal()
+	t.vanished = s.Seen - s.Delivered - s.LostTotal()
 }
 
 // settle looks at the counters after a pause in which nothing came.
