@@ -2,6 +2,7 @@ package shm
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"time"
@@ -141,29 +142,56 @@ func serialize(dir string) (done func()) {
 // create makes the object appear under its name complete, or not at all. The
 // error is EEXIST if somebody else was faster.
 func (o *object) create() error {
-	dir, base := filepath.Split(o.path)
-	f, err := os.CreateTemp(dir, "."+base+".*")
+	err := o.createUnnamed()
+	if err == nil || errors.Is(err, unix.EEXIST) || errors.Is(err, unix.ENOSPC) {
+		return err
+	}
+	// A file system without such files, or no /proc; or what goes wrong again.
+	f, err := os.CreateTemp(filepath.Dir(o.path), "."+filepath.Base(o.path)+".*")
 	if err != nil {
 		return err
 	}
 	defer os.Remove(f.Name())
 	defer f.Close()
+	if err := o.complete(f); err != nil {
+		return err
+	}
+	return unix.Link(f.Name(), o.path)
+}
+
+// createUnnamed gives the object its name when it is complete, so that nothing
+// is left in memory if this process is killed before: the limit of a container
+// does that just when the memory is taken, and again at the next start.
+func (o *object) createUnnamed() error {
+	fd, err := retryEINTR(func() (int, error) {
+		return unix.Open(filepath.Dir(o.path), unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
+	})
+	if err != nil {
+		return err
+	}
+	f := os.NewFile(uintptr(fd), o.path)
+	defer f.Close()
+	if err := o.complete(f); err != nil {
+		return err
+	}
+	return unix.Linkat(unix.AT_FDCWD, fmt.Sprintf("%s/self/fd/%d", procRoot, fd), unix.AT_FDCWD, o.path, unix.AT_SYMLINK_FOLLOW)
+}
+
+// complete gives a new file all but its name.
+func (o *object) complete(f *os.File) error {
 	fd := int(f.Fd())
 	if err := unix.Fchmod(fd, o.mode); err != nil {
 		return err
 	}
-	if err := reserve(fd, o.size); errors.Is(err, unix.EOPNOTSUPP) {
+	err := reserve(fd, o.size)
+	if errors.Is(err, unix.EOPNOTSUPP) {
 		err = fill(f, o.size)
-		if err != nil {
-			return err
-		}
-	} else if err != nil {
+	}
+	if err != nil {
 		return err
 	}
-	if _, err := f.WriteAt(o.first, 0); err != nil {
-		return err
-	}
-	return unix.Link(f.Name(), o.path)
+	_, err = f.WriteAt(o.first, 0)
+	return err
 }
 
 // reserve puts memory behind every byte up to size, so that writing there

@@ -3,6 +3,7 @@ package shm
 import (
 	"bufio"
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -53,6 +54,36 @@ func TestCreate(t *testing.T) {
 		if err != nil || len(entries) != 2 {
 			t.Errorf("%v, %v: want the two objects and nothing else", entries, err)
 		}
+	}
+}
+
+// TestCreateUnnamed: nothing has a name before it is complete, which would stay
+// if the creator was killed.
+func TestCreateUnnamed(t *testing.T) {
+	prefix := testRing(t)
+	fd, err := unix.Open(filepath.Dir(prefix), unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
+	if errors.Is(err, unix.EOPNOTSUPP) {
+		t.Skip("needs a file system with O_TMPFILE for temporary files")
+	}
+	must(t, err)
+	must(t, unix.Close(fd))
+	watch, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
+	must(t, err)
+	defer unix.Close(watch)
+	_, err = unix.InotifyAddWatch(watch, filepath.Dir(prefix), unix.IN_CREATE)
+	must(t, err)
+	newConsumer(t, Config{Prefix: prefix})
+	b := make([]byte, 4096)
+	n, err := unix.Read(watch, b)
+	must(t, err)
+	var names []string
+	for b = b[:n]; len(b) > 0; {
+		size := unix.SizeofInotifyEvent + binary.NativeEndian.Uint32(b[12:])
+		names = append(names, string(bytes.TrimRight(b[unix.SizeofInotifyEvent:size], "\x00")))
+		b = b[size:]
+	}
+	if got, want := fmt.Sprint(names), "[ring_buf ring_descs]"; got != want {
+		t.Errorf("names that appeared: %s, want %s", got, want)
 	}
 }
 

@@ -42,7 +42,13 @@ func NewPrivate(size int) (*Private, error) {
 }
 
 func memfd(name string, size int64) (int, error) {
-	fd, err := unix.MemfdCreate(name, unix.MFD_ALLOW_SEALING|unix.MFD_CLOEXEC)
+	const flags = unix.MFD_ALLOW_SEALING | unix.MFD_CLOEXEC
+	// Linux 6.3 wants to know whether it is a program (vm.memfd_noexec), and
+	// those before do not know the flag.
+	fd, err := unix.MemfdCreate(name, flags|unix.MFD_NOEXEC_SEAL)
+	if errors.Is(err, unix.EINVAL) {
+		fd, err = unix.MemfdCreate(name, flags)
+	}
 	if err != nil {
 		return -1, fmt.Errorf("ring without a name: memfd_create: %w", err)
 	}
