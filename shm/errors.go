@@ -89,12 +89,16 @@ func createError(path string, size int64, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ENOTDIR):
 		return noDirectory(path, err)
-	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT), errors.Is(err, unix.ENOMEM):
+	case outOfSpace(err):
 		return noSpace(path, size, err)
 	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM), errors.Is(err, unix.EROFS):
 		return &ObjectError{path, "cannot be created: " + dir + " is not writable", remedyElsewhere, err}
 	}
 	return fmt.Errorf("ring object %s: create: %w", path, err)
+}
+
+func outOfSpace(err error) bool {
+	return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) || errors.Is(err, unix.ENOMEM)
 }
 
 func noDirectory(path string, err error) error {

@@ -424,6 +424,10 @@ func TestFull(t *testing.T) {
 	if got := inMountNamespace(t, dir, "tmpfs", "size=8m", prefix); got != "1 left: "+want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
+	want = strings.Replace(want, "4096 bytes", "128 bytes", 1)
+	if got := inMountNamespace(t, dir, "tmpfs", "size=8m", prefix, "sparse"); got != "2 left: "+want {
+		t.Errorf("page of others without memory:\ngot  %s\nwant %s", got, want)
+	}
 	if got := inMountNamespace(t, dir, "tmpfs", "size=9m", prefix); got != "" {
 		t.Errorf("a file system that is large enough: %s", got)
 	}

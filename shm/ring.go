@@ -139,19 +139,19 @@ func mapRing(bufFD, descsFD int, buf, descs string) (*ring, error) {
 	case !validSize(bst.Size):
 		return nil, unusable(buf, remedyRemove, "%d bytes, want a power of two from %d to %d (layout %s)", bst.Size, minRing(), maxRing, l.name)
 	}
+	// Objects of another program may have no memory yet. A page of layout A is
+	// grown, so that what stands behind its end is part of it on every file
+	// system.
+	if err := provide(bufFD, buf, bst.Size); err != nil {
+		return nil, err
+	}
 	if dst.Size == layoutA.size {
-		// The page is there in any case; so that what stands behind the end of
-		// the file is part of it on every file system.
 		if err := unix.Ftruncate(descsFD, layoutA.create); err != nil {
 			return nil, fmt.Errorf("ring object %s: grow: %w", descs, err)
 		}
 	}
-	// An object of another program may have no memory yet.
-	if err := reserve(bufFD, bst.Size); err != nil && !errors.Is(err, unix.EOPNOTSUPP) {
-		if errors.Is(err, unix.ENOSPC) {
-			return nil, noSpace(buf, bst.Size, err)
-		}
-		return nil, fmt.Errorf("ring object %s: reserve: %w", buf, err)
+	if err := provide(descsFD, descs, dst.Size); err != nil {
+		return nil, err
 	}
 	data, err := unix.Mmap(bufFD, 0, int(bst.Size), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
@@ -171,6 +171,18 @@ func mapRing(bufFD, descsFD int, buf, descs string) (*ring, error) {
 		return nil, fmt.Errorf("ring object %s: %w", descs, err)
 	}
 	return r, nil
+}
+
+// provide puts memory behind an object, where the file system can.
+func provide(fd int, path string, size int64) error {
+	err := reserve(fd, size)
+	switch {
+	case err == nil, errors.Is(err, unix.EOPNOTSUPP):
+		return nil
+	case outOfSpace(err):
+		return noSpace(path, size, err)
+	}
+	return fmt.Errorf("ring object %s: reserve: %w", path, err)
 }
 
 // initialize is done by whoever maps the objects first.

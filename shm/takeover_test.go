@@ -1,8 +1,10 @@
 package shm
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"strings"
@@ -244,5 +246,108 @@ func TestLock(t *testing.T) {
 				t.Errorf("lost %v, want 6 that were locked out", s.Lost)
 			}
 		})
+	}
+}
+
+// TestPulse: a reader of ours learns which producer there is, and that it lives.
+func TestPulse(t *testing.T) {
+	cfg := small(testRing(t))
+	var log bytes.Buffer
+	c, err := NewConsumer(ConsumerConfig{Config: cfg, Log: zerolog.New(&log)})
+	must(t, err)
+	p := newProducer(t, ProducerConfig{Config: cfg})
+	begin := uint64(time.Now().UnixNano())
+	p.Active()
+	first := c.heartbeat.Load()
+	if c.page.producer.Load() != uint32(os.Getpid()) || first < begin {
+		t.Errorf("producer %d, heartbeat %d", c.page.producer.Load(), first)
+	}
+	for c.heartbeat.Load() == first {
+		if uint64(time.Now().UnixNano())-begin > uint64(10*pulseEvery) {
+			t.Fatal("no second heartbeat")
+		}
+		if _, err := c.Next(); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatal(err)
+		}
+	}
+	if n := strings.Count(log.String(), "producer connected"); n != 1 {
+		t.Errorf("said %d times that a producer has come: %s", n, &log)
+	}
+	must(t, p.Close())
+	if pid := c.page.producer.Load(); pid != 0 {
+		t.Errorf("the producer has gone, but is still said to be %d", pid)
+	}
+	must(t, c.Close())
+}
+
+func init() {
+	roles["begin"] = func(args []string) error {
+		fmt.Println("ready")
+		stdin := bufio.NewReader(os.Stdin)
+		if _, err := stdin.ReadString('\n'); err != nil {
+			return err
+		}
+		c, err := NewConsumer(ConsumerConfig{Config: small(args[0])})
+		var busy *BusyError
+		switch {
+		case errors.As(err, &busy):
+			fmt.Println("busy")
+			return nil
+		case err != nil:
+			return err
+		}
+		fmt.Println("begun", os.Getpid())
+		_, _ = stdin.ReadString('\n') // until all have tried
+		return c.Close()
+	}
+}
+
+// TestBeginRace lets processes become the consumer at once: one does.
+func TestBeginRace(t *testing.T) {
+	const processes, rounds = 8, 4
+	prefix := testRing(t)
+	for round := range rounds {
+		cfg := small(prefix)
+		r, err := cfg.open(opening{})
+		must(t, err)
+		if round > 0 {
+			r.capturing.Store(uint32(deadPID(t))) // to be taken over
+		}
+		stdin, out := make([]*os.File, processes), make([]*bufio.Reader, processes)
+		for i := range out {
+			cmd := helper("begin", prefix)
+			from, to, err := os.Pipe()
+			must(t, err)
+			cmd.Stdin, stdin[i] = from, to
+			out[i] = bufio.NewReader(start(t, cmd))
+			must(t, from.Close())
+			_, err = out[i].ReadString('\n')
+			must(t, err)
+		}
+		for _, w := range stdin {
+			_, err := w.WriteString("\n")
+			must(t, err)
+		}
+		said := map[string]int{}
+		for _, o := range out {
+			line, err := o.ReadString('\n')
+			must(t, err)
+			said[line]++
+		}
+		begun := fmt.Sprintln("begun", int32(r.capturing.Load()))
+		if said[begun] != 1 || said["busy\n"] != processes-1 {
+			t.Errorf("%q captures, but the processes said %v", begun, said)
+		}
+		if r.stopped.Load() != 0 {
+			t.Error("the gate is closed")
+		}
+		for i, w := range stdin {
+			must(t, w.Close())
+			_, _ = out[i].ReadString('\n') // its end
+		}
+		if r.capturing.Load() != 0 {
+			t.Error("the capture goes on")
+		}
+		r.unmap()
 	}
 }
