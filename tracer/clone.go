@@ -11,7 +11,7 @@ import (
 )
 
 // cloneFlags keeps the flags of a call of the clone family for its exit half,
-// when the memory may be another's.
+// when the memory may be another's. fork and vfork have none.
 func (t *Tracer) cloneFlags(th *thread) {
 	c := &th.call
 	arch, n := number(c.arch, c.nr)
@@ -27,8 +27,6 @@ func (t *Tracer) cloneFlags(th *thread) {
 		if th.proc.mem.full(b[:], c.args[0]) {
 			c.flags = binary.NativeEndian.Uint64(b[:])
 		}
-	case "vfork":
-		c.flags = unix.CLONE_VFORK | unix.CLONE_VM
 	}
 }
 

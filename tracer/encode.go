@@ -87,7 +87,7 @@ var funcs = [syscalls.NumFuncs]func(*Tracer, *thread, *syscalls.Param){
 	syscalls.FuncEmpty:    empty,
 	syscalls.FuncFilename: filename,
 
-	syscalls.FuncFdlimit:  numberFunc(func(th *thread) uint64 { return th.proc.fdlimit }),
+	syscalls.FuncFdlimit:  fdLimit,
 	syscalls.FuncMajflt:   numberFunc(func(th *thread) uint64 { return th.proc.majflt }),
 	syscalls.FuncMinflt:   numberFunc(func(th *thread) uint64 { return th.proc.minflt }),
 	syscalls.FuncVmsize:   numberFunc(func(th *thread) uint64 { return uint64(th.proc.vmsize) }),

@@ -185,10 +185,6 @@ func (p *process) readImage(b *procBuffer, from *image) *image {
 	im.cgroups = cgroups(b.read(p.pid, "cgroup"))
 	im.readStat(p, b)
 	im.readStatus(p.pid, b)
-	var limit unix.Rlimit
-	if unix.Prlimit(p.pid, unix.RLIMIT_NOFILE, nil, &limit) == nil {
-		im.fdlimit = limit.Cur
-	}
 	im.file = readExecutable(p.pid, im, b)
 	return im
 }

@@ -34,6 +34,28 @@ func cloneFlags(t *Tracer, th *thread, _ *syscalls.Param) {
 	t.enc.Int(4, flags)
 }
 
+// fdLimit is how many descriptors th may have. It is asked for at every birth
+// and exec, since programs change it. Of another user only /proc tells, unless
+// the tracer has CAP_SYS_RESOURCE.
+func fdLimit(t *Tracer, th *thread, p *syscalls.Param) {
+	var limit unix.Rlimit
+	if unix.Prlimit(th.proc.pid, unix.RLIMIT_NOFILE, nil, &limit) != nil {
+		limit.Cur = maxOpenFiles(t.proc.read(th.proc.pid, "limits"))
+	}
+	t.enc.Int(p.Type.Size(), limit.Cur)
+}
+
+// maxOpenFiles finds the soft limit in the content of /proc/PID/limits.
+func maxOpenFiles(limits []byte) uint64 {
+	for line := range bytes.Lines(limits) {
+		rest, ok := bytes.CutPrefix(line, []byte("Max open files"))
+		if f := bytes.Fields(rest); ok && len(f) > 0 {
+			return decimal(f[0])
+		}
+	}
+	return 0
+}
+
 // args are the arguments behind the first. Those of a failed exec are the ones
 // that the call has asked for, as are the first one, see textFunc of exe.
 func args(t *Tracer, th *thread, _ *syscalls.Param) {

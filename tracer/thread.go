@@ -87,7 +87,6 @@ type process struct {
 type image struct {
 	comm, exe, args, env, cgroups []byte
 
-	fdlimit                uint64
 	majflt, minflt         uint64
 	vmsize, vmrss, vmswap  uint32 // kB
 	tty                    uint32
