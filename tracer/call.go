@@ -38,6 +38,10 @@ func (t *Tracer) enter(th *thread) {
 	arch, n := number(t.in.Arch, t.in.Words[0])
 	s := t.specs.lookup(arch, n)
 	if len(th.interrupted) > 0 && t.restarted(th, s) {
+		if s.kind == kindClone { // as fork does for a signal that is pending
+			th.call.order = t.births.next()
+			t.keepTraced(th)
+		}
 		th.inCall = true
 		t.resume(th, unix.PTRACE_SYSCALL, 0)
 		return
@@ -56,6 +60,7 @@ func (t *Tracer) enter(th *thread) {
 	switch s.kind {
 	case kindClone:
 		t.cloneFlags(th)
+		c.order = t.births.next()
 		t.keepTraced(th)
 		t.pin.reveal()
 	case kindAffinity:

@@ -83,13 +83,7 @@ func (t *Tracer) cloned(th *thread) {
 		}
 	}
 	t.resume(th, request, 0)
-	if status, ok := t.parked[tid]; ok {
-		delete(t.parked, tid)
-		t.stopped(tid, status)
-	} else if status, ok := t.gone[tid]; ok {
-		delete(t.gone, tid)
-		t.ended(tid, status)
-	}
+	t.births.told(t, tid, c.order)
 }
 
 // birth makes the thread that th has made known, and tells so: the child's
@@ -155,25 +149,4 @@ func (t *Tracer) born(child *thread, typ uint16, flags uint64) {
 	c.spec, c.flags, c.arch = &t.specs.unknown, flags, abis[0].audit
 	t.emit(child, child.tid, typ, shm.Vital)
 	c.spec = nil
-}
-
-// adopt makes a stopped thread known whose birth nobody told of. It returns
-// nil if the thread is nobody's of ours, or has died.
-func (t *Tracer) adopt(tid int) *thread {
-	var st procStatus
-	if !st.read(tid, &t.proc) {
-		return nil
-	}
-	if leader := t.table.get(st.tgid); leader != nil && st.tgid != tid {
-		child := t.table.add(tid, leader.proc)
-		t.born(child, syscalls.CloneX, unix.CLONE_THREAD|unix.CLONE_VM|unix.CLONE_SIGHAND|unix.CLONE_FS|unix.CLONE_FILES)
-		return child
-	}
-	p := &process{pid: tid, vpid: st.vpid(), parent: st.ppid, mem: memory{pid: tid}}
-	p.image = p.readImage(&t.proc, p.image)
-	p.nested = st.vpid() != tid
-	p.childNested = p.nested
-	child := t.table.add(tid, p)
-	t.born(child, syscalls.CloneX, 0)
-	return child
 }

@@ -18,10 +18,12 @@ func (t *Tracer) executed(tid int) {
 	th := t.table.get(former)
 	if th == nil {
 		// It is ours, or there would be no such stop, but nobody told of it.
-		if th = t.adopt(tid); th == nil {
+		var st procStatus
+		if !st.read(tid, &t.proc) {
 			_ = sys.Ptrace(unix.PTRACE_CONT, tid, 0, 0)
 			return
 		}
+		th = t.adopted(tid, &st)
 	}
 	if former != tid {
 		t.replaceLeader(th, tid)
@@ -48,7 +50,11 @@ func (t *Tracer) replaceLeader(th *thread, tid int) {
 	if leader := t.table.get(tid); leader != nil && leader != th {
 		leader.exited = true // not dead: replaced
 		leader.proc.live--
+		creating := leader.creating()
 		t.table.remove(leader)
+		if creating {
+			t.births.bereave(t)
+		}
 	}
 	former := &thread{tid: th.tid, proc: th.proc}
 	th.proc.live++

@@ -28,6 +28,12 @@ func (t *Tracer) exiting(th *thread) {
 	if msg, errno := sys.EventMessage(th.tid); errno == 0 && !t.execInProgress(th) {
 		t.procExit(th, uint32(msg))
 	}
+	if th.creating() {
+		// Its death is not reported while it leads other threads, and one
+		// that it has made may stand in this stop too, with nobody to tell of it.
+		th.inCall = false
+		t.births.bereave(t)
+	}
 	p := th.proc
 	if p.root && p.live == 0 {
 		t.summarize()

@@ -84,8 +84,7 @@ func newTracer(cfg Config) *Tracer {
 	t := &Tracer{
 		cfg: cfg, sink: cfg.Sink, log: cfg.Log,
 		table:   table{threads: map[int]*thread{}},
-		parked:  map[int]uint32{},
-		gone:    map[int]uint32{},
+		births:  births{parked: map[int]uint32{}, gone: map[int]death{}},
 		scratch: make([]byte, 0, 1<<16),
 		clock:   func() uint64 { return uint64(time.Now().UnixNano()) },
 	}

@@ -47,7 +47,7 @@ func (t *Tracer) stopped(tid int, status uint32) {
 	}
 	th := t.table.get(tid)
 	if th == nil {
-		t.parked[tid] = status
+		t.births.park(t, tid, status)
 		return
 	}
 	switch event {
@@ -105,24 +105,16 @@ func (t *Tracer) signal(th *thread, sig int) {
 func (t *Tracer) ended(tid int, status uint32) {
 	th := t.table.get(tid)
 	if th == nil {
-		delete(t.parked, tid)
-		t.gone[tid] = status
+		t.births.died(tid, status)
 		return
 	}
+	creating := th.creating()
 	t.procExit(th, status)
 	t.table.remove(th)
 	if tid == t.rootPID {
 		t.rootEnded()
 	}
-	// A thread that stopped before the event of its birth, and whose parent
-	// died before it could report that, would wait for ever.
-	for tid, status := range t.parked {
-		if child := t.adopt(tid); child != nil {
-			delete(t.parked, tid)
-			t.stopped(tid, status)
-		}
-	}
-	if len(t.parked) == 0 {
-		clear(t.gone)
+	if creating {
+		t.births.bereave(t)
 	}
 }

@@ -37,7 +37,8 @@ type call struct {
 	flags   uint64    // of clone and clone3, native
 	creates bool      // an open that makes the file, if it succeeds
 	changed bool      // clone: the flags are not those of the program
-	child   int       // clone: tid of the child
+	child   int       // clone: tid of the child, once that is told
+	order   uint64    // clone: how many calls of the family came before
 	file    unix.Stat_t
 	fileFor int // the descriptor that file describes, -1 none
 	queue   queue

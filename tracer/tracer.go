@@ -36,10 +36,7 @@ type Tracer struct {
 	in    sys.SyscallInfo
 	regs  bool // the kernel does not tell about calls: registers are read
 
-	// parked are threads that stopped before the event of their birth was
-	// seen, with the status of that stop; gone are those that even ended.
-	parked map[int]uint32
-	gone   map[int]uint32
+	births births
 
 	root       *launch.Original // until the command has been executed
 	rootPID    int
