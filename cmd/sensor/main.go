@@ -121,14 +121,13 @@ func (p *program) watch() error {
 	return p.loop(ctx, consumer, sensor.Config{})
 }
 
-// endingSignals end a run cleanly, unless the sensor was started with them
-// ignored.
+// endingSignals end a run cleanly. A shell without job control starts what it
+// puts into the background with SIGINT ignored: it ends the run all the same.
+// SIGHUP does unless it was ignored: nohup is meant.
 func endingSignals() []os.Signal {
-	signals := []os.Signal{unix.SIGTERM}
-	for _, s := range []os.Signal{unix.SIGINT, unix.SIGHUP} {
-		if !signal.Ignored(s) {
-			signals = append(signals, s)
-		}
+	signals := []os.Signal{unix.SIGTERM, unix.SIGINT}
+	if !signal.Ignored(unix.SIGHUP) {
+		signals = append(signals, unix.SIGHUP)
 	}
 	return signals
 }
