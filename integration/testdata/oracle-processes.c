@@ -1,0 +1,258 @@
+// Births and deaths: clone, clone3, fork, vfork, threads, exits and signals, in
+// the pid namespace of the tracer and in others.
+#include "oracle.h"
+#include <pthread.h>
+
+enum {
+	PPM_CL_FILES = 1, PPM_CL_FS = 2, PPM_CL_NEWPID = 0x40, PPM_CL_PARENT = 0x100, PPM_CL_PARENT_SETTID = 0x200,
+	PPM_CL_SIGHAND = 0x800, PPM_CL_SYSVSEM = 0x1000, PPM_CL_THREAD = 0x2000, PPM_CL_UNTRACED = 0x4000, PPM_CL_VM = 0x8000,
+	PPM_CL_CHILD_CLEARTID = 0x800000, PPM_CL_SETTLS = 0x2000000, PPM_CL_CHILD_IN_PIDNS = 1 << 29,
+	THREAD_FLAGS = PPM_CL_VM | PPM_CL_FS | PPM_CL_FILES | PPM_CL_SIGHAND | PPM_CL_THREAD | PPM_CL_SYSVSEM | PPM_CL_SETTLS |
+		       PPM_CL_PARENT_SETTID | PPM_CL_CHILD_CLEARTID,
+};
+
+// ids are those of a thread: as the tracer sees them, and as itself does.
+struct ids { int tid, pid, ptid, vtid, vpid; };
+
+static struct ids self;
+
+// expect_born expects the exit half of a clone in one of the two who see it.
+static void expect_born(int code, long res, struct ids id, unsigned flags, const char *start)
+{
+	const char *exe, *args;
+	arguments(&exe, &args);
+	expect_of(id.tid, "%d res=%ld exe=%s args=%s tid=%d pid=%d ptid=%d %s flags=%u uid=%d gid=%d vtid=%d vpid=%d pidns_init_start_ts=%s",
+		  code, res, exe, args, id.tid, id.pid, id.ptid, image(), flags, geteuid(), getegid(), id.vtid, id.vpid, start);
+}
+
+static void expect_end(int tid, int status)
+{
+	expect_of(tid, "186 status=%d ret=%d sig=%d core=%d reaper_tid=0", status, status >> 8 & 0xff, status & 0x7f, status >> 7 & 1);
+}
+
+// parent expects the events of the one who has made a process or a thread.
+static void parent(int code, long res, unsigned flags)
+{
+	expect_of(self.tid, "%d", code - 1);
+	expect_born(code, res, self, flags, "0");
+}
+
+// child expects the first event of a process whose parent is now self.
+static void child(int code, unsigned flags)
+{
+	self.ptid = self.pid;
+	self.tid = self.pid = self.vtid = self.vpid = outer_tid();
+	expect_born(code, 0, self, flags, "*");
+}
+
+static void ends(int status)
+{
+	expect_end(self.tid, status << 8);
+	_exit(status);
+}
+
+static void reap(pid_t pid)
+{
+	int status;
+	need(waitpid(pid, &status, __WALL) == pid, "waitpid");
+}
+
+static pid_t raw_clone(unsigned long flags) { return syscall(SYS_clone, flags | SIGCHLD, 0, 0, 0, 0); }
+
+static void forks(void)
+{
+	pid_t pid;
+#ifdef SYS_fork
+	if ((pid = syscall(SYS_fork)) == 0) {
+		child(225, 0);
+		ends(5);
+	}
+	parent(225, pid, 0);
+	reap(pid);
+	if ((pid = vfork()) == 0)
+		_exit(3);
+	parent(227, pid, 0);
+	struct ids id = {pid, pid, self.pid, pid, pid};
+	expect_born(227, 0, id, 0, "*");
+	expect_end(pid, 3 << 8);
+	reap(pid);
+#endif
+	if ((pid = raw_clone(CLONE_FILES)) == 0) {
+		child(223, PPM_CL_FILES);
+		ends(0);
+	}
+	parent(223, pid, PPM_CL_FILES);
+	reap(pid);
+	if ((pid = raw_clone(CLONE_UNTRACED)) == 0) { // traced all the same
+		child(223, PPM_CL_UNTRACED);
+		ends(0);
+	}
+	parent(223, pid, PPM_CL_UNTRACED);
+	reap(pid);
+	struct clone_args args = {.flags = CLONE_FILES | CLONE_FS, .exit_signal = SIGCHLD};
+	if ((pid = syscall(SYS_clone3, &args, sizeof args)) == 0) {
+		child(335, PPM_CL_FILES | PPM_CL_FS);
+		ends(255);
+	}
+	parent(335, pid, PPM_CL_FILES | PPM_CL_FS);
+	reap(pid);
+
+	// A child of the child, and its sibling.
+	if ((pid = raw_clone(0)) == 0) {
+		child(223, 0);
+		if ((pid = raw_clone(CLONE_PARENT)) == 0) {
+			self.pid = self.ptid; // so that the grandparent is the parent
+			child(223, PPM_CL_PARENT);
+			ends(1);
+		}
+		parent(223, pid, PPM_CL_PARENT);
+		if ((pid = raw_clone(0)) == 0) {
+			child(223, 0);
+			ends(2);
+		}
+		parent(223, pid, 0);
+		reap(pid);
+		ends(0);
+	}
+	parent(223, pid, 0);
+	while (wait(NULL) > 0)
+		;
+}
+
+static void failures(void)
+{
+	struct clone_args args = {.flags = CLONE_FILES | 0xffULL << 40};
+	parent(223, result(raw_clone(CLONE_THREAD)), PPM_CL_THREAD); // without SIGHAND
+	parent(335, result(syscall(SYS_clone3, &args, sizeof args)), PPM_CL_FILES);
+	parent(335, result(syscall(SYS_clone3, NULL, sizeof args)), 0);
+}
+
+// thread expects the two halves of its birth, for the caller too, which waits.
+static void *thread(void *ends_all)
+{
+	struct ids id = self;
+	unsigned flags = THREAD_FLAGS | (self.vpid == self.pid ? 0 : PPM_CL_CHILD_IN_PIDNS);
+	id.tid = outer_tid();
+	id.vtid = syscall(SYS_gettid);
+	parent(335, id.vtid, flags);
+	expect_born(335, 0, id, flags, "*");
+	if (ends_all) {
+		expect_end(id.tid, 9 << 8);
+		expect_end(self.tid, 9 << 8);
+		_exit(9);
+	}
+	expect_end(id.tid, 3 << 8);
+	syscall(SYS_exit, 3);
+	return NULL;
+}
+
+static void start_thread(void *ends_all)
+{
+	pthread_t t;
+	need(pthread_create(&t, NULL, thread, ends_all) == 0, "pthread_create");
+	pthread_join(t, NULL);
+}
+
+static void signals(void)
+{
+	static const int sigs[] = {SIGKILL, SIGSEGV, SIGTERM, SIGABRT, 40};
+	struct rlimit none = {0, 0};
+	setrlimit(RLIMIT_CORE, &none);
+	for (size_t i = 0; i < sizeof sigs / sizeof *sigs; i++) {
+		int status;
+		pid_t pid = raw_clone(0);
+		if (pid == 0) {
+			child(223, 0);
+			kill(getpid(), sigs[i]);
+		}
+		parent(223, pid, 0);
+		need(waitpid(pid, &status, 0) == pid, "waitpid");
+		expect_end(pid, status);
+	}
+}
+
+static void changes(void)
+{
+	pid_t pid = raw_clone(0);
+	if (pid == 0) {
+		child(223, 0);
+		struct rlimit files = {100, 200};
+		need(setrlimit(RLIMIT_NOFILE, &files) == 0, "setrlimit");
+		need(syscall(SYS_setresgid, 4711, 4712, 4713) == 0 && syscall(SYS_setresuid, 1000, 1001, 1002) == 0, "setresuid");
+		if ((pid = raw_clone(0)) == 0) {
+			child(223, 0);
+			ends(0);
+		}
+		parent(223, pid, 0);
+		reap(pid);
+		ends(0);
+	}
+	parent(223, pid, 0);
+	reap(pid);
+}
+
+// inside is PID 1 of a namespace.
+static void inside(int code, unsigned flags)
+{
+	self.ptid = self.pid;
+	self.tid = self.pid = outer_tid();
+	self.vtid = self.vpid = 1;
+	need(getpid() == 1, "PID 1");
+	expect_born(code, 0, self, flags | PPM_CL_CHILD_IN_PIDNS, "+");
+	pid_t pid = raw_clone(0);
+	if (pid == 0) {
+		self.ptid = self.pid;
+		self.tid = self.pid = outer_tid();
+		self.vtid = self.vpid = getpid();
+		expect_born(223, 0, self, PPM_CL_CHILD_IN_PIDNS, "+");
+		ends(4);
+	}
+	parent(223, pid, PPM_CL_CHILD_IN_PIDNS); // its number here
+	reap(pid);
+	start_thread(NULL);
+	ends(6);
+}
+
+static void namespaces(void)
+{
+	pid_t pid = raw_clone(CLONE_NEWPID);
+	if (pid < 0 && errno == EPERM)
+		return;
+	if (pid == 0)
+		inside(223, PPM_CL_NEWPID);
+	parent(223, pid, PPM_CL_NEWPID);
+	reap(pid);
+
+	if ((pid = raw_clone(0)) == 0) {
+		child(223, 0);
+		need(unshare(CLONE_NEWPID) == 0, "unshare");
+		if ((pid = raw_clone(0)) == 0)
+			inside(223, 0);
+		parent(223, pid, PPM_CL_CHILD_IN_PIDNS);
+		reap(pid);
+		ends(0);
+	}
+	parent(223, pid, 0);
+	reap(pid);
+}
+
+int main(int argc, char **argv)
+{
+	begin(argc, argv);
+	self = (struct ids){getpid(), getpid(), getppid(), getpid(), getpid()};
+	forks();
+	failures();
+	signals();
+	changes();
+	namespaces();
+	start_thread(NULL);
+	pid_t pid = raw_clone(0);
+	if (pid == 0) {
+		child(223, 0);
+		start_thread("end");
+	}
+	parent(223, pid, 0);
+	reap(pid);
+	expect_end(self.tid, 0);
+	return 0;
+}
