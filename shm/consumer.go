@@ -166,6 +166,7 @@ func (c *Consumer) finish() (err error) {
 			}
 		}
 		c.tally.update(&c.page)
+		c.tally.settle() // what producers are in the middle of comes too late
 	}
 	return nil
 }

@@ -101,8 +101,9 @@ const (
 
 // Bits of the extension's futex word.
 const (
-	asleep     = 1 << 0 // the consumer sleeps on the word itself
+	asleep     = 1 << 0 // the consumer sleeps on the word itself until there is a record
 	roomWanted = 1 << 1 // a producer sleeps on the tail
+	resting    = 1 << 2 // the consumer sleeps on the word itself, for a moment or until the ring fills
 )
 
 // ringSizeA is the size of the ring of layout A, a constant of both sides.

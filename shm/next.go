@@ -152,10 +152,10 @@ func (c *Consumer) release() {
 	}
 }
 
-// Pauses of a reader that finds nothing. The first is blind, so that a steady
-// flow of records costs its producer no system calls; then it waits to be
-// woken if there is a producer that does so, and else looks again, as udig's
-// readers do, after pauses that double.
+// Pauses of a reader that finds nothing. In the first, nobody wakes it before
+// the ring is half full, so that a steady flow of records costs its producer no
+// system calls; then it is woken by the next record. Where no producer does
+// that, it looks again, as udig's readers do, after pauses that double.
 const (
 	firstPause = 500 * time.Microsecond
 	lastPause  = 30 * time.Millisecond
@@ -169,21 +169,24 @@ func (c *Consumer) wait() {
 			c.cfg.Log.Info().Str("ring", c.name).Int32("pid", int32(pid)).Msg("producer connected")
 		}
 	}
-	if c.empty > 0 && c.ours && c.peer != 0 {
-		c.doze()
-	} else {
+	switch {
+	case !c.ours || c.peer == 0:
 		time.Sleep(min(firstPause<<min(c.empty, 10), lastPause))
+	case c.empty == 0:
+		c.doze(resting, firstPause)
+	default:
+		c.doze(asleep, lastPause)
 	}
 	c.empty++
 }
 
-// doze sleeps until a producer of ours publishes a record, but not for long:
-// there may be others.
-func (c *Consumer) doze() {
-	word := c.futex.Or(asleep) | asleep
+// doze sleeps until a producer of ours finds the bit and has a reason, but not
+// for long: there may be other producers.
+func (c *Consumer) doze(bit uint32, most time.Duration) {
+	word := c.futex.Or(bit) | bit
 	// A head outside of the ring is none that is worth staying awake for.
 	if head := c.head.Load(); head == c.pos || head >= c.size {
-		sys.FutexWait(c.futex, word, lastPause)
+		sys.FutexWait(c.futex, word, most)
 	}
-	c.futex.And(^uint32(asleep))
+	c.futex.And(^bit)
 }

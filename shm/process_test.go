@@ -149,20 +149,23 @@ func TestManyRecords(t *testing.T) {
 	}
 }
 
-// TestTwoProducers lets two processes write into one ring. All that they have
+// TestProducers lets processes write into one ring. All that they have
 // written arrives, in the order of each, and all else is counted.
-func TestTwoProducers(t *testing.T) {
+func TestProducers(t *testing.T) {
 	n := uint64(300_000)
 	if testing.Short() {
 		n /= 10
 	}
-	for _, full := range []string{"block", "drop"} {
-		t.Run(full, func(t *testing.T) {
+	for _, tt := range []struct {
+		producers uint64
+		full      string
+	}{{2, "block"}, {2, "drop"}, {4, "block"}, {4, "drop"}} {
+		t.Run(fmt.Sprint(tt.producers, " ", tt.full), func(t *testing.T) {
 			cfg := small(memoryRing(t))
 			c := newConsumer(t, cfg)
 			var outs []io.Reader
-			for id := range uint64(2) {
-				outs = append(outs, start(t, produce(cfg.Prefix, id, 0, n, full)))
+			for id := range tt.producers {
+				outs = append(outs, start(t, produce(cfg.Prefix, id, 0, n, tt.full)))
 			}
 			wrote := make(chan uint64, len(outs))
 			for _, out := range outs {
@@ -193,12 +196,17 @@ func TestTwoProducers(t *testing.T) {
 				}
 			}
 			s := c.Stats()
-			if got := check.count[0] + check.count[1]; got != sum || s.Delivered != sum {
+			var got uint64
+			for _, n := range check.count {
+				got += n
+			}
+			if got != sum || s.Delivered != sum {
 				t.Errorf("%d records arrived, %d delivered, want %d that were written", got, s.Delivered, sum)
 			}
-			want := event.Stats{Seen: 2 * n, Delivered: sum, Lost: lostOnly(event.CauseRingFull, 2*n-sum)}
-			if full == "block" {
-				want = event.Stats{Seen: 2 * n, Delivered: 2 * n}
+			all := tt.producers * n
+			want := event.Stats{Seen: all, Delivered: sum, Lost: lostOnly(event.CauseRingFull, all-sum)}
+			if tt.full == "block" {
+				want = event.Stats{Seen: all, Delivered: all}
 			}
 			if diff := cmp.Diff(want, s); diff != "" {
 				t.Errorf("stats: want -, got +:\n%s", diff)
@@ -326,6 +334,55 @@ func TestConsumerKilled(t *testing.T) {
 		}
 	}
 	t.Logf("%d readers killed", kills)
+}
+
+// TestSumAcrossReaders: of every one of many readers, what was tried in its time
+// has arrived or is counted, while two producers write and the ring is full.
+func TestSumAcrossReaders(t *testing.T) {
+	readers := 40
+	if testing.Short() {
+		readers = 5
+	}
+	cfg := small(testRing(t))
+	must(t, newConsumer(t, cfg).Close())
+	for id := range uint64(2) {
+		start(t, produce(cfg.Prefix, id, 0, 1<<40, "drop"))
+	}
+	var full uint64
+	for i := range readers {
+		c, err := NewConsumer(ConsumerConfig{Config: cfg})
+		must(t, err)
+		check := newChecker()
+		for want := uint64(1 + i*100); c.tally.delivered < want; {
+			rec, err := next(c)
+			must(t, err)
+			must(t, check.record(rec))
+		}
+		if i%2 == 0 {
+			time.Sleep(2 * time.Millisecond)
+		}
+		must(t, c.Close())
+		s := c.Stats()
+		checkSum(t, s)
+		full += s.Lost[event.CauseRingFull]
+		for cause, n := range s.Lost {
+			switch cause := event.Cause(cause); cause {
+			case event.CauseRingFull, event.CauseUnread:
+			case event.CauseVanished, event.CauseReader:
+				// What each of the two was writing at the beginning and in the end.
+				if n > 4 {
+					t.Errorf("reader %d: %d lost: %v", i, n, cause)
+				}
+			default:
+				if n != 0 {
+					t.Errorf("reader %d: %d lost: %v", i, n, cause)
+				}
+			}
+		}
+	}
+	if full == 0 {
+		t.Error("the ring was never full")
+	}
 }
 
 func init() {

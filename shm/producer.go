@@ -35,6 +35,7 @@ type Producer struct {
 	ceiling int
 	tried   uint64 // last value of the ring's counter
 	stuck   uint64 // owner of the lock that was waited for in vain
+	filled  bool   // the ring is half full, at least
 	adrift  bool   // the objects were cut, or others have their names now
 	closed  bool
 

@@ -99,3 +99,19 @@ func TestBlockLock(t *testing.T) {
 		t.Errorf("lost %v", s.Lost)
 	}
 }
+
+// TestHalfFullWakes: a reader that rests is left alone until the ring fills.
+func TestHalfFullWakes(t *testing.T) {
+	c, p := newPair(t, small(testRing(t)))
+	p.Active()
+	c.futex.Store(resting)
+	const size = 64
+	for n := uint32(size); n <= smallRing*3/4; n += size {
+		if !p.Write(record(1, 1, size), Normal) {
+			t.Fatal("not written")
+		}
+		if rests := c.futex.Load()&resting != 0; rests != (n <= smallRing/2) {
+			t.Fatalf("the ring holds %d of %d bytes, and the reader rests: %v", n, smallRing, rests)
+		}
+	}
+}

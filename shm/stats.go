@@ -70,8 +70,9 @@ func (t *tally) stats() event.Stats {
 	return s
 }
 
-// settle is told that the ring is empty and no record is being written: what
-// was tried and is not known to be anywhere will not come.
+// settle is told that the ring is empty and no record is being written, or will
+// be read any more: what was tried and is not known to be anywhere will not
+// come.
 func (t *tally) settle() {
 	t.vanished = 0
 	s := t.stats()

@@ -68,9 +68,9 @@ func (u *udigReader) batch(t *testing.T) (n int) {
 // producers in the middle of their work. It never sees anything but whole
 // records, in order.
 func TestUdigReaderRestarts(t *testing.T) {
-	restarts := 1000
+	restarts := 300
 	if testing.Short() {
-		restarts = 100
+		restarts = 50
 	}
 	for _, layout := range []string{"A", "C"} {
 		t.Run(layout, func(t *testing.T) {

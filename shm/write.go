@@ -51,7 +51,9 @@ func (p *Producer) Write(rec []byte, class Class) (ok bool) {
 	case published:
 		if p.reader.ext {
 			p.published.Add(1)
-			p.wake()
+			if p.wake(asleep); p.filled {
+				p.wake(resting)
+			}
 		}
 		return true
 	case withdrawn:
@@ -119,10 +121,12 @@ func (p *Producer) publish(rec []byte, class Class) event.Cause {
 		if head >= p.size || tail >= p.size {
 			break
 		}
-		if used(head, tail, p.size)+uint32(len(rec)) > p.capacity(class) {
+		n := used(head, tail, p.size) + uint32(len(rec))
+		if n > p.capacity(class) {
 			cause = event.CauseRingFull
 			break
 		}
+		p.filled = n > p.size/2
 		copyIn(p.data, head, rec)
 		// A reader that begins puts head to 0, whatever is being written: it
 		// is moved from where it was or not at all.
@@ -199,15 +203,16 @@ func (p *Producer) sleep(tail uint32, pause time.Duration) {
 		}
 	}
 	if p.reader.ext {
-		p.wake() // a reader that sleeps has not seen what fills the ring
+		p.wake(asleep | resting) // it has not seen what fills the ring
 		p.futex.Or(roomWanted)
 	}
 	sys.FutexWait(p.tail, tail, pause)
 }
 
-// wake wakes a reader of ours that sleeps, which costs a system call only then.
-func (p *Producer) wake() {
-	if p.futex.Load()&asleep != 0 && p.futex.And(^uint32(asleep))&asleep != 0 {
+// wake wakes a reader of ours that sleeps in one of the ways of which bits are
+// given. That costs a system call only then.
+func (p *Producer) wake(bits uint32) {
+	if p.futex.Load()&bits != 0 && p.futex.And(^bits)&bits != 0 {
 		sys.FutexWake(p.futex, 1)
 	}
 }
