@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -349,5 +350,89 @@ func TestBeginRace(t *testing.T) {
 			t.Error("the capture goes on")
 		}
 		r.unmap()
+	}
+}
+
+// TestGateWhileBeginning: nobody finds the gate open before the ring is reset.
+func TestGateWhileBeginning(t *testing.T) {
+	cfg := small(testRing(t))
+	r, err := cfg.open(opening{})
+	must(t, err)
+	defer r.unmap()
+	const old = 1 << 20
+	var round atomic.Uint32 // odd while a consumer begins
+	stop, done := make(chan struct{}), make(chan int)
+	go func() {
+		early := 0
+		for {
+			select {
+			case <-stop:
+				done <- early
+				return
+			default:
+			}
+			before := round.Load()
+			open := r.capturing.Load() != 0 && r.stopped.Load() == 0
+			if open && r.evts.Load() == old && before%2 == 1 && round.Load() == before {
+				early++
+			}
+		}
+	}()
+	for range 500 {
+		r.evts.Store(old)
+		round.Add(1)
+		c, err := NewConsumer(ConsumerConfig{Config: cfg})
+		round.Add(1)
+		must(t, err)
+		must(t, c.Close())
+	}
+	close(stop)
+	if early := <-done; early != 0 {
+		t.Errorf("%d times the gate was open before the ring was reset", early)
+	}
+}
+
+// TestReset: a record that is being written while a reader begins does not
+// bring back what was before it.
+func TestReset(t *testing.T) {
+	c, p := newPair(t, small(testRing(t)))
+	p.Active()
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		var rec []byte
+		for seq := uint64(1); ; seq++ {
+			select {
+			case <-stop:
+				return
+			default:
+				rec = appendRecord(rec[:0], 1, seq, 3000)
+				p.Write(rec, Normal)
+			}
+		}
+	}()
+	defer func() { close(stop); <-done }()
+	var last uint64
+	for n := range 6000 {
+		var rec []byte
+		for rec = c.take(); rec == nil; rec = c.take() {
+			c.load() // without the pauses of Next
+		}
+		_, seq, err := number(rec)
+		must(t, err)
+		if seq <= last {
+			t.Fatalf("record %d after %d", seq, last)
+		}
+		last = seq
+		if n%2 == 0 { // what begin does
+			for c.take() != nil {
+			}
+			c.n, c.at, c.pos, c.end, c.freed = 0, 0, 0, 0, 0
+			c.head.Store(0)
+			c.tail.Store(0)
+		}
+	}
+	if s := c.Stats(); s.Lost[event.CauseCorrupt] != 0 {
+		t.Errorf("lost %v", s.Lost)
 	}
 }
