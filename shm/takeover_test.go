@@ -353,6 +353,14 @@ func TestBeginRace(t *testing.T) {
 	}
 }
 
+// rounds is how often a race is tried.
+func rounds(n int) int {
+	if testing.Short() {
+		return n / 10
+	}
+	return n
+}
+
 // TestGateWhileBeginning: nobody finds the gate open before the ring is reset.
 func TestGateWhileBeginning(t *testing.T) {
 	cfg := small(testRing(t))
@@ -378,7 +386,7 @@ func TestGateWhileBeginning(t *testing.T) {
 			}
 		}
 	}()
-	for range 500 {
+	for range rounds(500) {
 		r.evts.Store(old)
 		round.Add(1)
 		c, err := NewConsumer(ConsumerConfig{Config: cfg})
@@ -413,7 +421,7 @@ func TestReset(t *testing.T) {
 	}()
 	defer func() { close(stop); <-done }()
 	var last uint64
-	for n := range 6000 {
+	for n := range rounds(6000) {
 		var rec []byte
 		for rec = c.take(); rec == nil; rec = c.take() {
 			c.load() // without the pauses of Next
