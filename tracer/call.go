@@ -31,7 +31,7 @@ func (t *Tracer) enter(th *thread) {
 		t.resume(th, unix.PTRACE_CONT, 0)
 		return
 	}
-	active := t.sink.Active()
+	active := t.active()
 	if active && t.sink.Ceiling() != t.specs.ceiling {
 		t.specs = newSpecs(t.cfg.Calls, t.sink.Ceiling())
 	}
@@ -143,7 +143,7 @@ func (t *Tracer) finish(th *thread) {
 func (t *Tracer) report(th *thread, typ uint16) {
 	c := &th.call
 	t.left(c)
-	if c.sent && t.sink.Active() {
+	if c.sent && t.active() {
 		t.emit(th, th.tid, typ, c.spec.class)
 		for c.spec.multiple() && int64(c.message)+1 < min(c.ret, maxMessages) {
 			c.message++
@@ -151,6 +151,7 @@ func (t *Tracer) report(th *thread, typ uint16) {
 		}
 	}
 	c.sent = false
+	t.giveText(c)
 }
 
 // maxMessages bounds the events of a call with a list of messages, as the
@@ -162,6 +163,9 @@ const maxMessages = 32
 // time; both halves tell the same.
 func (t *Tracer) capture(th *thread) {
 	c, m := &th.call, &th.proc.mem
+	if c.spec.strings != 0 {
+		t.takeText(c)
+	}
 	for n := range uint8(len(c.args)) {
 		if c.spec.strings>>n&1 == 0 {
 			continue
@@ -176,6 +180,22 @@ func (t *Tracer) capture(th *thread) {
 		size := min(int(uint32(c.args[c.spec.addrLen])), unix.SizeofSockaddrAny)
 		c.addr = append(c.addr[:0], zeros[:size]...)
 		c.addr = c.addr[:m.read(c.addr, c.args[a])]
+	}
+}
+
+// takeText gives a call the memory for its strings. Only calls that a thread is
+// in have such memory: threads are many, and a path may be long.
+func (t *Tracer) takeText(c *call) {
+	if n := len(t.texts); n > 0 && c.text == nil {
+		c.text, t.texts = t.texts[n-1], t.texts[:n-1]
+	}
+}
+
+// giveText takes it back when the call has ended.
+func (t *Tracer) giveText(c *call) {
+	if c.text != nil {
+		t.texts = append(t.texts, c.text[:0])
+		c.text, c.texts = nil, [6]extent{}
 	}
 }
 

@@ -15,7 +15,7 @@ func (t *Tracer) procExit(th *thread, status uint32) {
 	}
 	th.exited = true
 	th.proc.live--
-	if !t.sink.Active() || t.root != nil {
+	if !t.active() || t.root != nil {
 		return
 	}
 	th.status = status
@@ -38,10 +38,8 @@ func (t *Tracer) exiting(th *thread) {
 	if p.root && p.live == 0 {
 		t.summarize()
 	}
-	if p.root && p.live == 0 && p.vpid == 1 {
-		// PID 1 takes everybody in its namespace along, the tracer too.
-		// It stays in this stop until all that was reported has been written.
-		t.draining = true
+	if p.root && p.live == 0 && p.vpid == 1 && !t.over {
+		t.drain(th, unix.PTRACE_CONT)
 		return
 	}
 	t.resume(th, unix.PTRACE_CONT, 0)
@@ -61,15 +59,18 @@ func (t *Tracer) execInProgress(th *thread) bool {
 	return false
 }
 
+// drain holds th, with which PID 1 ends: it takes everybody in its namespace
+// along, the tracer too, so all that was reported has to be written first.
+func (t *Tracer) drain(th *thread, release int) {
+	t.draining, t.held, t.release = true, th, release
+}
+
 // drained ends a namespace: nothing that was reported is left. The kernel
 // kills all others in it as soon as its PID 1 goes on.
 func (t *Tracer) drained() {
-	root := t.table.get(t.rootPID)
 	for _, th := range t.table.threads {
 		t.procExit(th, uint32(unix.SIGKILL))
 	}
-	t.draining = false
-	if root != nil {
-		t.resume(root, unix.PTRACE_CONT, 0)
-	}
+	t.draining, t.over = false, true
+	t.resume(t.held, t.release, 0)
 }

@@ -93,6 +93,9 @@ func (t *Tracer) signal(th *thread, sig int) {
 			return
 		}
 	}
+	if th.proc.vpid == 1 && t.toInit(th, sig) {
+		return
+	}
 	request := unix.PTRACE_CONT
 	if len(th.interrupted) > 0 && t.caught(th, sig) {
 		// The frame of the handler will tell whether the call goes on.

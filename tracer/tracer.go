@@ -45,6 +45,9 @@ type Tracer struct {
 	notStarted func(error)
 	sum        *summary // nil when none is wanted
 	draining   bool     // report stops, but let nobody go on
+	held       *thread  // while draining: goes on at the end, by release
+	release    int      // PTRACE_*
+	over       bool     // everybody's end has been told
 
 	clock   func() uint64
 	ends    endpoints
@@ -53,7 +56,8 @@ type Tracer struct {
 	sizes   procStatus                   // see nowFunc
 	addr    [unix.SizeofSockaddrAny]byte // of a message
 	proc    procBuffer
-	scratch []byte // for a string or a path
+	scratch []byte   // for a string or a path
+	texts   [][]byte // for the strings of calls, not in use
 }
 
 // resume lets a stopped thread go on. Its death meanwhile is not an error.
@@ -62,3 +66,6 @@ func (t *Tracer) resume(th *thread, request, sig int) {
 		_ = sys.Ptrace(request, th.tid, 0, uintptr(sig))
 	}
 }
+
+// active reports whether somebody wants records.
+func (t *Tracer) active() bool { return !t.over && t.sink.Active() }

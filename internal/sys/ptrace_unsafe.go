@@ -25,7 +25,9 @@ func EventMessage(tid int) (uint64, unix.Errno) {
 type SigInfo struct {
 	Signo, Errno, Code int32
 	_                  int32
-	_                  [14]uint64
+	PID                int32 // of the sender, for a Code below 1
+	_                  int32
+	_                  [13]uint64
 }
 
 // Get reads the signal of the stop of tid: PTRACE_GETSIGINFO.
