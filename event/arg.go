@@ -75,3 +75,9 @@ func (a *arg) choose() {
 		a.typ, a.raw = a.param.Dyn[selector].Type, raw[1:]
 	}
 }
+
+// neverFilled reports whether no producer has a text for the parameter.
+func (a *arg) neverFilled() bool {
+	src := &a.param.Source
+	return src.Op == syscalls.OpNone || src.Op == syscalls.OpFunc && src.Func == syscalls.FuncEmpty
+}

@@ -8,10 +8,10 @@ import "github.com/pdig/pdig/syscalls"
 // It departs from sysdig in four things. Control characters other than the tab
 // in strings, which sysdig writes as they are, become dots, so that an event is
 // one line whatever a program calls its files. A number that the record does
-// not hold, where sysdig reads on in the record, is <NA>, and so is an empty
-// path; what sysdig reads beyond an address that is too short is INVALID. A
-// system call that sysdig does not know is shown with the name that it has
-// today.
+// not hold, where sysdig reads on in the record, is <NA>, and so is a string of
+// no length, unless no producer fills it; what sysdig reads beyond an address
+// that is too short is INVALID. A system call that sysdig does not know is shown
+// with the name that it has today.
 //
 // The zero Printer is ready for use.
 type Printer struct {

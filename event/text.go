@@ -15,6 +15,9 @@ const missing = "<NA>"
 func (p *Printer) appendText(dst []byte, a *arg, n Names) []byte {
 	switch a.typ {
 	case syscalls.CharBuf:
+		if len(a.raw) == 0 && !a.neverFilled() {
+			return append(dst, missing...) // NULL, or not readable
+		}
 		return appendLine(dst, cstring(a.raw))
 	case syscalls.FSPath, syscalls.FSRelPath:
 		return appendPathText(dst, a.raw)

@@ -12,8 +12,9 @@ import (
 // numbering.
 const oDirectory = 1 << 10
 
-// maxPath bounds the name of a descriptor, as libsinsp does.
-const maxPath = 1023
+// maxPath bounds what the name of a descriptor is made of, the directory and the
+// path, as libsinsp does: measured with sysdig 0.29.3.
+const maxPath = 1021
 
 const tooLong = "/PATH_TOO_LONG"
 
@@ -54,10 +55,10 @@ func (t *Table) resolve(th *Thread, h half, path []byte) string {
 	if len(path) == 0 || path[0] != '/' && !bytes.HasPrefix(path, []byte(unknown)) {
 		t.buf = t.appendBase(t.buf, th, h)
 	}
-	t.buf = event.JoinPath(t.buf, 0, path)
-	if len(t.buf) > maxPath {
+	if len(t.buf)+len(path) > maxPath {
 		return tooLong
 	}
+	t.buf = event.JoinPath(t.buf, 0, path)
 	return string(t.buf)
 }
 

@@ -117,16 +117,21 @@ func (t *Table) bind(c *call) {
 	}
 	switch addr.Family {
 	case unix.AF_INET, unix.AF_INET6:
-		l4 := d.protocol()
-		d.Letter = ipLetter(addr.Family, addr.IP)
-		d.setProtocol(l4)
+		// Of a socket that gets some port, libsinsp shows the address only.
+		if addr.IP.Port() != 0 {
+			l4 := d.protocol()
+			d.Letter = ipLetter(addr.Family, addr.IP)
+			d.setProtocol(l4)
+		}
 	case unix.AF_UNIX:
 	default:
 		return
 	}
 	t.buf = addr.AppendTo(t.buf[:0])
 	d.Name = string(t.buf)
-	d.showL4()
+	if d.showL4(); addr.Family != unix.AF_UNIX && addr.IP.Port() == 0 {
+		d.L4 = 0
+	}
 	t.set(c.thread.files, fd, d)
 }
 
@@ -149,7 +154,9 @@ func (t *Table) connecting(enter half) {
 	default:
 		return
 	}
-	d.showL4()
+	if d.L4 != 0 {
+		d.showL4() // of the family that it has now
+	}
 	t.set(t.cur.files, fd, d)
 }
 
