@@ -114,8 +114,10 @@ func (s *sysdig) words() string {
 
 // descriptor reads a number of the default ring's descriptor object, 0 if
 // there is none: abi of layout A, offsets in bytes.
-func descriptor(offset, size int) uint64 {
-	b, err := os.ReadFile("/dev/shm/udig_descs")
+func descriptor(offset, size int) uint64 { return descriptorOf("/dev/shm/udig_descs", offset, size) }
+
+func descriptorOf(object string, offset, size int) uint64 {
+	b, err := os.ReadFile(object)
 	if err != nil || len(b) < offset+size {
 		return 0
 	}

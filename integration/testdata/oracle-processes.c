@@ -81,8 +81,8 @@ static void forks(void)
 		child(223, PPM_CL_FILES);
 		ends(0);
 	}
+	reap(pid); // first: it opens files in the same table
 	parent(223, pid, PPM_CL_FILES);
-	reap(pid);
 	if ((pid = raw_clone(CLONE_UNTRACED)) == 0) { // traced all the same
 		child(223, PPM_CL_UNTRACED);
 		ends(0);
@@ -94,8 +94,8 @@ static void forks(void)
 		child(335, PPM_CL_FILES | PPM_CL_FS);
 		ends(255);
 	}
-	parent(335, pid, PPM_CL_FILES | PPM_CL_FS);
 	reap(pid);
+	parent(335, pid, PPM_CL_FILES | PPM_CL_FS);
 
 	// A child of the child, and its sibling.
 	if ((pid = raw_clone(0)) == 0) {
