@@ -65,9 +65,8 @@ func (t *Tracer) cloned(th *thread) {
 		return
 	}
 	tid := int(msg)
-	child := t.table.get(tid)
-	if child == nil {
-		child = t.birth(th, tid)
+	if t.table.get(tid) == nil {
+		t.birth(th, tid)
 	}
 	c := &th.call
 	request := unix.PTRACE_CONT

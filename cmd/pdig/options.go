@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -22,6 +23,7 @@ type options struct {
 	captureAll bool
 	snaplen    int
 	ring       string
+	ringMode   string
 	onFull     string
 	schema     string
 	waitFor    string
@@ -34,6 +36,7 @@ type options struct {
 
 	calls      *tracer.Selection
 	ceiling    int
+	mode       os.FileMode
 	waitSensor time.Duration
 	logLevel   zerolog.Level
 	command    []string
@@ -52,6 +55,7 @@ func newOptions() *options {
 	f.BoolVarP(&o.captureAll, "capture-all", "a", false, "record every call that has an event of its own")
 	f.IntVarP(&o.snaplen, "snaplen", "s", 0, "keep `N` bytes of the data of read, write, send... (default: what the reader of the ring asks for, 80)")
 	f.StringVar(&o.ring, "ring", shm.DefaultPrefix, "write into the pair of ring objects `PREFIX`_buf and PREFIX_descs: a name below /dev/shm, or a path")
+	f.StringVar(&o.ringMode, "ring-mode", "0600", "permissions, an octal `MODE`, of ring objects that have to be created; if others may write, rings of others are used too")
 	f.StringVar(&o.onFull, "on-full", "drop", "when the ring is full: `drop` the record and count it, or block the thread until there is room")
 	f.StringVar(&o.schema, "schema", "auto", "newest event types to send: `auto` (those that the reader knows), 336, 374, 418, newest")
 	f.StringVar(&o.waitFor, "wait-sensor", "never", "how long the start waits for a reader of the ring: a `DURATION`, never, forever")
@@ -125,6 +129,11 @@ func (o *options) checkRing() error {
 	if o.pin != "auto" && o.pin != "never" {
 		return valueError("pin", o.pin, "auto or never")
 	}
+	mode, err := strconv.ParseUint(o.ringMode, 8, 9)
+	if err != nil || mode == 0 {
+		return valueError("ring-mode", o.ringMode, "an octal mode such as 0600")
+	}
+	o.mode = os.FileMode(mode)
 	switch o.schema {
 	case "auto":
 	case "336", "374", "418":
@@ -163,7 +172,7 @@ func (o *options) checkLog() (err error) {
 
 // producer is how the ring is to be opened.
 func (o *options) producer(log zerolog.Logger) shm.ProducerConfig {
-	return shm.ProducerConfig{Config: shm.Config{Prefix: o.ring}, Block: o.onFull == "block", Ceiling: o.ceiling, Log: log}
+	return shm.ProducerConfig{Config: shm.Config{Prefix: o.ring, Mode: o.mode}, Block: o.onFull == "block", Ceiling: o.ceiling, Log: log}
 }
 
 // ringDescriptors are those of a ring that was inherited, which the command

@@ -44,7 +44,7 @@ func ReadStat(root string, pid int) (Stat, error) {
 // parseStat reads the fields behind the name, which ends at the last
 // parenthesis whatever it contains: proc(5).
 func parseStat(b []byte) (Stat, error) {
-	const state, starttime = 3 - 3, 22 - 3
+	const state, starttime = 0, 22 - 3 // counted from field 3 of proc(5)
 	f := bytes.Fields(b[bytes.LastIndexByte(b, ')')+1:])
 	if len(f) <= starttime {
 		return Stat{}, fmt.Errorf("stat: %w", ErrFormat)
