@@ -42,7 +42,10 @@ func (p *program) follow() (int, error) {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = p.stdin, p.stdout, p.stderr
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, passedSignals()...)
-	defer signal.Stop(signals)
+	defer func() {
+		signal.Stop(signals) // nothing is sent after it
+		close(signals)
+	}()
 	err = ring.HandOver(cmd.Start)
 	if closeErr := ring.Close(); err == nil {
 		err = closeErr
@@ -150,7 +153,8 @@ func die(sig unix.Signal) int {
 		core.Cur = 0
 		_ = unix.Setrlimit(unix.RLIMIT_CORE, &core)
 	}
-	if os.Getpid() != 1 && sys.DefaultAction(sig) == nil && unix.Kill(os.Getpid(), sig) == nil {
+	_ = sys.DefaultAction(sig) // SIGKILL has no other
+	if os.Getpid() != 1 && unix.Kill(os.Getpid(), sig) == nil {
 		time.Sleep(deathWait)
 	}
 	return 128 + int(sig)

@@ -1,0 +1,253 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
+	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/shm"
+)
+
+var update = flag.Bool("update", false, "write the golden files and the options in docs/sensor.md")
+
+// dieEnv makes the test binary end like a sensor whose command was ended by
+// that signal.
+const dieEnv = "SENSOR_TEST_DIE"
+
+func TestMain(m *testing.M) {
+	if n, err := strconv.Atoi(os.Getenv(dieEnv)); err == nil {
+		os.Exit(die(unix.Signal(n)))
+	}
+	os.Exit(m.Run())
+}
+
+// runWith runs the program and returns what it leaves.
+func runWith(args ...string) (status int, stdout, stderr string) {
+	var out, words bytes.Buffer
+	status = run(args, strings.NewReader("input\n"), &out, &words)
+	return status, out.String(), words.String()
+}
+
+// TestUsage runs every line of a file and wants one line for it on stderr.
+func TestUsage(t *testing.T) {
+	const path = "testdata/usage.txt"
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got strings.Builder
+	for line := range strings.Lines(string(b)) {
+		if strings.HasPrefix(line, "\t") {
+			continue
+		}
+		status, stdout, stderr := runWith(strings.Fields(line)...)
+		if status != statusUsage || stdout != "" || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("%s: got status %d, stdout %q, stderr %q, want %d and one line", line, status, stdout, stderr, statusUsage)
+		}
+		fmt.Fprintf(&got, "%s\t%s", line, stderr)
+	}
+	if *update {
+		if err := os.WriteFile(path, []byte(got.String()), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff(string(b), got.String()); diff != "" && !*update {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// TestDocs wants the documentation to say what --help says.
+func TestDocs(t *testing.T) {
+	const path = "../../docs/sensor.md"
+	const begin, end = "```text\nusage: ", "```\n"
+	doc, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	status, help, _ := runWith("--help")
+	if status != 0 {
+		t.Fatalf("--help: got status %d, want 0", status)
+	}
+	before, rest, ok := strings.Cut(string(doc), begin)
+	_, after, ok2 := strings.Cut(rest, end)
+	if !ok || !ok2 {
+		t.Fatalf("%s has no block that begins with %q", path, begin)
+	}
+	want := before + "```text\n" + help + end + after
+	if *update {
+		if err := os.WriteFile(path, []byte(want), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	} else if diff := cmp.Diff(want, string(doc)); diff != "" {
+		t.Errorf("not up to date: run the test with -update (-help +docs)\n%s", diff)
+	}
+}
+
+func TestVersion(t *testing.T) {
+	status, stdout, stderr := runWith("--version")
+	if want := "sensor " + version + "\n"; status != 0 || stdout != want || stderr != "" {
+		t.Errorf("got status %d, stdout %q, stderr %q, want %q", status, stdout, stderr, want)
+	}
+}
+
+// write puts events into a ring as soon as somebody reads it.
+func write(t *testing.T, prefix string, events int) {
+	t.Helper()
+	p, err := shm.NewProducer(shm.ProducerConfig{Config: shm.Config{Prefix: prefix}})
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer p.Close()
+	for !p.Active() {
+		unix.Nanosleep(&unix.Timespec{Nsec: 1e6}, nil)
+	}
+	var e event.Encoder
+	for i := range events {
+		const readE = 6
+		e.Begin(1700000000000001000, 1, readE, 2)
+		e.Int(8, uint64(i))
+		e.Int(4, uint64(p.Snaplen()))
+		rec, err := e.End()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		p.Write(rec, shm.Normal)
+	}
+}
+
+func TestRing(t *testing.T) {
+	prefix := filepath.Join(t.TempDir(), "ring")
+	const source = "sensor: no source given: reading the userspace ring (-u)\n"
+	counters := regexp.MustCompile(`(?m)^events: (\d+) delivered, (\d+) lost`)
+	for _, row := range []struct {
+		args   string
+		lines  int
+		stderr string
+	}{
+		{"-u -n 3", 3, ""},
+		{"-n 2", 2, source},
+		{"-u -q -n 3", 0, ""},
+		{"-u -M 1", 5, ""},
+		{"-u -n 3 -j", 3, ""},
+	} {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			write(t, prefix, 5)
+		}()
+		status, stdout, stderr := runWith(append(strings.Fields(row.args), "--ring", prefix, "-s", "123")...)
+		<-done
+		if n := strings.Count(stdout, "\n"); status != 0 || n != row.lines {
+			t.Errorf("%s: got status %d, %d lines, want 0, %d:\n%s", row.args, status, n, row.lines, stdout)
+		}
+		if n := strings.Count(stdout, "size=123"); n != row.lines {
+			t.Errorf("%s: the snaplen did not reach the producer:\n%s", row.args, stdout)
+		}
+		if !strings.HasPrefix(stderr, row.stderr+"events: ") || !counters.MatchString(stderr) {
+			t.Errorf("%s: got stderr %q, want %qevents: ...", row.args, stderr, row.stderr)
+		}
+	}
+	for _, object := range []string{"_buf", "_descs"} {
+		info, err := os.Stat(prefix + object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := info.Mode().Perm(); got != 0o600 {
+			t.Errorf("%s: got mode %v, want 0600", object, got)
+		}
+	}
+}
+
+func TestRingMode(t *testing.T) {
+	prefix := filepath.Join(t.TempDir(), "ring")
+	if status, _, stderr := runWith("-u", "-M", "1", "--ring", prefix, "--ring-mode", "0666"); status != 0 {
+		t.Fatalf("got status %d, %q", status, stderr)
+	}
+	info, err := os.Stat(prefix + "_buf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := info.Mode().Perm(); got != 0o666 {
+		t.Errorf("got mode %v, want 0666", got)
+	}
+}
+
+// TestFailures wants one line on stderr and status 1.
+func TestFailures(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "small_buf"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct{ args, want string }{
+		{"-u --ring " + dir + "/none/ring", "none/ring"},
+		{"-u --ring " + dir + "/small", "small_buf"},
+		{"-u -o " + dir + "/none/out", "--output: open "},
+		{"-u --log-file " + dir + "/none/log", "--log-file: open "},
+	} {
+		status, stdout, stderr := runWith(strings.Fields(row.args)...)
+		if status != statusFailed || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, row.want) {
+			t.Errorf("%s: got status %d, stdout %q, stderr %q, want %d and a line with %q", row.args, status, stdout, stderr, statusFailed, row.want)
+		}
+	}
+}
+
+func TestOutput(t *testing.T) {
+	dir := t.TempDir()
+	prefix, out := filepath.Join(dir, "ring"), filepath.Join(dir, "out")
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		write(t, prefix, 2)
+	}()
+	status, stdout, stderr := runWith("-u", "-n", "2", "--ring", prefix, "-o", out)
+	<-done
+	b, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status != 0 || stdout != "" || bytes.Count(b, []byte("> read fd=")) != 2 {
+		t.Errorf("got status %d, stdout %q, stderr %q, file %q, want two events in the file", status, stdout, stderr, b)
+	}
+
+	go write(t, prefix, 2)
+	status, _, stderr = runWith("-u", "-n", "2", "--ring", prefix, "-o", "/dev/full")
+	if want := "sensor: output: write /dev/full: no space left on device\n"; status != statusFailed || !strings.HasSuffix(stderr, want) || strings.Count(stderr, "\n") != 2 {
+		t.Errorf("full: got status %d, stderr %q, want %d, counters and %q", status, stderr, statusFailed, want)
+	}
+}
+
+func TestDie(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, sig := range []syscall.Signal{unix.SIGTERM, unix.SIGINT, unix.SIGKILL, unix.SIGSEGV, unix.SIGQUIT, unix.SIGABRT, unix.SIGPIPE, 40} {
+		cmd := exec.Command(self)
+		cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d", dieEnv, sig))
+		out, err := cmd.CombinedOutput()
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			t.Errorf("signal %d: got %v, want a death", sig, err)
+			continue
+		}
+		w := exit.Sys().(syscall.WaitStatus)
+		if !w.Signaled() || w.Signal() != sig || w.CoreDump() || len(out) > 0 {
+			t.Errorf("signal %d: got %v, %q, want a death of it without a core and words", sig, exit, out)
+		}
+	}
+}
