@@ -269,7 +269,7 @@ var (
 	// What the command was given is looked up, when it may be something else.
 	given = regexp.MustCompile(`\bfd=0\(<f>[^)]*\)`)
 	// Who has started the command.
-	starters = regexp.MustCompile(`\((?:integration\.tes|sensor)\)`)
+	starters = regexp.MustCompile(`\((?:` + regexp.QuoteMeta(comm(os.Getpid())) + `|sensor)\)`)
 	pipes    = regexp.MustCompile(`pipe:\[\d+\]`)
 )
 
