@@ -191,7 +191,7 @@ func (c *complaint) run(t *testing.T, refuse string) string {
 	cmd := exec.Command(argv[0], argv[1:]...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(""), &stdout, &stderr
-	cmd.Env = append(os.Environ(), c.env...)
+	cmd.Env = append(append(os.Environ(), "PATH=/usr/bin:/bin"), c.env...)
 	if c.user != 0 {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: c.user, Gid: c.user}}
 	}
@@ -270,7 +270,7 @@ const nobody = 65534
 func root(t *testing.T) {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("not root: files of other users are needed")
+		t.Skip("not root: other users are needed")
 	}
 }
 

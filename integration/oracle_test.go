@@ -43,6 +43,7 @@ func TestOracleSockets(t *testing.T) {
 }
 
 func TestOracleProcesses(t *testing.T) {
+	t.Run("users and pid namespaces", root) // of the program's parts only these need it
 	oracle(t, "oracle-processes", slices.Concat(births, programs, descriptors))
 }
 

@@ -183,7 +183,8 @@ static void changes(void)
 		child(223, 0);
 		struct rlimit files = {100, 200};
 		need(setrlimit(RLIMIT_NOFILE, &files) == 0, "setrlimit");
-		need(syscall(SYS_setresgid, 4711, 4712, 4713) == 0 && syscall(SYS_setresuid, 1000, 1001, 1002) == 0, "setresuid");
+		if (geteuid() == 0)
+			need(syscall(SYS_setresgid, 4711, 4712, 4713) == 0 && syscall(SYS_setresuid, 1000, 1001, 1002) == 0, "setresuid");
 		if ((pid = raw_clone(0)) == 0) {
 			child(223, 0);
 			ends(0);
@@ -221,8 +222,10 @@ static void inside(int code, unsigned flags)
 static void namespaces(void)
 {
 	pid_t pid = raw_clone(CLONE_NEWPID);
-	if (pid < 0 && errno == EPERM)
+	if (pid < 0 && errno == EPERM) {
+		parent(223, -EPERM, PPM_CL_NEWPID);
 		return;
+	}
 	if (pid == 0)
 		inside(223, PPM_CL_NEWPID);
 	parent(223, pid, PPM_CL_NEWPID);
