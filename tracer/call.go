@@ -134,6 +134,8 @@ func (t *Tracer) finish(th *thread) {
 			th.proc.refreshCreds(&t.proc)
 		case kindNS:
 			th.proc.childNested = true
+		case kindName:
+			t.renamed(th)
 		}
 	}
 	t.report(th, c.spec.enter+1)

@@ -147,3 +147,13 @@ func filename(t *Tracer, th *thread, _ *syscalls.Param) {
 	}
 	t.enc.String(path)
 }
+
+// renamed is for after a prctl: the name of a process is that of its leader.
+func (t *Tracer) renamed(th *thread) {
+	if th.call.args[0] != unix.PR_SET_NAME || th.tid != th.proc.pid {
+		return
+	}
+	im := *th.proc.image
+	im.comm = bytes.Clone(bytes.TrimSuffix(t.proc.read(th.tid, "comm"), []byte("\n")))
+	th.proc.image = &im
+}

@@ -17,6 +17,7 @@ const (
 	kindNS       // may change the pid namespace of children
 	kindAffinity // sees or sets CPU masks
 	kindKill     // may hit the tracer
+	kindName     // may change the name of a process
 )
 
 // result reports whether the tracer needs the result of a call of kind k.
@@ -52,6 +53,7 @@ var kinds = map[string]kind{
 	"sched_getaffinity": kindAffinity,
 	"sched_setaffinity": kindAffinity,
 	"kill":              kindKill,
+	"prctl":             kindName,
 	"unshare":           kindNS,
 	"setns":             kindNS,
 }
