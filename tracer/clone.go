@@ -140,7 +140,7 @@ func (t *Tracer) withoutExitStop(th *thread) {
 
 // born writes the half of a clone that the child sees.
 func (t *Tracer) born(child *thread, typ uint16, flags uint64) {
-	if !t.sink.Active() {
+	if !t.active() {
 		return
 	}
 	c := &child.call

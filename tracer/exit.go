@@ -15,7 +15,7 @@ func (t *Tracer) procExit(th *thread, status uint32) {
 	}
 	th.exited = true
 	th.proc.live--
-	if !t.active() || t.root != nil {
+	if !t.active() || t.root != nil && !t.announced {
 		return
 	}
 	th.status = status
