@@ -70,3 +70,22 @@ func setArgument0(tid int, v uint64) bool {
 	}
 	return unix.PtraceSetRegs(tid, &r) == nil
 }
+
+// endedByEINTR reports whether th, which has stopped for a signal, has just
+// ended a call with EINTR.
+func endedByEINTR(th *thread) bool {
+	var r sys.Regs
+	return unix.PtraceGetRegs(th.tid, &r) == nil && int64(r.Orig_rax) >= 0 && int64(r.Rax) == -int64(unix.EINTR)
+}
+
+// callAgain makes that call begin again, as ERESTARTNOHAND does, unless a
+// handler runs before.
+func callAgain(th *thread) bool {
+	var r sys.Regs
+	if unix.PtraceGetRegs(th.tid, &r) != nil {
+		return false
+	}
+	code := int64(restartNoHandler)
+	r.Rax = uint64(code)
+	return unix.PtraceSetRegs(th.tid, &r) == nil
+}

@@ -58,3 +58,21 @@ func setArgument0(tid int, v uint64) bool {
 	r.Regs[0] = v
 	return sys.SetRegs(tid, &r) == 0
 }
+
+// endedByEINTR reports whether th, which has stopped for a signal, has just
+// ended a call with EINTR. The first argument of the call is lost by then, so
+// it has to be a call that was recorded.
+func endedByEINTR(th *thread) bool { return th.unsure }
+
+// callAgain makes that call begin again. The kernel, which on this architecture
+// decides about restarts before a tracer sees the signal, will not help.
+func callAgain(th *thread) bool {
+	const instruction = 4
+	var r sys.Regs
+	if _, errno := sys.GetRegs(th.tid, &r); errno != 0 {
+		return false
+	}
+	r.Regs[0] = th.call.args[0]
+	r.Pc -= instruction
+	return sys.SetRegs(th.tid, &r) == 0
+}

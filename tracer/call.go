@@ -27,6 +27,8 @@ func (t *Tracer) read(th *thread, exit bool) bool {
 
 // enter handles the seccomp stop: the entry of a call.
 func (t *Tracer) enter(th *thread) {
+	th.halted = false
+	t.sure(th)
 	if !t.read(th, false) {
 		t.resume(th, unix.PTRACE_CONT, 0)
 		return
@@ -116,6 +118,8 @@ func (t *Tracer) exit(th *thread) {
 	switch c.ret {
 	case restartSys, restartNoIntr, restartNoHandler, restartRestartBlock:
 		t.interrupt(th)
+	case -int64(unix.EINTR):
+		th.unsure = true
 	default:
 		t.finish(th)
 	}

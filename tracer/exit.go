@@ -13,6 +13,7 @@ func (t *Tracer) procExit(th *thread, status uint32) {
 	if th.exited {
 		return
 	}
+	t.sure(th)
 	th.exited = true
 	th.proc.live--
 	if !t.active() || t.root != nil && !t.announced {

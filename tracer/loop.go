@@ -78,6 +78,8 @@ func (t *Tracer) eventStop(th *thread, sig int) {
 	}
 	switch unix.Signal(sig) {
 	case unix.SIGSTOP, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU:
+		t.sure(th)
+		th.halted = true
 		t.resume(th, unix.PTRACE_LISTEN, 0)
 	default:
 		t.resume(th, unix.PTRACE_CONT, 0)
@@ -96,6 +98,7 @@ func (t *Tracer) signal(th *thread, sig int) {
 	if th.proc.vpid == 1 && t.toInit(th, sig) {
 		return
 	}
+	t.disturbed(th, sig)
 	request := unix.PTRACE_CONT
 	if len(th.interrupted) > 0 && t.caught(th, sig) {
 		// The frame of the handler will tell whether the call goes on.

@@ -2,10 +2,6 @@ package tracer
 
 import (
 	"encoding/binary"
-	"fmt"
-	"os"
-	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -52,18 +48,6 @@ func (t *Tracer) restarted(th *thread, s *spec) bool {
 	th.call = *c
 	th.interrupted = th.interrupted[:last]
 	return true
-}
-
-// caught reports whether the process of th has a handler for sig.
-func (t *Tracer) caught(th *thread, sig int) bool {
-	// A signal is rare after an interrupted call, and only then this is asked.
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", th.tid))
-	if err != nil {
-		return false
-	}
-	_, rest, _ := strings.Cut(string(status), "\nSigCgt:\t")
-	mask, err := strconv.ParseUint(rest[:min(len(rest), 16)], 16, 64)
-	return err == nil && sig > 0 && mask>>(sig-1)&1 != 0
 }
 
 // handlerStarts finishes the interrupted call if the frame of the handler says

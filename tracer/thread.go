@@ -16,6 +16,8 @@ type thread struct {
 	fresh    bool // a child of the command before its first stop
 	stepping bool // to the first instruction of a signal handler
 	exited   bool // its procexit event is out
+	unsure   bool // call has ended with EINTR: see ignored.go
+	halted   bool // its last signal may have stopped it
 
 	status uint32 // wait status of its end
 }
