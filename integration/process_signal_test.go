@@ -1,0 +1,81 @@
+package integration
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestSignals: every signal in every form, as its handler sees it (P3), and
+// what else a program can do with signals.
+func TestSignals(t *testing.T) {
+	signals := fixture(t, "signals")
+	for _, what := range []string{"all", "storm", "storm-eintr", "traps", "filters", "foreign", "stopped", "disturbed"} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			compare(t, func(t *testing.T, w *way) string {
+				argv := w.command(signals, what)
+				cmd := exec.Command(argv[0], argv[1:]...)
+				cmd.Dir = t.TempDir()
+				return start(t, cmd).wait(t).String()
+			})
+		})
+	}
+}
+
+// TestRestarts: a call that signals cut short is one call (P14).
+func TestRestarts(t *testing.T) {
+	t.Parallel()
+	restart := fixture(t, "restart")
+	compare(t, func(t *testing.T, w *way) string {
+		argv := w.command(restart)
+		p := start(t, exec.Command(argv[0], argv[1:]...))
+		out := p.wait(t).String()
+		if w.reader == nil {
+			return out
+		}
+		// The calls of the command itself, in the order of their ends.
+		records := slices.DeleteFunc(slices.Clone(w.reader.done(t)), func(r record) bool { return r.tid() != p.pid() })
+		for call, want := range map[string][]int64{
+			"read":      {-4, 1, 1},
+			"nanosleep": {-4, 0},
+			"poll":      {-4},
+		} {
+			enters := count(records, func(r *record) bool { return !r.exit && r.call == call })
+			got := results(records, call)
+			if call == "nanosleep" && enters == 0 {
+				call = "clock_nanosleep" // as newer C libraries do it
+				enters = count(records, func(r *record) bool { return !r.exit && r.call == call })
+				got = results(records, call)
+				want = make([]int64, len(want)) // a generic event has no result
+			}
+			if diff := cmp.Diff(want, got); diff != "" || enters != len(want) {
+				t.Errorf("%s: %d entries, results want (-), got (+):\n%s", call, enters, diff)
+			}
+		}
+		if n := count(records, func(r *record) bool { return r.call == "restart_syscall" }); n != 0 {
+			t.Errorf("%d events of restart_syscall", n)
+		}
+		if n := count(records, func(r *record) bool { return r.call == "getppid" && !r.exit }); n != 4 {
+			t.Errorf("%d calls of the handler, want 4", n)
+		}
+		return out
+	})
+}
+
+// TestGoProgram runs a Go program that is preempted by signals all the time,
+// and that starts others.
+func TestGoProgram(t *testing.T) {
+	t.Parallel()
+	program := goFixture(t, "preempted")
+	compare(t, func(t *testing.T, w *way) string {
+		r := w.run(t, program)
+		if r.status == 0 && !strings.Contains(r.stdout, "sum ") {
+			t.Errorf("got %s", r)
+		}
+		return r.String()
+	})
+}
