@@ -19,18 +19,45 @@ func (t *Tracer) killsAll(th *thread) bool {
 	if int32(c.args[0]) != -1 || sig != unix.SIGKILL && sig != unix.SIGSTOP {
 		return false
 	}
+	if th.proc.nested {
+		return false // all processes are those of its pid namespace
+	}
 	var sender, self procStatus
-	return sender.read(th.proc.pid, &t.proc) && self.read(os.Getpid(), &t.proc) && sender.maySignal(&self)
+	return sender.read(th.proc.pid, &t.proc) && self.read(os.Getpid(), &t.proc) &&
+		sender.maySignal(&self, th.proc.pid, os.Getpid())
 }
 
-// maySignal is the kernel's check_kill_permission (kernel/signal.c), with the
-// capability taken to count everywhere.
-func (s *procStatus) maySignal(to *procStatus) bool {
-	if s.capEff>>unix.CAP_KILL&1 != 0 {
+// maySignal is the kernel's check_kill_permission (kernel/signal.c): s is what
+// process from is, and to what process pid is.
+func (s *procStatus) maySignal(to *procStatus, from, pid int) bool {
+	if s.capEff>>unix.CAP_KILL&1 != 0 && governs(from, pid) {
 		return true
 	}
 	return s.uid == to.savedUID || s.uid == to.realUID || s.realUID == to.savedUID || s.realUID == to.realUID
 }
+
+// governs reports whether capabilities of process from count for process pid:
+// whether the user namespace of pid is that of from or below it.
+func governs(from, pid int) bool {
+	var own, at unix.Stat_t
+	if unix.Stat(userNS(from), &own) != nil {
+		return false
+	}
+	fd, err := unix.Open(userNS(pid), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	for err == nil {
+		err = unix.Fstat(fd, &at)
+		if err == nil && at.Dev == own.Dev && at.Ino == own.Ino {
+			unix.Close(fd)
+			return true
+		}
+		parent, e := unix.IoctlRetInt(fd, unix.NS_GET_PARENT)
+		unix.Close(fd)
+		fd, err = parent, e
+	}
+	return false
+}
+
+func userNS(pid int) string { return "/proc/" + strconv.Itoa(pid) + "/ns/user" }
 
 // killAll does what the call of th asks for and gives it the result.
 func (t *Tracer) killAll(th *thread) {
@@ -45,7 +72,7 @@ func (t *Tracer) killAll(th *thread) {
 			continue
 		}
 		var to procStatus
-		if !to.read(pid, &t.proc) || !sender.maySignal(&to) {
+		if !to.read(pid, &t.proc) || !sender.maySignal(&to, th.proc.pid, pid) {
 			continue
 		}
 		if unix.Kill(pid, sig) == nil {
