@@ -36,7 +36,11 @@ func run(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	fixtureDir = dir
-	return m.Run()
+	code := m.Run()
+	if *reportOracle && !oracleReport(os.Stdout) {
+		return 1
+	}
+	return code
 }
 
 var (

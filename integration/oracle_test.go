@@ -67,15 +67,7 @@ func oracle(t *testing.T, name string, judged []string) {
 // compareOracle compares the records of each thread with what was said of it.
 func compareOracle(t *testing.T, said string, records [][]byte, judged []string) {
 	t.Helper()
-	want := map[int64][]string{}
-	for line := range strings.Lines(said) {
-		tid, text, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
-		n, err := strconv.ParseInt(tid, 10, 64)
-		if err != nil {
-			t.Fatalf("the program says %q", line)
-		}
-		want[n] = append(want[n], text)
-	}
+	want := saidOf(t, said)
 	got := map[int64][]string{}
 	var order []int64
 	var quiet ownReads
@@ -108,6 +100,21 @@ func compareOracle(t *testing.T, said string, records [][]byte, judged []string)
 	}
 }
 
+// saidOf is what a program has said of each thread.
+func saidOf(t *testing.T, said string) map[int64][]string {
+	t.Helper()
+	want := map[int64][]string{}
+	for line := range strings.Lines(said) {
+		tid, text, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		n, err := strconv.ParseInt(tid, 10, 64)
+		if err != nil {
+			t.Fatalf("the program says %q", line)
+		}
+		want[n] = append(want[n], text)
+	}
+	return want
+}
+
 func compareThread(t *testing.T, tid int64, want, got []string) {
 	t.Helper()
 	for i := range max(len(want), len(got)) {
@@ -119,6 +126,7 @@ func compareThread(t *testing.T, tid int64, want, got []string) {
 			g = got[i]
 		}
 		if fits(w, g) {
+			fire(w)
 			continue
 		}
 		t.Errorf("thread %d, event %d: %s", tid, i, difference(w, g))
@@ -224,7 +232,14 @@ func describe(v *event.View) string {
 		if i >= len(params) {
 			return s + " and more parameters than the event has"
 		}
-		s += " " + params[i].Name + "=" + value(params[i].Type, v.Param(i))
+		s += " " + params[i].Name + "="
+		if b := v.Param(i); params[i].Type != syscalls.Dyn {
+			s += value(params[i].Type, b)
+		} else if len(b) == 0 || int(b[0]) >= len(params[i].Dyn) {
+			s += "no-selector:" + quoteBytes(b)
+		} else { // the selector and what it selects
+			s += fmt.Sprintf("%d:%s", b[0], value(params[i].Dyn[b[0]].Type, b[1:]))
+		}
 	}
 	return s
 }
@@ -248,6 +263,8 @@ func value(typ syscalls.Type, b []byte) string {
 		return address(b)
 	case syscalls.SockTuple:
 		return tuple(b)
+	case syscalls.FDList:
+		return fdList(b)
 	}
 	if len(b) != typ.Size() {
 		return fmt.Sprintf("%d-bytes", len(b))
@@ -261,7 +278,10 @@ func value(typ syscalls.Type, b []byte) string {
 	case 1:
 		return strconv.Itoa(int(b[0]))
 	case 2:
-		return strconv.Itoa(int(binary.NativeEndian.Uint16(b)))
+		if n := binary.NativeEndian.Uint16(b); !signed {
+			return strconv.Itoa(int(n))
+		}
+		return strconv.Itoa(int(int16(binary.NativeEndian.Uint16(b))))
 	case 4:
 		if n := binary.NativeEndian.Uint32(b); !signed {
 			return strconv.FormatUint(uint64(n), 10)
@@ -311,6 +331,22 @@ func tuple(b []byte) string {
 		return fmt.Sprintf("1/%d>%d/%s", binary.NativeEndian.Uint64(b[1:]), binary.NativeEndian.Uint64(b[9:]), quoteBytes(b[17:len(b)-1]))
 	}
 	return fmt.Sprintf("no-tuple:%x", b)
+}
+
+// fdList is FD:FLAGS, with commas between, or none.
+func fdList(b []byte) string {
+	const size = 10
+	if len(b) < 2 || len(b) != 2+size*int(binary.NativeEndian.Uint16(b)) {
+		return fmt.Sprintf("no-list:%x", b)
+	}
+	var pairs []string
+	for b = b[2:]; len(b) > 0; b = b[size:] {
+		pairs = append(pairs, fmt.Sprintf("%d:%d", int64(binary.NativeEndian.Uint64(b)), binary.NativeEndian.Uint16(b[8:])))
+	}
+	if pairs == nil {
+		return "none"
+	}
+	return strings.Join(pairs, ",")
 }
 
 // endpoint is an address in network order and a port in host order.
