@@ -69,6 +69,9 @@ func Launch(o *launch.Original, cmd Command, cfg Config) error {
 	p.nsStart = namespaceStart(&t.proc)
 	t.table.add(t.rootPID, p)
 	if errno := sys.Ptrace(unix.PTRACE_SEIZE, t.rootPID, 0, options); errno != 0 {
+		if unix.Getppid() != t.rootPID {
+			return launch.ErrOriginalDied
+		}
 		return fmt.Errorf("%w: %w", ErrSeize, errno)
 	}
 	if cfg.Pin {

@@ -93,7 +93,9 @@ func trace(o *launch.Original, stderr io.Writer) {
 
 // refuse ends the process and its tracer before the command was started.
 func refuse(o *launch.Original, stderr io.Writer, err error) {
-	complain(stderr, err)
+	if !errors.Is(err, launch.ErrOriginalDied) { // who has ended it does not wonder
+		complain(stderr, err)
+	}
 	status := launch.StatusFailed
 	var start *launch.StartError
 	if errors.As(err, &start) {
