@@ -95,6 +95,12 @@ func start(t *testing.T, cmd *exec.Cmd) *process {
 		t.Fatal(err)
 	}
 	p.watch(t)
+	t.Cleanup(func() {
+		if p.timer.Stop() { // the test has failed before its end
+			_ = p.cmd.Process.Kill()
+			_ = p.cmd.Wait()
+		}
+	})
 	return p
 }
 
