@@ -16,6 +16,8 @@ import (
 	"github.com/pdig/pdig/syscalls"
 )
 
+func TestOracleMessages(t *testing.T) { oracleCalls(t, "oracle-messages", 80) }
+
 func TestOracleNames(t *testing.T) { oracleCalls(t, "oracle-names", 80) }
 
 func TestOracleData(t *testing.T) { oracleCalls(t, "oracle-data", 80) }

@@ -29,9 +29,12 @@ const (
 )
 
 // readMessage reads the message of the call: that at argument 1 or, of a list,
-// the one that the event is about.
+// the one that the event is about. A list of which nothing has moved has none.
 func (t *Tracer) readMessage(th *thread) (m message) {
 	c := &th.call
+	if c.spec.multiple() && c.ret <= 0 {
+		return m
+	}
 	w := c.wordSize()
 	size := 7 * w // struct msghdr, padding included
 	stride, n := size, uint64(0)
@@ -132,7 +135,7 @@ func msgSendTuple(t *Tracer, th *thread, _ *syscalls.Param) {
 // msgRecvTuple is the way of a message that has come.
 func msgRecvTuple(t *Tracer, th *thread, _ *syscalls.Param) {
 	c := &th.call
-	if c.ret < 0 {
+	if c.ret < 0 || c.spec.multiple() && c.ret == 0 {
 		t.enc.Empty()
 		return
 	}

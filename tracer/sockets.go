@@ -26,25 +26,28 @@ func (s *sockets) close() {
 }
 
 // copyOf returns a copy of descriptor fd of process pid, which the caller
-// closes, or -1.
-func (s *sockets) copyOf(pid, fd int) int {
-	if s.refused || fd < 0 {
-		return -1
+// closes. The error is EBADF if there is no such descriptor.
+func (s *sockets) copyOf(pid, fd int) (int, error) {
+	if fd < 0 {
+		return -1, unix.EBADF
+	}
+	if s.refused {
+		return -1, unix.EPERM
 	}
 	if s.pidfd == 0 {
 		n, err := unix.PidfdOpen(pid, 0)
 		if err != nil {
 			s.refused = true
-			return -1
+			return -1, err
 		}
 		s.pidfd = n + 1
 	}
 	n, err := unix.PidfdGetfd(s.pidfd-1, fd, 0)
 	if err != nil {
 		s.refused = errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOSYS)
-		return -1
+		return -1, err
 	}
-	return n
+	return n, nil
 }
 
 // endpoints are the two addresses of a socket as the kernel has them, and an
@@ -55,13 +58,13 @@ type endpoints struct {
 	ino         uint64
 }
 
-// ask fills e with both ends of descriptor fd of p. It reports whether that
-// could be known.
+// ask fills e with both ends of descriptor fd of p, as far as they can be
+// known. It returns false if the descriptor is none, or not a socket.
 func (e *endpoints) ask(p *process, fd int) bool {
 	e.local, e.peer, e.ino = nil, nil, 0
-	n := p.sockets.copyOf(p.pid, fd)
-	if n < 0 {
-		return false
+	n, err := p.sockets.copyOf(p.pid, fd)
+	if err != nil {
+		return !errors.Is(err, unix.EBADF)
 	}
 	defer unix.Close(n)
 	e.local = sys.SockName(n, e.buf[0][:])
@@ -88,7 +91,10 @@ const (
 // the call has it, for a socket that is not connected to one.
 func (t *Tracer) tuple(th *thread, fd int, addr []byte, way direction) {
 	e := &t.ends
-	e.ask(th.proc, fd)
+	if !e.ask(th.proc, fd) {
+		t.enc.Empty()
+		return
+	}
 	if e.peer == nil || family(e.peer) == unix.AF_UNIX && len(e.peer) <= 2 {
 		e.peer = addr // not connected, or to one without a name
 	}
@@ -165,8 +171,8 @@ func (t *Tracer) acceptQueue(th *thread) *queue {
 		return q
 	}
 	q.known = true
-	n := th.proc.sockets.copyOf(th.proc.pid, int(int32(th.call.args[0])))
-	if n < 0 {
+	n, err := th.proc.sockets.copyOf(th.proc.pid, int(int32(th.call.args[0])))
+	if err != nil {
 		return q
 	}
 	defer unix.Close(n)
