@@ -14,7 +14,7 @@ import (
 // TestInherited has a program tell what it got from a parent that has set it
 // all oddly.
 func TestInherited(t *testing.T) {
-	hostile, state := fixture(t, "hostile"), fixture(t, "state")
+	parent, state := fixture(t, "parent"), fixture(t, "state")
 	for _, kinds := range []string{
 		"session", "group", "signals", "nochild", "limits", "attributes", "privileges", "children", "children,nochild",
 		"descriptors", "directory", "environment", "closed", "closed,descriptors",
@@ -29,7 +29,7 @@ func TestInherited(t *testing.T) {
 			out := filepath.Join(dir, "out")
 			compare(t, func(t *testing.T, w *way) string {
 				argv := append([]string{kinds}, w.command(state, out, "", "--", "-x", "a\nb \xff", "--ring")...)
-				cmd := exec.Command(hostile, argv...)
+				cmd := exec.Command(parent, argv...)
 				cmd.Dir = dir
 				p := start(t, cmd)
 				r := p.wait(t)
@@ -80,10 +80,10 @@ func comparable(state string, pid int) string {
 
 // TestOddName starts pdig itself under an empty name.
 func TestOddName(t *testing.T) {
-	hostile, state := fixture(t, "hostile"), fixture(t, "state")
+	parent, state := fixture(t, "parent"), fixture(t, "state")
 	eachTraced(t, func(t *testing.T, w *way) {
 		out := filepath.Join(t.TempDir(), "out")
-		p := start(t, exec.Command(hostile, append([]string{"name"}, w.command(state, out)...)...))
+		p := start(t, exec.Command(parent, append([]string{"name"}, w.command(state, out)...)...))
 		r := p.wait(t)
 		text, err := os.ReadFile(out)
 		if want := fmt.Sprintf("argc 2\n%s\n%s\n", state, out); err != nil || !strings.Contains(string(text), want) || r.String() != "status 0x0\n" {
