@@ -100,6 +100,14 @@ func (e *Encoder) Reserve(n int) []byte {
 	return e.buf[end : end+n : end+n]
 }
 
+// Room returns how many bytes the open parameter can still grow by.
+func (e *Encoder) Room() int {
+	if e.err != nil || !e.open {
+		return 0
+	}
+	return min(MaxParam-(len(e.buf)-e.start), cap(e.buf)-len(e.buf))
+}
+
 // Commit adds the first n bytes of what Reserve returned to the parameter.
 func (e *Encoder) Commit(n int) {
 	if e.err == nil && uint(n) > uint(e.reserved) {

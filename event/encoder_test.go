@@ -47,6 +47,21 @@ func TestEncoderErrors(t *testing.T) {
 		"too long":         {func(e *Encoder) { read(e, 1); e.Bytes(make([]byte, MaxParam+1)) }, ErrTooLong},
 		"too long, string": {func(e *Encoder) { read(e, 1); e.String(make([]byte, MaxParam)) }, ErrTooLong},
 		"too long, parts":  {func(e *Encoder) { read(e, 1); e.Open(); repeat(MaxParam/4+1, func() { e.AppendInt(4, 1) }); e.Close() }, ErrTooLong},
+		"as much as there is room": {func(e *Encoder) {
+			read(e, 2)
+			e.Bytes(make([]byte, MaxParam))
+			e.Open()
+			e.Commit(len(e.Reserve(e.Room())))
+			e.Close()
+		}, nil},
+		"room of a parameter": {func(e *Encoder) {
+			read(e, 1)
+			e.Open()
+			e.AppendInt(4, 1)
+			e.Commit(len(e.Reserve(e.Room())))
+			e.Close()
+		}, nil},
+		"more than the room": {func(e *Encoder) { read(e, 1); e.Open(); e.Append(make([]byte, e.Room()+1)); e.Close() }, ErrTooLong},
 		"longest record": {func(e *Encoder) {
 			read(e, 2)
 			e.Bytes(make([]byte, MaxParam))

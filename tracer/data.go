@@ -23,7 +23,7 @@ func writeData(t *Tracer, th *thread, p *syscalls.Param) {
 // data appends a parameter of at most snaplen bytes of tracee memory.
 func (t *Tracer) data(th *thread, addr uint64, size int64) {
 	t.enc.Open()
-	if buf := t.enc.Reserve(int(min(size, int64(t.snaplen())))); buf != nil {
+	if buf := t.enc.Reserve(int(min(size, int64(t.snaplen()), int64(t.enc.Room())))); buf != nil {
 		t.enc.Commit(th.proc.mem.read(buf, addr))
 	}
 	t.enc.Close()

@@ -7,17 +7,18 @@ import (
 
 // heap collects garbage between two stops. The loop waits without telling the
 // runtime, so a collection that began by itself would stand still until the
-// next stop. There is little to collect: a stop allocates nothing, only births
-// and execs do.
+// next stop. There is little to collect: births and execs allocate, and of the
+// stops a few do, for example that of a call that a signal interrupts.
 type heap struct {
 	sample [1]metrics.Sample
-	births int
+	since  int    // stops since the last look
 	mark   uint64 // bytes at which to collect
 }
 
 const (
 	heapMark   = 4 << 20 // least heap worth a collection
-	heapLooks  = 64      // births between two looks
+	heapLooks  = 1024    // stops between two looks
+	heapGrowth = 16      // stops that a birth or an exec counts for
 	heapMetric = "/memory/classes/heap/objects:bytes"
 )
 
@@ -27,8 +28,15 @@ func (h *heap) init() {
 }
 
 // grew is called for every birth and exec.
-func (h *heap) grew() {
-	if h.births++; h.births%heapLooks != 0 || h.size() < h.mark {
+func (h *heap) grew() { h.since += heapGrowth }
+
+// stop is called for every stop.
+func (h *heap) stop() {
+	if h.since++; h.since < heapLooks {
+		return
+	}
+	h.since = 0
+	if h.size() < h.mark {
 		return
 	}
 	runtime.GC()

@@ -22,6 +22,7 @@ func (t *Tracer) loop() {
 		case tid == 0:
 			t.drained()
 		case unix.WaitStatus(status).Stopped():
+			t.heap.stop()
 			t.stopped(tid, status)
 		default:
 			t.ended(tid, status)

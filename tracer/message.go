@@ -105,7 +105,8 @@ func msgControl(t *Tracer, th *thread, _ *syscalls.Param) {
 		return
 	}
 	t.enc.Open()
-	if buf := t.enc.Reserve(int(m.controlLen)); buf != nil {
+	// Behind much data there is little room left.
+	if buf := t.enc.Reserve(min(int(m.controlLen), t.enc.Room())); buf != nil {
 		t.enc.Commit(th.proc.mem.read(buf, m.control))
 	}
 	t.enc.Close()
@@ -244,7 +245,7 @@ func optionValue(t *Tracer, th *thread, p *syscalls.Param) {
 	t.enc.AppendInt(1, uint64(kind))
 	switch kind {
 	case optionBytes:
-		if buf := t.enc.Reserve(int(min(size, uint32(t.snaplen())))); buf != nil {
+		if buf := t.enc.Reserve(min(int(size), t.snaplen(), t.enc.Room())); buf != nil {
 			t.enc.Commit(m.read(buf, addr))
 		}
 	case optionErrno:
