@@ -18,6 +18,8 @@ import (
 
 func TestOracleMessages(t *testing.T) { oracleCalls(t, "oracle-messages", 80) }
 
+func TestOracleDescriptors(t *testing.T) { oracleCalls(t, "oracle-descriptors", 80) }
+
 func TestOracleNames(t *testing.T) { oracleCalls(t, "oracle-names", 80) }
 
 func TestOracleData(t *testing.T) { oracleCalls(t, "oracle-data", 80) }

@@ -77,7 +77,9 @@ func (t *Tracer) enter(th *thread) {
 		t.capture(th)
 		t.pin.opens(c.text)
 		c.sent = true
-		t.emit(th, th.tid, s.enter, s.class)
+		if !s.exitOnly {
+			t.emit(th, th.tid, s.enter, s.class)
+		}
 	}
 	if foreign := uint16(t.in.Words[7]) != t.cookie; foreign && !t.regs {
 		// The program has a filter of its own that asks for a tracer. It has

@@ -14,7 +14,11 @@ func (t *Tracer) param(th *thread, p *syscalls.Param) {
 	case syscalls.OpRet:
 		t.enc.Int(p.Type.Size(), uint64(c.ret))
 	case syscalls.OpArg:
-		t.number(c, p, c.args[src.A])
+		v := c.args[src.A]
+		if p.Type == syscalls.Int64 {
+			v = uint64(int64(int32(v))) // an int of the call: what is above it is chance
+		}
+		t.number(c, p, v)
 	case syscalls.OpConst:
 		t.enc.Int(p.Type.Size(), uint64(src.Const))
 	case syscalls.OpStr:

@@ -68,6 +68,7 @@ type spec struct {
 	sc       uint16 // ppm_sc code that the reader knows
 	enter    uint16 // the exit code is the next one
 	report   bool
+	exitOnly bool // the event has no enter half
 	kind     kind
 	noReturn bool
 	class    shm.Class
@@ -115,6 +116,7 @@ func newSpec(sel *Selection, index, n, ceiling int) spec {
 	s.noReturn = c.Name == "exit" || c.Name == "exit_group"
 	if e, ok := c.Event(ceiling); ok {
 		s.enter = e
+		s.exitOnly = syscalls.Events[e].Flags&syscalls.Unused != 0
 	}
 	if s.kind == kindClone || s.kind == kindExec {
 		// A reader that misses one of these cannot name anything any more.
