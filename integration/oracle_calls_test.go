@@ -20,6 +20,8 @@ func TestOracleMessages(t *testing.T) { oracleCalls(t, "oracle-messages", 80) }
 
 func TestOracleDescriptors(t *testing.T) { oracleCalls(t, "oracle-descriptors", 80) }
 
+func TestOracleControl(t *testing.T) { oracleCalls(t, "oracle-control", 80) }
+
 func TestOracleNames(t *testing.T) { oracleCalls(t, "oracle-names", 80) }
 
 func TestOracleData(t *testing.T) { oracleCalls(t, "oracle-data", 80) }

@@ -163,7 +163,10 @@ func keyArgument(t *Tracer, th *thread, p *syscalls.Param) {
 	}
 	v := uint64(0)
 	if !known || op.numbers>>n&1 != 0 {
-		v = uint64(int64(int32(c.args[n])))
+		v = c.args[n]
+		if v>>32 == 0 { // no pointer; the special keyrings are negative ints
+			v = uint64(int64(int32(v)))
+		}
 	}
 	t.dyn(0, 8, v)
 }
