@@ -122,8 +122,10 @@ func TestHostileCursors(t *testing.T) {
 			t.Errorf("nothing goes through after tail %d", bad)
 		}
 		s := c.Stats()
-		if diff := cmp.Diff(lostOnly(event.CauseRing, 4), s.Lost); diff != "" {
-			t.Errorf("%d: lost: want -, got +:\n%s", bad, diff)
+		// A machine that is too busy to look at the reader in time has the four
+		// counted without their cause.
+		if n := s.Lost[event.CauseRing] + s.Lost[event.CauseRingFull]; n != 4 || s.LostTotal() != n {
+			t.Errorf("%d: lost %v, want 4 for the ring's sake", bad, s.Lost)
 		}
 		checkSum(t, s)
 
