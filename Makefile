@@ -20,7 +20,7 @@ RACE_EXCEPT = /(cmd|integration|tracer|internal/repocheck|internal/testsum)(/|$$
 TESTED = $(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...
 
 .DEFAULT_GOAL := build
-.PHONY: build test test-race generate docs lint bench microbench fuzz cross clean
+.PHONY: build test test-race oracle generate docs lint bench microbench fuzz cross clean
 
 # The entry point of pdig is our own: it runs before the Go runtime does.
 build:
@@ -39,6 +39,11 @@ test-race:
 	else \
 		echo 'race: not run: no C compiler with headers, which the race detector needs'; \
 	fi
+
+# Every event of a system call, parameter by parameter, against what programs
+# saw themselves. It ends with how many events had a case that fired.
+oracle:
+	cd integration && $(GO) test -count=1 -run '^TestOracle' -oracle
 
 generate:
 	$(GO) generate ./...

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"runtime"
 	"slices"
 	"strconv"
@@ -52,7 +53,11 @@ func compareMarked(t *testing.T, said string, records [][]byte) {
 	var lines strings.Builder
 	for line := range strings.Lines(said) {
 		if what, ok := strings.CutPrefix(line, "missing "); ok {
-			t.Run(strings.TrimSpace(what), func(t *testing.T) { t.Skip("the machine lacks it") })
+			what = strings.TrimSpace(what)
+			t.Run(what, func(t *testing.T) { t.Skip("the machine lacks it") })
+			tally.mu.Lock()
+			tally.missing[what] = true
+			tally.mu.Unlock()
 			continue
 		}
 		lines.WriteString(line)
@@ -108,11 +113,13 @@ func isMark(v *event.View) bool {
 	return len(nr) == 2 && binary.NativeEndian.Uint16(nr) == mark
 }
 
-// tally collects the codes of events that were as they were told.
+// tally collects the codes of events that were as they were told, and what the
+// machine lacks for some cases.
 var tally = struct {
-	mu    sync.Mutex
-	fired map[uint16]bool
-}{fired: map[uint16]bool{}}
+	mu      sync.Mutex
+	fired   map[uint16]bool
+	missing map[string]bool
+}{fired: map[uint16]bool{}, missing: map[string]bool{}}
 
 // fire notes that an event was as it was told.
 func fire(told string) {
@@ -152,6 +159,9 @@ func oracleReport(w io.Writer) bool {
 		} else {
 			names = append(names, fmt.Sprintf("%03d %s %s", code, syscalls.Events[code].Enum, name))
 		}
+	}
+	for _, what := range slices.Sorted(maps.Keys(tally.missing)) {
+		fmt.Fprintf(w, "oracle: cases left out, the machine lacks %s\n", what)
 	}
 	slices.Sort(names)
 	for _, name := range names {
