@@ -23,6 +23,8 @@ func TestOracleDescriptors(t *testing.T) { oracleCalls(t, "oracle-descriptors", 
 
 func TestOracleControl(t *testing.T) { oracleCalls(t, "oracle-control", 80) }
 
+func TestOracleI386(t *testing.T) { oracleCalls(t, "oracle-i386", 80) }
+
 func TestOracleNames(t *testing.T) { oracleCalls(t, "oracle-names", 80) }
 
 func TestOracleData(t *testing.T) { oracleCalls(t, "oracle-data", 80) }

@@ -738,8 +738,8 @@ var Events = [NumEvents]Event{
 	}},
 	143: {Name: "setrlimit", Enum: "SYSCALL_SETRLIMIT_X", Class: CategoryProcess, Params: []Param{
 		{Name: "res", Type: Errno, Format: Dec, Dirfd: -1, Source: Source{Op: OpRet}},
-		{Name: "cur", Type: Int64, Format: Dec, Dirfd: -1, Source: Source{Op: OpMem, A: 1, Width: 8}},
-		{Name: "max", Type: Int64, Format: Dec, Dirfd: -1, Source: Source{Op: OpMem, A: 1, Width: 8, Off: 8}},
+		{Name: "cur", Type: Int64, Format: Dec, Dirfd: -1, Source: Source{Op: OpFunc, A: 1, Func: FuncLimit}},
+		{Name: "max", Type: Int64, Format: Dec, Dirfd: -1, Source: Source{Op: OpFunc, A: 1, B: 1, Func: FuncLimit}},
 		{Name: "resource", Type: EnumFlags8, Format: Dec, Flags: flagsRlimitResources, Dirfd: -1, Since: 13, Source: Source{Op: OpArg, Table: TransRlimitResource}},
 	}},
 	144: {Name: "prlimit", Enum: "SYSCALL_PRLIMIT_E", Class: CategoryProcess, Flags: OldVersion, Params: []Param{
@@ -1009,12 +1009,12 @@ var Events = [NumEvents]Event{
 	188: {Name: "sendfile", Enum: "SYSCALL_SENDFILE_E", Class: CategoryIoWrite, Flags: UsesFD | OldVersion, Params: []Param{
 		{Name: "out_fd", Type: FD, Format: Dec, Dirfd: -1, Source: Source{Op: OpArg}},
 		{Name: "in_fd", Type: FD, Format: Dec, Dirfd: -1, Source: Source{Op: OpArg, A: 1}},
-		{Name: "offset", Type: Uint64, Format: Dec, Dirfd: -1, Source: Source{Op: OpMem, A: 2, Width: 8}},
+		{Name: "offset", Type: Uint64, Format: Dec, Dirfd: -1, Source: Source{Op: OpFunc, A: 2, Func: FuncOffset}},
 		{Name: "size", Type: Uint64, Format: Dec, Dirfd: -1, Source: Source{Op: OpArg, A: 3}},
 	}},
 	189: {Name: "sendfile", Enum: "SYSCALL_SENDFILE_X", Class: CategoryIoWrite, Flags: UsesFD, Params: []Param{
 		{Name: "res", Type: Errno, Format: Dec, Dirfd: -1, Source: Source{Op: OpRet}},
-		{Name: "offset", Type: Uint64, Format: Dec, Dirfd: -1, Source: Source{Op: OpMem, A: 2, Width: 8}},
+		{Name: "offset", Type: Uint64, Format: Dec, Dirfd: -1, Source: Source{Op: OpFunc, A: 2, Func: FuncOffset}},
 		{Name: "out_fd", Type: FD, Format: Dec, Dirfd: -1, Since: 20, Source: Source{Op: OpArg}},
 		{Name: "in_fd", Type: FD, Format: Dec, Dirfd: -1, Since: 20, Source: Source{Op: OpArg, A: 1}},
 		{Name: "size", Type: Uint64, Format: Dec, Dirfd: -1, Since: 20, Source: Source{Op: OpArg, A: 3}},

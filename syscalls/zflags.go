@@ -1041,75 +1041,77 @@ const (
 	FuncIovsize      Func = 41
 	FuncIovwritten   Func = 42
 	FuncKeyarg       Func = 43
-	FuncLoginuid     Func = 44
-	FuncMajflt       Func = 45
-	FuncMinflt       Func = 46
-	FuncMknoddev     Func = 47
-	FuncMknodmode    Func = 48
-	FuncMmsglen      Func = 49
-	FuncMmsgres      Func = 50
-	FuncMountflags   Func = 51
-	FuncMsgcontrol   Func = 52
-	FuncMsgread      Func = 53
-	FuncMsgrecvtuple Func = 54
-	FuncMsgsendtuple Func = 55
-	FuncMsgsize      Func = 56
-	FuncMsgwritten   Func = 57
-	FuncNowvmrss     Func = 58
-	FuncNowvmsize    Func = 59
-	FuncNowvmswap    Func = 60
-	FuncNr           Func = 61
-	FuncOpenflags    Func = 62
-	FuncOpenmode     Func = 63
-	FuncOptname      Func = 64
-	FuncOptval       Func = 65
-	FuncPairfd       Func = 66
-	FuncPairid       Func = 67
-	FuncPgid         Func = 68
-	FuncPid          Func = 69
-	FuncPidnsstart   Func = 70
-	FuncPipefd       Func = 71
-	FuncPipeino      Func = 72
-	FuncPollevents   Func = 73
-	FuncPollrevents  Func = 74
-	FuncPrctlnumber  Func = 75
-	FuncPrctlstring  Func = 76
-	FuncPtid         Func = 77
-	FuncPtraceaddr   Func = 78
-	FuncPtracedata   Func = 79
-	FuncQlen         Func = 80
-	FuncQmax         Func = 81
-	FuncQpct         Func = 82
-	FuncQuotacmd     Func = 83
-	FuncQuotafile    Func = 84
-	FuncQuotafmt     Func = 85
-	FuncQuotagotfmt  Func = 86
-	FuncQuotaid      Func = 87
-	FuncQuotatype    Func = 88
-	FuncReaddata     Func = 89
-	FuncReaper       Func = 90
-	FuncRecvtuple    Func = 91
-	FuncRetsize      Func = 92
-	FuncSc           Func = 93
-	FuncSemflg       Func = 94
-	FuncSemnum       Func = 95
-	FuncSemop        Func = 96
-	FuncSemval       Func = 97
-	FuncSendtuple    Func = 98
-	FuncTid          Func = 99
-	FuncTimespec     Func = 100
-	FuncTty          Func = 101
-	FuncVmrss        Func = 102
-	FuncVmsize       Func = 103
-	FuncVmswap       Func = 104
-	FuncVpgid        Func = 105
-	FuncVpid         Func = 106
-	FuncVtid         Func = 107
-	FuncWritedata    Func = 108
+	FuncLimit        Func = 44
+	FuncLoginuid     Func = 45
+	FuncMajflt       Func = 46
+	FuncMinflt       Func = 47
+	FuncMknoddev     Func = 48
+	FuncMknodmode    Func = 49
+	FuncMmsglen      Func = 50
+	FuncMmsgres      Func = 51
+	FuncMountflags   Func = 52
+	FuncMsgcontrol   Func = 53
+	FuncMsgread      Func = 54
+	FuncMsgrecvtuple Func = 55
+	FuncMsgsendtuple Func = 56
+	FuncMsgsize      Func = 57
+	FuncMsgwritten   Func = 58
+	FuncNowvmrss     Func = 59
+	FuncNowvmsize    Func = 60
+	FuncNowvmswap    Func = 61
+	FuncNr           Func = 62
+	FuncOffset       Func = 63
+	FuncOpenflags    Func = 64
+	FuncOpenmode     Func = 65
+	FuncOptname      Func = 66
+	FuncOptval       Func = 67
+	FuncPairfd       Func = 68
+	FuncPairid       Func = 69
+	FuncPgid         Func = 70
+	FuncPid          Func = 71
+	FuncPidnsstart   Func = 72
+	FuncPipefd       Func = 73
+	FuncPipeino      Func = 74
+	FuncPollevents   Func = 75
+	FuncPollrevents  Func = 76
+	FuncPrctlnumber  Func = 77
+	FuncPrctlstring  Func = 78
+	FuncPtid         Func = 79
+	FuncPtraceaddr   Func = 80
+	FuncPtracedata   Func = 81
+	FuncQlen         Func = 82
+	FuncQmax         Func = 83
+	FuncQpct         Func = 84
+	FuncQuotacmd     Func = 85
+	FuncQuotafile    Func = 86
+	FuncQuotafmt     Func = 87
+	FuncQuotagotfmt  Func = 88
+	FuncQuotaid      Func = 89
+	FuncQuotatype    Func = 90
+	FuncReaddata     Func = 91
+	FuncReaper       Func = 92
+	FuncRecvtuple    Func = 93
+	FuncRetsize      Func = 94
+	FuncSc           Func = 95
+	FuncSemflg       Func = 96
+	FuncSemnum       Func = 97
+	FuncSemop        Func = 98
+	FuncSemval       Func = 99
+	FuncSendtuple    Func = 100
+	FuncTid          Func = 101
+	FuncTimespec     Func = 102
+	FuncTty          Func = 103
+	FuncVmrss        Func = 104
+	FuncVmsize       Func = 105
+	FuncVmswap       Func = 106
+	FuncVpgid        Func = 107
+	FuncVpid         Func = 108
+	FuncVtid         Func = 109
+	FuncWritedata    Func = 110
 )
 
 // NumFuncs is one more than the highest Func.
-const NumFuncs = 109
+const NumFuncs = 111
 
 var funcNames = [NumFuncs]string{
 	"",
@@ -1156,6 +1158,7 @@ var funcNames = [NumFuncs]string{
 	"iovsize",
 	"iovwritten",
 	"keyarg",
+	"limit",
 	"loginuid",
 	"majflt",
 	"minflt",
@@ -1174,6 +1177,7 @@ var funcNames = [NumFuncs]string{
 	"nowvmsize",
 	"nowvmswap",
 	"nr",
+	"offset",
 	"openflags",
 	"openmode",
 	"optname",

@@ -1,6 +1,10 @@
 package tracer
 
-import "github.com/pdig/pdig/syscalls"
+import (
+	"encoding/binary"
+
+	"github.com/pdig/pdig/syscalls"
+)
 
 // readData is the beginning of what a call has read into the buffer at
 // argument A: as many bytes as its result, at most snaplen.
@@ -38,4 +42,21 @@ func (t *Tracer) snaplen() int {
 		return t.cfg.Snaplen
 	}
 	return min(max(t.sink.Snaplen(), 0), MaxSnaplen)
+}
+
+// offset is the position in a file at argument A, 0 if there is none: an off_t
+// of the call's ABI, unless the call is one that only narrow ABIs need, with a
+// wide one.
+func offset(t *Tracer, th *thread, p *syscalls.Param) {
+	c := &th.call
+	width := c.wordSize()
+	if syscalls.Calls[c.spec.index].Nr[syscalls.AMD64] < 0 {
+		width = 8
+	}
+	var b [8]byte
+	v := uint64(0)
+	if th.proc.mem.full(b[:width], c.args[p.Source.A]) {
+		v = binary.LittleEndian.Uint64(b[:])
+	}
+	t.enc.Int(8, v)
 }

@@ -162,6 +162,7 @@ var funcs = [syscalls.NumFuncs]func(*Tracer, *thread, *syscalls.Param){
 	syscalls.FuncPollrevents: func(t *Tracer, th *thread, _ *syscalls.Param) { t.pollList(th, pollRevents) },
 	syscalls.FuncTimespec:    timespec,
 	syscalls.FuncFutexop:     futexOp,
+	syscalls.FuncLimit:       limit,
 	syscalls.FuncGotlimit:    gotLimit,
 	syscalls.FuncSemnum:      semNum,
 	syscalls.FuncSemop:       semOp,
@@ -192,6 +193,7 @@ var funcs = [syscalls.NumFuncs]func(*Tracer, *thread, *syscalls.Param){
 
 	syscalls.FuncReaddata:  readData,
 	syscalls.FuncWritedata: writeData,
+	syscalls.FuncOffset:    offset,
 
 	syscalls.FuncConnecttuple: connectTuple,
 	syscalls.FuncAccepttuple:  acceptTuple,

@@ -61,19 +61,40 @@ func futexOp(t *Tracer, th *thread, p *syscalls.Param) {
 	t.enc.Int(p.Type.Size(), v)
 }
 
-// gotLimit is number B of the struct rlimit64 that the call has written at
-// argument A: -1 if it has failed, 0 if nothing was asked for.
+// limit is number B of the struct rlimit at argument A, 0 if it cannot be read.
+func limit(t *Tracer, th *thread, p *syscalls.Param) {
+	t.enc.Int(8, th.limit(p.Source.A, p.Source.B, th.call.wordSize()))
+}
+
+// gotLimit is number B of the limits that the call has written at argument A:
+// -1 if it has failed, 0 if nothing was asked for.
 func gotLimit(t *Tracer, th *thread, p *syscalls.Param) {
 	c := &th.call
+	width := c.wordSize()
+	if c.spec.enter == enterPrlimit {
+		width = 8 // struct rlimit64 in every ABI
+	}
 	v := ^uint64(0)
 	if c.ret == 0 {
-		var b [8]byte
-		v = 0
-		if th.proc.mem.full(b[:], c.args[p.Source.A]+8*uint64(p.Source.B)) {
-			v = binary.LittleEndian.Uint64(b[:])
-		}
+		v = th.limit(p.Source.A, p.Source.B, width)
 	}
 	t.enc.Int(8, v)
+}
+
+const enterPrlimit = 144
+
+// limit is number n of two that wide at an argument. No limit is no limit in
+// either width.
+func (th *thread) limit(arg, n uint8, width uint64) uint64 {
+	var b [8]byte
+	if !th.proc.mem.full(b[:width], th.call.args[arg]+width*uint64(n)) {
+		return 0
+	}
+	v := binary.LittleEndian.Uint64(b[:])
+	if width == 4 && v == 1<<32-1 {
+		return ^uint64(0)
+	}
+	return v
 }
 
 // getCwd is the path that getcwd has written.
