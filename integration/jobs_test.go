@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -115,20 +118,35 @@ func (m *terminal) line(text string) {
 // group is the process group in the foreground.
 func (m *terminal) group() (int, error) { return unix.IoctlGetInt(m.fd, unix.TIOCGPGRP) }
 
-// foreground types a line whose last program, of that name, stays in the
-// foreground, and waits until it is there and waits itself.
-func (m *terminal) foreground(text, name string) {
+// foreground types a line whose programs, of these names, stay in the
+// foreground, and waits until all of them are there and wait themselves.
+func (m *terminal) foreground(text string, names ...string) {
 	m.t.Helper()
 	m.send(text + "\n")
 	m.expect("\n")
-	eventually(m.t, name+" in the foreground behind: "+m.transcript(), func() bool {
+	eventually(m.t, strings.Join(names, ", ")+" in the foreground behind: "+m.transcript(), func() bool {
 		group, err := m.group()
-		if err != nil {
-			return false
-		}
-		comm, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", group))
-		return err == nil && string(comm) == name+"\n" && m.asleep(group)
+		return err == nil && slices.Equal(m.waiting(group), names)
 	})
+}
+
+// waiting are the names of the programs of a process group that wait.
+func (m *terminal) waiting(group int) (names []string) {
+	processes, _ := filepath.Glob("/proc/[0-9]*")
+	for _, dir := range processes {
+		pid, err := strconv.Atoi(filepath.Base(dir))
+		if err != nil {
+			continue
+		}
+		if of, err := unix.Getpgid(pid); err != nil || of != group || !m.asleep(pid) {
+			continue
+		}
+		if comm, err := os.ReadFile(dir + "/comm"); err == nil {
+			names = append(names, strings.TrimSpace(string(comm)))
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // asleep reports whether a process waits in a call of its own: a tracee stops
@@ -207,11 +225,11 @@ func session(m *terminal, run string) {
 	m.line("jobs")
 
 	// A pipeline stops as a whole.
-	m.foreground(run+"sleep 104 | cat", "sleep")
+	m.foreground(run+"sleep 104 | cat", "cat", "sleep")
 	m.send("\x1a")
 	m.expect("ready> ")
 	m.line("jobs")
-	m.foreground("fg", "sleep")
+	m.foreground("fg", "cat", "sleep")
 	m.send("\x03")
 	m.expect("ready> ")
 	m.line("echo ${PIPESTATUS[@]}")

@@ -186,7 +186,9 @@ func TestNotStarted(t *testing.T) {
 		{"bad set", []string{"-e", "nonsense", "--", "true"}, 125},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			r := start(t, exec.Command(pdigPath, append([]string{"--ring", ring(t)}, tt.argv...)...)).wait(t)
+			cmd := exec.Command(pdigPath, append([]string{"--ring", ring(t)}, tt.argv...)...)
+			cmd.Env = []string{"PATH=/usr/bin:/bin"} // without a directory that some may not search
+			r := start(t, cmd).wait(t)
 			if r.status.ExitStatus() != tt.code || r.stdout != "" || strings.Count(r.stderr, "\n") != 1 || !strings.HasPrefix(r.stderr, "pdig: ") {
 				t.Errorf("got %s, want status %d and one line", r, tt.code)
 			}

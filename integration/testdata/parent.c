@@ -121,18 +121,24 @@ static void group(void)
 	must(setpgid(0, 0) == 0, "setpgid");
 }
 
-// children leaves one that has ended, one that will, and one of which nobody
-// is told.
+// children leaves one that has ended, one that will when descriptor 50 is
+// closed, and one of which nobody is told.
 static void children(void)
 {
 	siginfo_t info;
 	if (fork() == 0)
 		_exit(3);
 	must(waitid(P_ALL, 0, &info, WEXITED | WNOWAIT) == 0, "waitid");
+	int p[2];
+	char c;
+	must(pipe(p) == 0 && dup2(p[1], 50) == 50, "pipe");
+	close(p[1]);
 	if (fork() == 0) {
-		usleep(60000);
+		close(50);
+		read(p[0], &c, 1);
 		_exit(4);
 	}
+	close(p[0]);
 	if (syscall(SYS_clone, 0, 0, 0, 0, 0) == 0)
 		_exit(5);
 }

@@ -86,14 +86,28 @@ static void descriptors(void)
 // locks prints those that the kernel says are of this process.
 static void locks(void)
 {
-	FILE *f = fopen("/proc/locks", "r");
 	char line[256], kind[20], mode[20], type[20], where[40], from[30], to[30];
-	int pid;
-	while (f && fgets(line, sizeof line, f))
-		if (sscanf(line, "%*d: %19s %19s %19s %d %39s %29s %29s", kind, mode, type, &pid, where, from, to) == 7 && pid == getpid())
-			fprintf(out, "lock %s %s %s %s-%s\n", kind, mode, type, from, to);
-	if (f)
-		fclose(f);
+	static char seen[16][128];
+	int pid, n = 0;
+	// While others lock, a reader may miss some and see some twice.
+	for (int i = 0; i < 5; i++) {
+		FILE *f = fopen("/proc/locks", "r");
+		while (f && fgets(line, sizeof line, f)) {
+			int k = 0;
+			if (sscanf(line, "%*d: %19s %19s %19s %d %39s %29s %29s", kind, mode, type, &pid, where, from, to) != 7 || pid != getpid())
+				continue;
+			snprintf(line, sizeof line, "lock %s %s %s %s-%s\n", kind, mode, type, from, to);
+			while (k < n && strcmp(seen[k], line))
+				k++;
+			if (k == n && n < 16)
+				strcpy(seen[n++], line);
+		}
+		if (f)
+			fclose(f);
+	}
+	qsort(seen, n, sizeof *seen, (int (*)(const void *, const void *))strcmp);
+	for (int k = 0; k < n; k++)
+		fputs(seen[k], out);
 }
 
 // pending takes every signal that waits, with what came with it.
@@ -143,6 +157,7 @@ static void processors(void)
 
 static void waits(void)
 {
+	close(50); // a child waits for that
 	int status;
 	pid_t got;
 	struct rusage r;
