@@ -6,7 +6,6 @@
 // Argument 1 is the ceiling, argument 2 a directory of the program's own,
 // argument 3 the most data that an event has.
 #include "oracle.h"
-#include <sys/syscall.h>
 
 #define MARK 1023
 
