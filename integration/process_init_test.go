@@ -62,8 +62,11 @@ func TestInitFault(t *testing.T) {
 func TestInitShell(t *testing.T) {
 	t.Parallel()
 	compare(t, func(t *testing.T, w *way) string {
-		script := `echo $$ $PPID; (sh -c 'sleep 0.05; echo orphan' &); ls / | wc -l; sleep 0.1; wait; (exit 5); echo $?; exit 6`
-		return start(t, asInit(t, w.command("sh", "-c", script))).wait(t).String()
+		const script = `echo $$ $PPID; mkfifo a b; (sh -c 'read x < a; echo orphan; echo > b' &)
+			ls / | wc -l; echo > a; read x < b; wait; (exit 5); echo $?; exit 6`
+		cmd := asInit(t, w.command("sh", "-c", script))
+		cmd.Dir = t.TempDir()
+		return start(t, cmd).wait(t).String()
 	})
 }
 
