@@ -33,6 +33,9 @@ func (t *Tracer) enter(th *thread) {
 		t.resume(th, unix.PTRACE_CONT, 0)
 		return
 	}
+	if !t.regs && t.in.Op != sys.SyscallSeccomp {
+		return // it was killed and is in its last stop, which is reported too
+	}
 	active := t.active()
 	if active && t.sink.Ceiling() != t.specs.ceiling {
 		t.specs = newSpecs(t.cfg.Calls, t.sink.Ceiling())
@@ -109,6 +112,9 @@ func (t *Tracer) exit(th *thread) {
 	if !th.inCall || !t.read(th, true) {
 		t.resume(th, unix.PTRACE_CONT, 0)
 		return
+	}
+	if !t.regs && t.in.Op != sys.SyscallExit {
+		return // as in enter
 	}
 	th.inCall = false
 	t.giveBack(th)

@@ -6,9 +6,21 @@ import (
 	"github.com/pdig/pdig/internal/sys"
 )
 
+// report is a stop or a death that the kernel has told of.
+type report struct {
+	tid    int
+	status uint32
+}
+
+// turnEvery is after how many reports all threads that wait get their turn. The
+// kernel tells of the youngest that waits first (the order of the list in
+// kernel/exit.c, do_wait), so a few that stop all the time would keep the
+// others waiting for ever.
+const turnEvery = 16
+
 // loop waits for stops and deaths until there is no tracee left.
 func (t *Tracer) loop() {
-	for {
+	for n := 1; ; n++ {
 		var status uint32
 		options := 0
 		if t.draining {
@@ -21,12 +33,40 @@ func (t *Tracer) loop() {
 			return
 		case tid == 0:
 			t.drained()
-		case unix.WaitStatus(status).Stopped():
-			t.heap.stop()
-			t.stopped(tid, status)
 		default:
-			t.ended(tid, status)
+			t.turn = append(t.turn[:0], report{tid, status})
+			if n%turnEvery == 0 && len(t.table.threads) > 1 {
+				t.takeTurns()
+			}
+			for _, r := range t.turn {
+				t.handle(r)
+			}
 		}
+	}
+}
+
+// takeTurns adds all that wait. A thread stands still until its report is
+// handled, so it comes twice only if it is killed.
+func (t *Tracer) takeTurns() {
+	for {
+		var status uint32
+		tid, errno := sys.Wait(&status, unix.WNOHANG)
+		switch {
+		case errno == unix.EINTR:
+		case errno != 0, tid == 0:
+			return
+		default:
+			t.turn = append(t.turn, report{tid, status})
+		}
+	}
+}
+
+func (t *Tracer) handle(r report) {
+	if unix.WaitStatus(r.status).Stopped() {
+		t.heap.stop()
+		t.stopped(r.tid, r.status)
+	} else {
+		t.ended(r.tid, r.status)
 	}
 }
 
