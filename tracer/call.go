@@ -74,6 +74,8 @@ func (t *Tracer) enter(th *thread) {
 		if t.killsAll(th) {
 			t.killAll(th)
 		}
+	case kindMount:
+		t.mounted(th)
 	}
 	t.entered(c)
 	if active && s.report {
@@ -158,6 +160,7 @@ func (t *Tracer) report(th *thread, typ uint16) {
 	c := &th.call
 	t.left(c)
 	if c.sent && t.active() {
+		t.captureAgain(th)
 		t.emit(th, th.tid, typ, c.spec.class)
 		for c.spec.multiple() && int64(c.message)+1 < min(c.ret, maxMessages) {
 			c.message++
@@ -176,25 +179,54 @@ const maxMessages = 32
 // has: the strings, and the socket address. The program may change them at any
 // time; both halves tell the same.
 func (t *Tracer) capture(th *thread) {
-	c, m := &th.call, &th.proc.mem
-	if c.spec.strings != 0 {
-		t.takeText(c)
+	if th.call.spec.strings != 0 {
+		t.takeText(&th.call)
 	}
+	th.readStrings()
+	t.willCreate(th)
+	th.readAddress()
+}
+
+// captureAgain reads what could not be read at the entry. Memory can be filled
+// when the kernel touches it first, which it has done by now unless the call
+// has failed because of that.
+func (t *Tracer) captureAgain(th *thread) {
+	c := &th.call
+	replaced := c.spec.kind == kindExec && c.ret >= 0
+	if !c.missing || replaced || c.ret == -int64(unix.EFAULT) {
+		return
+	}
+	th.readStrings()
+	th.readAddress()
+}
+
+// readStrings reads those of the strings of a call that are not known whole.
+func (th *thread) readStrings() {
+	c := &th.call
 	for n := range uint8(len(c.args)) {
-		if c.spec.strings>>n&1 == 0 {
+		if c.spec.strings>>n&1 == 0 || c.texts[n].whole || c.args[n] == 0 {
 			continue
 		}
 		from := len(c.text)
-		var ok bool
-		c.text, ok = m.appendString(c.text, c.args[n], maxPath-1)
-		c.texts[n] = extent{off: uint16(from), len: uint16(len(c.text) - from), ok: ok}
+		x := &c.texts[n]
+		c.text, x.whole = th.proc.mem.appendWhole(c.text, c.args[n], maxPath-1)
+		x.off, x.len = uint16(from), uint16(len(c.text)-from)
+		x.ok = x.whole || x.len > 0
+		c.missing = c.missing || !x.whole
 	}
-	t.willCreate(th)
-	if a := c.spec.addr; a >= 0 {
-		size := min(int(uint32(c.args[c.spec.addrLen])), unix.SizeofSockaddrAny)
-		c.addr = append(c.addr[:0], zeros[:size]...)
-		c.addr = c.addr[:m.read(c.addr, c.args[a])]
+}
+
+// readAddress reads the socket address of a call that has one.
+func (th *thread) readAddress() {
+	c := &th.call
+	a := c.spec.addr
+	if a < 0 {
+		return
 	}
+	size := min(int(uint32(c.args[c.spec.addrLen])), unix.SizeofSockaddrAny)
+	c.addr = append(c.addr[:0], zeros[:size]...)
+	c.addr = c.addr[:th.proc.mem.read(c.addr, c.args[a])]
+	c.missing = c.missing || len(c.addr) < size
 }
 
 // takeText gives a call the memory for its strings. Only calls that a thread is

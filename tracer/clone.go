@@ -108,7 +108,7 @@ func (t *Tracer) fork(th *thread, tid int) *process {
 		pid:         tid,
 		vpid:        tid,
 		parent:      from.pid,
-		mem:         memory{pid: tid},
+		mem:         memory{pid: tid, served: &t.served},
 		image:       from.image,
 		nested:      from.nested || from.childNested,
 		childNested: from.nested || from.childNested,

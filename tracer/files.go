@@ -65,7 +65,7 @@ func (t *Tracer) willCreate(th *thread) {
 	}
 	var st unix.Stat_t
 	name, ok := c.string(at)
-	c.creates = ok && sys.StatPath(t.seenBy(th, dirfd, name), &st) == unix.ENOENT
+	c.creates = ok && t.served.statPath(t.seenBy(th, dirfd, name), &st) == unix.ENOENT
 }
 
 // seenBy is the NUL-terminated path of a file as the tracer finds it that th
@@ -123,11 +123,24 @@ func (t *Tracer) openedFile(th *thread, fd int) *unix.Stat_t {
 		path = append(path, "/fd/"...)
 		path = strconv.AppendInt(path, int64(fd), 10)
 		path = append(path, 0)
-		if sys.StatPath(path, &c.file) != 0 {
-			c.file = unix.Stat_t{}
-		}
+		c.file = t.knownFile(path)
 	}
 	return &c.file
+}
+
+// knownFile tells device and inode number of a file behind a link of /proc,
+// which are known without asking its server.
+func (t *Tracer) knownFile(link []byte) (st unix.Stat_t) {
+	var stx unix.Statx_t
+	switch sys.Statx(link, unix.STATX_INO, &stx) {
+	case 0:
+		st.Dev, st.Ino = unix.Mkdev(stx.Dev_major, stx.Dev_minor), stx.Ino
+	case unix.ENOSYS: // before 4.11
+		if t.served.statPath(link, &st) != 0 {
+			st = unix.Stat_t{}
+		}
+	}
+	return st
 }
 
 // fdDev is the device of the file that the call has opened, 0 for descriptor 0:

@@ -185,7 +185,7 @@ func (p *process) readImage(b *procBuffer, from *image) *image {
 	im.cgroups = cgroups(b.read(p.pid, "cgroup"))
 	im.readStat(p, b)
 	im.readStatus(p.pid, b)
-	im.file = readExecutable(p.pid, im, b)
+	im.file = readExecutable(p, im, b)
 	return im
 }
 
@@ -284,8 +284,8 @@ func hasController(controllers, want string) bool {
 }
 
 // readExecutable looks at the file that a process executes.
-func readExecutable(pid int, im *image, b *procBuffer) (x executable) {
-	link := b.name(pid, "exe")
+func readExecutable(p *process, im *image, b *procBuffer) (x executable) {
+	link := b.name(p.pid, "exe")
 	n, errno := sys.ReadLink(link, b.data[:])
 	if errno != 0 {
 		return x
@@ -297,7 +297,7 @@ func readExecutable(pid int, im *image, b *procBuffer) (x executable) {
 	}
 	x.ino = st.Ino
 	x.ctime, x.mtime = nanoseconds(st.Ctime), nanoseconds(st.Mtime)
-	if writable(link, &st, im) {
+	if writable(p.mem.served, link, &st, im) {
 		x.flags |= exeWritable
 	}
 	if bytes.HasPrefix(x.path, []byte("/memfd:")) {
@@ -318,9 +318,12 @@ func nanoseconds(t unix.StatxTimestamp) uint64 {
 
 // writable reports whether the process may change the file that it executes,
 // as far as owner, permissions, capabilities and the mount tell.
-func writable(link []byte, st *unix.Statx_t, im *image) bool {
+func writable(s *served, link []byte, st *unix.Statx_t, im *image) bool {
 	var fs unix.Statfs_t
-	if sys.StatFS(link, &fs) != 0 || fs.Flags&unix.ST_RDONLY != 0 || st.Attributes&unix.STATX_ATTR_IMMUTABLE != 0 {
+	if errno := s.statFS(link, &fs); errno != 0 && errno != unix.EAGAIN {
+		return false
+	}
+	if fs.Flags&unix.ST_RDONLY != 0 || st.Attributes&unix.STATX_ATTR_IMMUTABLE != 0 {
 		return false
 	}
 	const override = 1<<unix.CAP_DAC_OVERRIDE | 1<<unix.CAP_FOWNER

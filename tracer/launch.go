@@ -60,7 +60,7 @@ func Launch(o *launch.Original, cmd Command, cfg Config) error {
 	t.cookie = cookie
 	t.root, t.rootPID, t.notStarted = o, o.PID(), cmd.Refused
 	// From here to the seize the process stands still, so it can be looked at.
-	p := &process{pid: t.rootPID, vpid: t.rootPID, mem: memory{pid: t.rootPID}, root: true}
+	p := &process{pid: t.rootPID, vpid: t.rootPID, mem: memory{pid: t.rootPID, served: &t.served}, root: true}
 	var st procStatus
 	if st.read(t.rootPID, &t.proc) {
 		p.parent = st.ppid
@@ -92,6 +92,7 @@ func newTracer(cfg Config) *Tracer {
 		clock:   func() uint64 { return uint64(time.Now().UnixNano()) },
 	}
 	t.heap.init()
+	t.served.init()
 	if cfg.Summary != nil {
 		t.sum = &summary{}
 	}

@@ -14,16 +14,20 @@ import (
 // when it is first needed and kept until the next exec: after a change of
 // user only a descriptor that is open already works.
 type memory struct {
-	fd    int // one more than the descriptor; 0: not opened
-	pid   int
-	tried bool // and could not be opened
+	fd     int // one more than the descriptor; 0: not opened
+	pages  int // the same of /proc/PID/pagemap
+	pid    int
+	tried  bool    // and could not be opened
+	served *served // nil: nothing is served
 }
 
 func (m *memory) close() {
-	if m.fd > 0 {
-		unix.Close(m.fd - 1)
+	for _, fd := range [2]int{m.fd, m.pages} {
+		if fd > 0 {
+			unix.Close(fd - 1)
+		}
 	}
-	m.fd, m.tried = 0, false
+	m.fd, m.pages, m.tried = 0, 0, false
 }
 
 // read fills buf from addr, as far as the memory is readable, and returns how
@@ -31,6 +35,9 @@ func (m *memory) close() {
 func (m *memory) read(buf []byte, addr uint64) int {
 	if m.fd == 0 && !m.tried {
 		m.open()
+	}
+	if m.served != nil && m.served.memory {
+		buf = buf[:m.present(addr, len(buf))]
 	}
 	if m.fd > 0 && int64(addr) >= 0 { // pread takes no negative offset
 		n, _ := sys.Pread(m.fd-1, buf, addr)
@@ -61,6 +68,14 @@ var pageSize = uint64(os.Getpagesize())
 // ok is false if no byte could be read; a string that runs into unreadable
 // memory ends there.
 func (m *memory) appendString(dst []byte, addr uint64, limit int) (_ []byte, ok bool) {
+	start := len(dst)
+	dst, whole := m.appendWhole(dst, addr, limit)
+	return dst, whole || len(dst) > start
+}
+
+// appendWhole is appendString. whole is false if the string runs into
+// unreadable memory.
+func (m *memory) appendWhole(dst []byte, addr uint64, limit int) (_ []byte, whole bool) {
 	if addr == 0 {
 		return dst, false
 	}
@@ -73,13 +88,12 @@ func (m *memory) appendString(dst []byte, addr uint64, limit int) (_ []byte, ok 
 			return dst[:at+i], true
 		}
 		dst = dst[:at+got]
-		ok = ok || got > 0
 		if got < n {
-			return dst, ok
+			return dst, false
 		}
 		addr, limit = addr+uint64(n), limit-n
 	}
-	return dst, ok
+	return dst, true
 }
 
 // maxPath is PATH_MAX of the kernel: no longer path can be meant.

@@ -18,12 +18,13 @@ const (
 	kindAffinity // sees or sets CPU masks
 	kindKill     // may hit the tracer
 	kindName     // may change the name of a process
+	kindMount    // may mount files that a process serves
 )
 
 // result reports whether the tracer needs the result of a call of kind k.
 func (k kind) result() bool {
 	switch k {
-	case kindPlain, kindAffinity, kindKill:
+	case kindPlain, kindAffinity, kindKill, kindMount:
 		return false
 	}
 	return true
@@ -54,6 +55,8 @@ var kinds = map[string]kind{
 	"sched_setaffinity": kindAffinity,
 	"kill":              kindKill,
 	"prctl":             kindName,
+	"mount":             kindMount,
+	"fsopen":            kindMount,
 	"unshare":           kindNS,
 	"setns":             kindNS,
 }

@@ -37,6 +37,7 @@ type call struct {
 	texts   [6]extent // where they stand, by argument
 	addr    []byte    // the socket address, as the kernel has it
 	flags   uint64    // of clone and clone3, native
+	missing bool      // of text or addr something could not be read
 	creates bool      // an open that makes the file, if it succeeds
 	changed bool      // clone: the flags are not those of the program
 	child   int       // clone: tid of the child, once that is told
@@ -53,7 +54,8 @@ type call struct {
 // extent is a part of call.text. Unreadable memory has none.
 type extent struct {
 	off, len uint16
-	ok       bool
+	ok       bool // something could be read
+	whole    bool // up to the end, or to as much as is kept
 }
 
 // string returns the string at argument n and whether it could be read.

@@ -37,6 +37,7 @@ type Tracer struct {
 	regs  bool // the kernel does not tell about calls: registers are read
 
 	births births
+	served served
 	turn   []report // that are being handled
 
 	root       *launch.Original // until the command has been executed

@@ -25,9 +25,10 @@ func StatPath(path []byte, st *unix.Stat_t) unix.Errno {
 	return errno
 }
 
-// Statx is statx.
+// Statx is statx that takes what is known already of a file (AT_STATX_DONT_SYNC)
+// and does not ask its server.
 func Statx(path []byte, mask int, st *unix.Statx_t) unix.Errno {
-	_, _, errno := unix.RawSyscall6(unix.SYS_STATX, atFDCWD, uintptr(unsafe.Pointer(&path[0])), 0, uintptr(mask), uintptr(unsafe.Pointer(st)), 0)
+	_, _, errno := unix.RawSyscall6(unix.SYS_STATX, atFDCWD, uintptr(unsafe.Pointer(&path[0])), unix.AT_STATX_DONT_SYNC, uintptr(mask), uintptr(unsafe.Pointer(st)), 0)
 	return errno
 }
 

@@ -1,0 +1,73 @@
+package integration
+
+import (
+	"testing"
+
+	"github.com/pdig/pdig/event"
+)
+
+// TestServedByTracees traces a program that works with files and memory that
+// it serves itself, by calls that are traced too: a tracer that waits for these
+// waits for ever. What cannot be read when a call begins is told when it ends.
+func TestServedByTracees(t *testing.T) {
+	t.Parallel()
+	program := fixture(t, "slowfiles")
+	for _, tt := range []struct {
+		name string
+		args func(t *testing.T) []string
+		// of the strings and data of calls that are /dev/null
+		opened, written int
+	}{
+		{"userfaultfd", func(*testing.T) []string { return []string{"userfaultfd"} }, 5, 2},
+		{"device", func(*testing.T) []string { return []string{"device"} }, 5, 2},
+		{"fuse", func(t *testing.T) []string { root(t); return []string{"fuse", t.TempDir()} }, 5, 2},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			alone := runCommand(t, append([]string{program}, tt.args(t)...)...)
+			if alone.status.ExitStatus() == 77 {
+				t.Skipf("the kernel does not let the program: %s", alone.stderr)
+			}
+			if alone.status != 0 {
+				t.Fatalf("the program alone: %#x, %s", alone.status, alone.stderr)
+			}
+			stdout, records := traceInto(t, append([]string{"--", program}, tt.args(t)...)...)
+			if stdout != alone.stdout {
+				t.Errorf("the program printed %q, alone %q", stdout, alone.stdout)
+			}
+			opened, written := devNulls(t, records)
+			if opened != tt.opened || written != tt.written {
+				t.Errorf("%d opens and %d writes of /dev/null are told, want %d and %d", opened, written, tt.opened, tt.written)
+			}
+		})
+	}
+}
+
+// devNulls counts the ends of calls that have succeeded with a file or data of that
+// name. None may have lost it.
+func devNulls(t *testing.T, records [][]byte) (opened, written int) {
+	t.Helper()
+	const name = "/dev/null"
+	for _, rec := range records {
+		var v event.View
+		if err := v.Parse(rec); err != nil {
+			t.Fatal(err)
+		}
+		res, _ := v.Int(0)
+		switch typ := v.Info().Enum; {
+		case res < 0:
+		case typ == "SYSCALL_OPENAT_2_X":
+			if string(v.Str(2)) == name {
+				opened++
+			}
+			if len(v.Param(2)) == 0 {
+				t.Error("an open has succeeded without a name")
+			}
+		case typ == "SYSCALL_WRITE_X", typ == "SYSCALL_WRITEV_X":
+			if string(v.Param(1)) == name {
+				written++
+			}
+		}
+	}
+	return opened, written
+}
