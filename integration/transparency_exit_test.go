@@ -132,13 +132,19 @@ func ordered(t *testing.T, argv []string, last unix.Signal) string {
 				_ = unix.Kill(p.pid(), unix.SIGCONT)
 			}
 		}
+		if sig == last {
+			// As long as nobody has collected it, its group is no other's.
+			if err := unix.Waitid(unix.P_PID, p.pid(), nil, unix.WEXITED|unix.WNOWAIT, nil); err != nil {
+				t.Fatal(err)
+			}
+			_ = unix.Kill(-p.pid(), unix.SIGKILL) // the children of busy
+		}
 		var ws unix.WaitStatus
 		if _, err := unix.Wait4(p.pid(), &ws, options, nil); err != nil {
 			t.Fatal(err)
 		}
 		fmt.Fprintf(&out, "%v: %s\n", sig, told(ws))
 	}
-	_ = unix.Kill(-p.pid(), unix.SIGKILL) // the children of busy
 	return out.String()
 }
 
