@@ -157,7 +157,7 @@ func (c *Consumer) release() {
 // system calls; then it is woken by the next record. Where no producer does
 // that, it looks again, as udig's readers do, after pauses that double.
 const (
-	firstPause = 500 * time.Microsecond
+	firstPause = 2 * time.Millisecond
 	lastPause  = 30 * time.Millisecond
 )
 

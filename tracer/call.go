@@ -76,6 +76,8 @@ func (t *Tracer) enter(th *thread) {
 		}
 	case kindMount:
 		t.mounted(th)
+	case kindCreds, kindName: // or what prctl does beside: dumpable
+		th.proc.mem.open()
 	}
 	t.entered(c)
 	if active && s.report {
@@ -98,6 +100,9 @@ func (t *Tracer) enter(th *thread) {
 	}
 	th.inCall = true
 	t.resume(th, unix.PTRACE_SYSCALL, 0)
+	if s.kind == kindExec {
+		th.proc.foresee(&t.proc)
+	}
 }
 
 // Restart codes of the kernel (include/linux/errno.h). Whoever sees one has
@@ -139,8 +144,11 @@ func (t *Tracer) exit(th *thread) {
 // finish ends the call of th, whose result is known.
 func (t *Tracer) finish(th *thread) {
 	c := &th.call
-	if t.root != nil && c.spec.kind == kindExec && c.ret < 0 {
-		t.refused(unix.Errno(-c.ret))
+	if c.spec.kind == kindExec && c.ret < 0 {
+		th.proc.foreseen = nil
+		if t.root != nil {
+			t.refused(unix.Errno(-c.ret))
+		}
 	}
 	if c.ret == 0 {
 		switch c.spec.kind {

@@ -86,7 +86,7 @@ var funcs = [syscalls.NumFuncs]func(*Tracer, *thread, *syscalls.Param){
 	syscalls.FuncComm:     textFunc(func(th *thread) []byte { return th.proc.comm }),
 	syscalls.FuncExepath:  textFunc(func(th *thread) []byte { return th.proc.file.path }),
 	syscalls.FuncArgs:     args,
-	syscalls.FuncCgroups:  bytesFunc(func(th *thread) []byte { return th.proc.cgroups }),
+	syscalls.FuncCgroups:  bytesFunc(func(th *thread) []byte { return th.proc.cgroups.list() }),
 	syscalls.FuncEnv:      environment,
 	syscalls.FuncEmpty:    empty,
 	syscalls.FuncFilename: filename,

@@ -2,9 +2,7 @@ package tracer
 
 import (
 	"bytes"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -53,6 +51,12 @@ type procStatus struct {
 	capInh, capPrm, capEff uint64
 }
 
+// statusKeys are the lines of a status that parse knows.
+var statusKeys = map[string]bool{
+	"Tgid": true, "PPid": true, "NSpid": true, "NSpgid": true, "Uid": true, "Gid": true,
+	"VmSize": true, "VmRSS": true, "VmSwap": true, "CapInh": true, "CapPrm": true, "CapEff": true,
+}
+
 // read reports whether there is such a process.
 func (s *procStatus) read(pid int, b *procBuffer) bool {
 	s.parse(b.read(pid, "status"))
@@ -62,6 +66,9 @@ func (s *procStatus) read(pid int, b *procBuffer) bool {
 func (s *procStatus) parse(content []byte) {
 	for line := range bytes.Lines(content) {
 		key, value, _ := bytes.Cut(line, []byte(":"))
+		if !statusKeys[string(key)] {
+			continue
+		}
 		f := bytes.Fields(value)
 		if len(f) == 0 {
 			continue
@@ -182,7 +189,7 @@ func (p *process) readImage(b *procBuffer, from *image) *image {
 	} else if id := b.read(p.pid, "loginuid"); len(id) > 0 {
 		im.loginuid = uint32(decimal(id))
 	}
-	im.cgroups = cgroups(b.read(p.pid, "cgroup"))
+	im.cgroups = p.takeCgroups(b)
 	im.readStat(p, b)
 	im.readStatus(p.pid, b)
 	im.file = readExecutable(p, im, b)
@@ -250,37 +257,6 @@ func (p *process) refreshCreds(b *procBuffer) {
 		im.setCreds(&s)
 		p.image = &im
 	}
-}
-
-// cgroups makes Falco's list of the content of /proc/PID/cgroup: for the
-// controllers that it knows, in its order, the path, each with a NUL. The one
-// hierarchy of version 2 stands for all of them.
-func cgroups(content []byte) []byte {
-	var list []byte
-	for _, want := range []string{"cpuset", "cpu", "cpuacct", "io", "memory"} {
-		for line := range bytes.Lines(content) {
-			f := bytes.SplitN(bytes.TrimSuffix(line, []byte("\n")), []byte(":"), 3)
-			if len(f) != 3 || !hasController(string(f[1]), want) {
-				continue
-			}
-			list = append(append(append(list, want...), '='), f[2]...)
-			list = append(list, 0)
-			break
-		}
-	}
-	return limited(list, maxArgs)
-}
-
-// hasController reports whether a line of /proc/PID/cgroup with these
-// controllers is about the one of that name.
-func hasController(controllers, want string) bool {
-	if controllers == "" {
-		return true // version 2
-	}
-	if want == "io" {
-		want = "blkio" // its name in version 1
-	}
-	return slices.Contains(strings.Split(controllers, ","), want)
 }
 
 // readExecutable looks at the file that a process executes.

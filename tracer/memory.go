@@ -10,16 +10,21 @@ import (
 	"github.com/pdig/pdig/internal/sys"
 )
 
-// memory reads the address space of a process through /proc/PID/mem, opened
-// when it is first needed and kept until the next exec: after a change of
-// user only a descriptor that is open already works.
+// memory reads the address space of a process: the first few times with
+// process_vm_readv, since many processes only live for an exec, then through
+// /proc/PID/mem, which is kept open until the next exec. After a change of user
+// only a descriptor that is open already works.
 type memory struct {
 	fd     int // one more than the descriptor; 0: not opened
 	pages  int // the same of /proc/PID/pagemap
 	pid    int
+	reads  int     // without the descriptor
 	tried  bool    // and could not be opened
 	served *served // nil: nothing is served
 }
+
+// openAfter is how many reads cost less than to open a file and to close it.
+const openAfter = 4
 
 func (m *memory) close() {
 	for _, fd := range [2]int{m.fd, m.pages} {
@@ -27,18 +32,23 @@ func (m *memory) close() {
 			unix.Close(fd - 1)
 		}
 	}
-	m.fd, m.pages, m.tried = 0, 0, false
+	m.fd, m.pages, m.reads, m.tried = 0, 0, 0, false
 }
 
 // read fills buf from addr, as far as the memory is readable, and returns how
 // many bytes that was.
 func (m *memory) read(buf []byte, addr uint64) int {
-	if m.fd == 0 && !m.tried {
-		m.open()
-	}
 	if m.served != nil && m.served.memory {
 		buf = buf[:m.present(addr, len(buf))]
 	}
+	if m.fd == 0 && m.reads < openAfter {
+		m.reads++
+		if n, _ := sys.ReadProcess(m.pid, buf, addr); n == len(buf) {
+			return n
+		}
+		// Refused here, or only a part is there: the file has the last word.
+	}
+	m.open()
 	if m.fd > 0 && int64(addr) >= 0 { // pread takes no negative offset
 		n, _ := sys.Pread(m.fd-1, buf, addr)
 		return n
@@ -47,7 +57,11 @@ func (m *memory) read(buf []byte, addr uint64) int {
 	return n
 }
 
+// open opens the file, unless it is open or cannot be opened.
 func (m *memory) open() {
+	if m.fd > 0 || m.tried {
+		return
+	}
 	fd, err := unix.Open("/proc/"+strconv.Itoa(m.pid)+"/mem", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		m.tried = true

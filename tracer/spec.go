@@ -13,11 +13,11 @@ const (
 	kindRestart      // restart_syscall: goes on with an interrupted call
 	kindClone        // the clone family
 	kindExec
-	kindCreds    // changes user or group of the process
+	kindCreds    // changes who the process is, and so who may look at it
 	kindNS       // may change the pid namespace of children
 	kindAffinity // sees or sets CPU masks
 	kindKill     // may hit the tracer
-	kindName     // may change the name of a process
+	kindName     // prctl: may change the name of a process, and who may look at it
 	kindMount    // may mount files that a process serves
 )
 
@@ -51,6 +51,10 @@ var kinds = map[string]kind{
 	"setresuid32":       kindCreds,
 	"setresgid32":       kindCreds,
 	"capset":            kindCreds,
+	"setfsuid":          kindCreds,
+	"setfsgid":          kindCreds,
+	"setfsuid32":        kindCreds,
+	"setfsgid32":        kindCreds,
 	"sched_getaffinity": kindAffinity,
 	"sched_setaffinity": kindAffinity,
 	"kill":              kindKill,

@@ -83,6 +83,7 @@ type process struct {
 	childNested bool // its children will be
 	root        bool // the command
 	nsStart     uint64
+	foreseen    *cgroupList // while it executes a program
 
 	*image
 }
@@ -90,7 +91,8 @@ type process struct {
 // image is what an exec decides about a process. Forks share it, so it is
 // never changed, only replaced.
 type image struct {
-	comm, exe, args, env, cgroups []byte
+	comm, exe, args, env []byte
+	cgroups              *cgroupList
 
 	majflt, minflt         uint64
 	vmsize, vmrss, vmswap  uint32 // kB

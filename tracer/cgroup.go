@@ -1,0 +1,77 @@
+package tracer
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+)
+
+// cgroupList is a content of /proc/PID/cgroup and what it means. It is shared
+// and never changed.
+type cgroupList struct {
+	content []byte
+	falco   []byte // Falco's list
+}
+
+// list is Falco's list; nil if nobody has looked.
+func (l *cgroupList) list() []byte {
+	if l == nil {
+		return nil
+	}
+	return l.falco
+}
+
+// foresee reads of a process that executes a program what that does not change.
+// The kernel has begun to carry the call out: here nothing else is to be done
+// meanwhile.
+func (p *process) foresee(b *procBuffer) {
+	p.foreseen = p.readCgroups(b)
+}
+
+// takeCgroups returns what was foreseen, or looks now.
+func (p *process) takeCgroups(b *procBuffer) (l *cgroupList) {
+	if l, p.foreseen = p.foreseen, nil; l == nil {
+		l = p.readCgroups(b)
+	}
+	return l
+}
+
+// readCgroups returns the cgroups that p is in, mostly those that it was in.
+func (p *process) readCgroups(b *procBuffer) *cgroupList {
+	content := b.read(p.pid, "cgroup")
+	if im := p.image; im != nil && im.cgroups != nil && bytes.Equal(content, im.cgroups.content) {
+		return im.cgroups
+	}
+	return &cgroupList{bytes.Clone(content), cgroups(content)}
+}
+
+// cgroups makes Falco's list of the content of /proc/PID/cgroup: for the
+// controllers that it knows, in its order, the path, each with a NUL. The one
+// hierarchy of version 2 stands for all of them.
+func cgroups(content []byte) []byte {
+	var list []byte
+	for _, want := range []string{"cpuset", "cpu", "cpuacct", "io", "memory"} {
+		for line := range bytes.Lines(content) {
+			f := bytes.SplitN(bytes.TrimSuffix(line, []byte("\n")), []byte(":"), 3)
+			if len(f) != 3 || !hasController(string(f[1]), want) {
+				continue
+			}
+			list = append(append(append(list, want...), '='), f[2]...)
+			list = append(list, 0)
+			break
+		}
+	}
+	return limited(list, maxArgs)
+}
+
+// hasController reports whether a line of /proc/PID/cgroup with these
+// controllers is about the one of that name.
+func hasController(controllers, want string) bool {
+	if controllers == "" {
+		return true // version 2
+	}
+	if want == "io" {
+		want = "blkio" // its name in version 1
+	}
+	return slices.Contains(strings.Split(controllers, ","), want)
+}
