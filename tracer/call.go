@@ -76,6 +76,8 @@ func (t *Tracer) enter(th *thread) {
 		}
 	case kindMount:
 		t.mounted(th)
+	case kindWait:
+		t.childless(th)
 	case kindCreds, kindName: // or what prctl does beside: dumpable
 		th.proc.mem.open()
 	}
@@ -158,6 +160,10 @@ func (t *Tracer) finish(th *thread) {
 			th.proc.childNested = true
 		case kindName:
 			t.renamed(th)
+		case kindTrace:
+			if r := c.args[0]; r == unix.PTRACE_ATTACH || r == unix.PTRACE_SEIZE {
+				th.proc.attached = true
+			}
 		}
 	}
 	t.report(th, c.spec.enter+1)

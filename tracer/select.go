@@ -136,13 +136,25 @@ func (s *Selection) sets() []seccomp.Set {
 	var sets []seccomp.Set
 	for _, a := range abis {
 		var numbers []uint32
+		var masks []seccomp.Mask
 		for n := range maxNumber {
 			i := syscalls.Index(a.arch, n)
-			if s.has(i, n) || i >= 0 && callKind(syscalls.Calls[i].Name) != kindPlain {
-				numbers = append(numbers, uint32(n)|a.bit)
+			nr := uint32(n) | a.bit
+			if s.has(i, n) {
+				numbers = append(numbers, nr)
+				continue
+			}
+			if i < 0 {
+				continue
+			}
+			name := syscalls.Calls[i].Name
+			if m, ok := clonesSeen(name, nr); ok {
+				masks = append(masks, m)
+			} else if callKind(name) != kindPlain {
+				numbers = append(numbers, nr)
 			}
 		}
-		sets = append(sets, seccomp.Set{Arch: a.audit, Calls: numbers})
+		sets = append(sets, seccomp.Set{Arch: a.audit, Calls: numbers, Masks: masks})
 	}
 	return sets
 }

@@ -19,12 +19,14 @@ const (
 	kindKill     // may hit the tracer
 	kindName     // prctl: may change the name of a process, and who may look at it
 	kindMount    // may mount files that a process serves
+	kindWait     // may wait for the tracer
+	kindTrace    // may make the process a tracer
 )
 
 // result reports whether the tracer needs the result of a call of kind k.
 func (k kind) result() bool {
 	switch k {
-	case kindPlain, kindAffinity, kindKill, kindMount:
+	case kindPlain, kindAffinity, kindKill, kindMount, kindWait:
 		return false
 	}
 	return true
@@ -61,12 +63,17 @@ var kinds = map[string]kind{
 	"prctl":             kindName,
 	"mount":             kindMount,
 	"fsopen":            kindMount,
+	"wait4":             kindWait,
+	"waitid":            kindWait,
+	"waitpid":           kindWait,
+	"ptrace":            kindTrace,
 	"unshare":           kindNS,
 	"setns":             kindNS,
 }
 
 // callKind returns what the tracer needs a call for. Calls of another kind
-// than kindPlain are stopped at whether they are selected or not.
+// than kindPlain are stopped at whether they are selected or not; of waits only
+// those of [clonesSeen].
 func callKind(name string) kind { return kinds[name] }
 
 // spec is what to do at a call, worked out once for each number and ceiling.

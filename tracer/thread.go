@@ -82,6 +82,7 @@ type process struct {
 	nested      bool // in another pid namespace than the tracer
 	childNested bool // its children will be
 	root        bool // the command
+	attached    bool // has made others its tracees
 	nsStart     uint64
 	foreseen    *cgroupList // while it executes a program
 

@@ -17,11 +17,14 @@ func TestKernel(t *testing.T) {
 	for nr := uint32(700); nr < 1500; nr += 2 { // numbers of nobody, to need long jumps
 		calls = append(calls, nr)
 	}
-	f := mustAssemble(t, []Set{{arch, calls}, {unix.AUDIT_ARCH_I386, calls}})
+	const bit = 8 // of an argument that getpgid does not have
+	masks := []Mask{{Call: unix.SYS_GETPGID, Argument: 1, Bits: bit}}
+	f := mustAssemble(t, []Set{{Arch: arch, Calls: calls, Masks: masks}, {Arch: unix.AUDIT_ARCH_I386, Calls: calls}})
 
 	type outcome struct {
 		install error
 		errnos  map[uintptr]unix.Errno
+		masked  unix.Errno
 	}
 	done := make(chan outcome)
 	go func() {
@@ -33,6 +36,9 @@ func TestKernel(t *testing.T) {
 				_, _, out.errnos[nr] = unix.RawSyscall(nr, 0, 0, 0)
 			}
 		}
+		if out.install == nil {
+			_, _, out.masked = unix.RawSyscall(unix.SYS_GETPGID, 0, bit, 0)
+		}
 		done <- out
 	}()
 	out := <-done
@@ -41,6 +47,9 @@ func TestKernel(t *testing.T) {
 	}
 	if out.install != nil {
 		t.Fatal(out.install)
+	}
+	if out.masked != unix.ENOSYS {
+		t.Errorf("a call with a masked argument: got errno %d, want %d", out.masked, unix.ENOSYS)
 	}
 	for nr, want := range map[uintptr]unix.Errno{
 		unix.SYS_GETPPID: unix.ENOSYS, unix.SYS_GETPRIORITY: unix.ENOSYS, unix.SYS_SCHED_GETSCHEDULER: unix.ENOSYS,

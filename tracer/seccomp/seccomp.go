@@ -18,6 +18,15 @@ const MaxInstructions = 4096
 type Set struct {
 	Arch  uint32   // AUDIT_ARCH_*
 	Calls []uint32 // in any order
+	Masks []Mask   // at most one of a call
+}
+
+// Mask is a call that is traced only if the lower half of an argument has one
+// of the bits; among the calls of a set it is traced whatever its arguments.
+type Mask struct {
+	Call     uint32
+	Argument int // from 0
+	Bits     uint32
 }
 
 // SizeError means that a filter would need more than [MaxInstructions].
@@ -29,8 +38,10 @@ func (e SizeError) Error() string {
 
 // Offsets in struct seccomp_data.
 const (
-	offsetNumber = 0
-	offsetArch   = 4
+	offsetNumber    = 0
+	offsetArch      = 4
+	offsetArguments = 16 // the lower half first: amd64 and arm64 are little-endian
+	sizeArgument    = 8
 )
 
 // Assemble returns a filter that traces the calls of the sets and those of
@@ -39,20 +50,21 @@ const (
 // another one. Sets of the same architecture
 // are united; the architecture that is named first is recognised soonest. The
 // search for a number takes as many comparisons as twice the runs of
-// consecutive numbers have binary digits. The error is a [SizeError].
+// consecutive numbers have binary digits, and one more for each mask. The error is a [SizeError].
 func Assemble(sets []Set, data uint16) ([]unix.SockFilter, error) {
 	var archs []uint32
-	calls := map[uint32][]uint32{}
+	calls, masks := map[uint32][]uint32{}, map[uint32][]Mask{}
 	for _, s := range sets {
 		if !slices.Contains(archs, s.Arch) {
 			archs = append(archs, s.Arch)
 		}
 		calls[s.Arch] = append(calls[s.Arch], s.Calls...)
+		masks[s.Arch] = append(masks[s.Arch], s.Masks...)
 	}
 	p := program{trace: unix.SECCOMP_RET_TRACE | uint32(data)}
 	entries := make([]label, len(archs))
 	for i, arch := range slices.Backward(archs) {
-		entries[i] = p.search(edges(calls[arch]))
+		entries[i] = p.search(edges(calls[arch]), masks[arch])
 	}
 	next := p.ret(p.trace)
 	for i, arch := range slices.Backward(archs) {
@@ -151,13 +163,32 @@ func (p *program) jump(comparison uint16, k uint32, yes, no label) label {
 	})
 }
 
-// search finds the number of the call between the edges.
-func (p *program) search(edges []uint32) label {
-	if len(edges) == 0 {
+// search finds the number of the call between the edges, and, where that says
+// that it is not traced, among the masks.
+func (p *program) search(edges []uint32, masks []Mask) label {
+	if len(edges) == 0 && len(masks) == 0 {
 		return p.ret(unix.SECCOMP_RET_ALLOW)
 	}
-	p.tree(edges, 0, len(edges))
+	// The kernel remembers which numbers are allowed whatever the arguments
+	// (kernel/seccomp.c, seccomp_is_const_allow): no others may come to a test.
+	tests := make([]label, len(masks))
+	for i, m := range masks {
+		p.jump(unix.BPF_JSET, m.Bits, p.ret(p.trace), p.ret(unix.SECCOMP_RET_ALLOW))
+		tests[i] = p.load(offsetArguments + sizeArgument*uint32(m.Argument))
+	}
+	next := p.tree(edges, 0, len(edges))
+	for i, m := range masks {
+		if !holds(edges, m.Call) {
+			next = p.jump(unix.BPF_JEQ, m.Call, tests[i], next)
+		}
+	}
 	return p.load(offsetNumber)
+}
+
+// holds reports whether a call is one of those that edges stand for.
+func holds(edges []uint32, call uint32) bool {
+	n, found := slices.BinarySearch(edges, call)
+	return found == (n%2 == 0)
 }
 
 // tree searches among edges[lo:hi].

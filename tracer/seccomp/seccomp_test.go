@@ -16,6 +16,11 @@ var archs = []uint32{unix.AUDIT_ARCH_X86_64, unix.AUDIT_ARCH_I386, unix.AUDIT_AR
 // result runs a filter as the kernel does, with its checks: offsets within the
 // program, known instructions, an end in a return.
 func result(t testing.TB, f []unix.SockFilter, arch, nr uint32) (action uint32, steps int) {
+	return resultOf(t, f, arch, nr, nil)
+}
+
+// resultOf is result of a call with arguments, of which nil has none to load.
+func resultOf(t testing.TB, f []unix.SockFilter, arch, nr uint32, args []uint64) (action uint32, steps int) {
 	var acc uint32
 	for pc := 0; ; pc++ {
 		if pc >= len(f) {
@@ -30,6 +35,10 @@ func result(t testing.TB, f []unix.SockFilter, arch, nr uint32) (action uint32, 
 			case 4:
 				acc = arch
 			default:
+				if n := int(in.K-16) / 8; in.K%8 == 0 && n >= 0 && n < len(args) {
+					acc = uint32(args[n])
+					break
+				}
 				t.Fatalf("load of offset %d: the kernel would no longer cache", in.K)
 			}
 		case unix.BPF_JMP | unix.BPF_JA:
@@ -38,6 +47,8 @@ func result(t testing.TB, f []unix.SockFilter, arch, nr uint32) (action uint32, 
 			pc += pick(acc == in.K, in)
 		case unix.BPF_JMP | unix.BPF_JGE | unix.BPF_K:
 			pc += pick(acc >= in.K, in)
+		case unix.BPF_JMP | unix.BPF_JSET | unix.BPF_K:
+			pc += pick(acc&in.K != 0, in)
 		case unix.BPF_RET | unix.BPF_K:
 			return in.K, steps
 		default:
@@ -132,7 +143,7 @@ func TestEverySize(t *testing.T) {
 			if i != n%len(archs) {
 				size = r.IntN(40)
 			}
-			sets = append(sets, Set{arch, draw(r, size, arch == unix.AUDIT_ARCH_X86_64 && n%3 == 0)})
+			sets = append(sets, Set{Arch: arch, Calls: draw(r, size, arch == unix.AUDIT_ARCH_X86_64 && n%3 == 0)})
 		}
 		r.Shuffle(len(sets), func(i, j int) { sets[i], sets[j] = sets[j], sets[i] })
 		checkAll(t, mustAssemble(t, sets), member(sets))
@@ -146,7 +157,7 @@ func TestShapes(t *testing.T) {
 		}
 		return out
 	}
-	x86 := func(calls ...uint32) []Set { return []Set{{unix.AUDIT_ARCH_X86_64, calls}} }
+	x86 := func(calls ...uint32) []Set { return []Set{{Arch: unix.AUDIT_ARCH_X86_64, Calls: calls}} }
 	for _, tt := range []struct {
 		name string
 		sets []Set
@@ -160,13 +171,13 @@ func TestShapes(t *testing.T) {
 		{"one run", x86(all(10, 200, 1)...), 7},
 		{"everything below 601", x86(all(0, 600, 1)...), 7},
 		{"duplicates and disorder", x86(5, 3, 5, 4, 3), 7},
-		{"united sets", []Set{{unix.AUDIT_ARCH_ARM, []uint32{1}}, {unix.AUDIT_ARCH_I386, nil}, {unix.AUDIT_ARCH_ARM, []uint32{9}}}, 0},
+		{"united sets", []Set{{Arch: unix.AUDIT_ARCH_ARM, Calls: []uint32{1}}, {Arch: unix.AUDIT_ARCH_I386, Calls: nil}, {Arch: unix.AUDIT_ARCH_ARM, Calls: []uint32{9}}}, 0},
 		{"every other call", x86(all(0, 600, 2)...), 0},
 		{"every third call of all", []Set{
-			{unix.AUDIT_ARCH_X86_64, append(all(0, 600, 3), all(X32, X32+600, 3)...)},
-			{unix.AUDIT_ARCH_I386, all(1, 600, 3)},
-			{unix.AUDIT_ARCH_AARCH64, all(2, 600, 3)},
-			{unix.AUDIT_ARCH_ARM, all(0, 600, 3)},
+			{Arch: unix.AUDIT_ARCH_X86_64, Calls: append(all(0, 600, 3), all(X32, X32+600, 3)...)},
+			{Arch: unix.AUDIT_ARCH_I386, Calls: all(1, 600, 3)},
+			{Arch: unix.AUDIT_ARCH_AARCH64, Calls: all(2, 600, 3)},
+			{Arch: unix.AUDIT_ARCH_ARM, Calls: all(0, 600, 3)},
 		}, 0},
 		{"boundaries", x86(boundaries...), 0},
 	} {
@@ -180,6 +191,46 @@ func TestShapes(t *testing.T) {
 	}
 }
 
+// TestMasks holds calls of which the arguments decide beside others.
+func TestMasks(t *testing.T) {
+	const bits = 0xc0000000
+	masks := []Mask{{Call: 61, Argument: 2, Bits: bits}, {Call: 247, Argument: 3, Bits: bits}}
+	r := rand.New(rand.NewPCG(7, 8))
+	for _, n := range []int{0, 1, 50, 300, 599} {
+		calls := draw(r, n, false)
+		f := mustAssemble(t, []Set{{Arch: archs[0], Calls: calls, Masks: masks}, {Arch: archs[1], Calls: calls}})
+		for nr := range uint32(601) {
+			selected := slices.Contains(calls, nr)
+			for _, m := range masks {
+				for _, word := range []uint64{0, 1, 1 << 29, 1 << 30, 1<<31 | 1, bits, bits << 32} {
+					args := make([]uint64, 6)
+					args[m.Argument] = word
+					want := uint32(unix.SECCOMP_RET_ALLOW)
+					if selected || m.Call == nr && word&bits != 0 {
+						want = unix.SECCOMP_RET_TRACE | testData
+					}
+					if nr != masks[0].Call && nr != masks[1].Call || selected {
+						args = nil // are not looked at
+					}
+					if got, _ := resultOf(t, f, archs[0], nr, args); got != want {
+						t.Fatalf("%d calls: call %d with %#x: got %#x, want %#x", n, nr, word, got, want)
+					}
+				}
+			}
+		}
+		// Those of another architecture have none.
+		for _, m := range masks {
+			want := uint32(unix.SECCOMP_RET_ALLOW)
+			if slices.Contains(calls, m.Call) {
+				want = unix.SECCOMP_RET_TRACE | testData
+			}
+			if got, _ := result(t, f, archs[1], m.Call); got != want {
+				t.Errorf("other architecture: got %#x, want %#x", got, want)
+			}
+		}
+	}
+}
+
 // TestTooLarge goes over the kernel's limit one pair of calls at a time.
 func TestTooLarge(t *testing.T) {
 	var tooLarge SizeError
@@ -189,7 +240,7 @@ func TestTooLarge(t *testing.T) {
 		for i := range calls {
 			calls[i] = uint32(2 * i)
 		}
-		f, err := Assemble([]Set{{unix.AUDIT_ARCH_X86_64, calls}}, testData)
+		f, err := Assemble([]Set{{Arch: unix.AUDIT_ARCH_X86_64, Calls: calls}}, testData)
 		if err == nil {
 			fits = n
 			for _, nr := range []uint32{0, 1, uint32(n), uint32(n + 1), uint32(2*n - 2), uint32(2*n - 1), uint32(2 * n)} {
@@ -219,7 +270,7 @@ func TestDepth(t *testing.T) {
 	for _, n := range []int{1, 2, 5, 20, 45, 90, 150, 250, 400, 500} {
 		var sets []Set
 		for _, arch := range archs {
-			sets = append(sets, Set{arch, draw(r, n, false)})
+			sets = append(sets, Set{Arch: arch, Calls: draw(r, n, false)})
 		}
 		f, deepest := mustAssemble(t, sets), 0
 		for _, arch := range archs {
@@ -246,7 +297,7 @@ func FuzzAssemble(f *testing.F) {
 			if b[0]&4 != 0 {
 				nr |= X32
 			}
-			sets = append(sets, Set{archs[b[0]&3], []uint32{nr}})
+			sets = append(sets, Set{Arch: archs[b[0]&3], Calls: []uint32{nr}})
 		}
 		filter, err := Assemble(sets, testData)
 		if err != nil {
@@ -259,7 +310,7 @@ func FuzzAssemble(f *testing.F) {
 func BenchmarkAssemble(b *testing.B) {
 	r := rand.New(rand.NewPCG(5, 6))
 	for _, n := range []int{20, 100, 400} {
-		sets := []Set{{unix.AUDIT_ARCH_X86_64, draw(r, n, true)}, {unix.AUDIT_ARCH_I386, draw(r, n, false)}}
+		sets := []Set{{Arch: unix.AUDIT_ARCH_X86_64, Calls: draw(r, n, true)}, {Arch: unix.AUDIT_ARCH_I386, Calls: draw(r, n, false)}}
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {

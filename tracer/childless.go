@@ -1,0 +1,94 @@
+package tracer
+
+import (
+	"bytes"
+	"os"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/pdig/pdig/syscalls"
+	"github.com/pdig/pdig/tracer/seccomp"
+)
+
+// The tracer is a child of the command, without an exit signal: a wait with
+// __WALL or __WCLONE sees it. Programs that look after clones wait like that
+// until there is no child left (strace does), and would wait for their own
+// tracer. So such a wait of the command gets ECHILD where it natively would.
+
+// seesClones are the options of a wait with which it sees the tracer.
+const seesClones = unix.WALL | unix.WCLONE
+
+// waitOptions is which argument of a call holds these options.
+var waitOptions = map[string]int{"wait4": 2, "waitpid": 2, "waitid": 3}
+
+// clonesSeen makes a filter stop at call nr, which is the one of that name, if it is a
+// wait that sees the tracer.
+func clonesSeen(name string, nr uint32) (m seccomp.Mask, ok bool) {
+	n, ok := waitOptions[name]
+	return seccomp.Mask{Call: nr, Argument: n, Bits: seesClones}, ok
+}
+
+// childless ends the wait at whose entry th stands if nobody but the tracer
+// could be waited for.
+func (t *Tracer) childless(th *thread) {
+	c := &th.call
+	name := syscalls.Calls[c.spec.index].Name
+	options := uint32(c.args[waitOptions[name]])
+	any := int32(c.args[0]) == -1
+	if name == "waitid" {
+		any = uint32(c.args[0]) == unix.P_ALL
+	}
+	// Whoever has attached to a process waits for that too.
+	if !th.proc.root || th.proc.attached || !any || options&seesClones == 0 {
+		return
+	}
+	threads := []int{th.tid}
+	if options&unix.WNOTHREAD == 0 {
+		threads = tids(th.proc.pid)
+	}
+	found := false
+	for _, tid := range threads {
+		children, ok := t.children(th.proc.pid, tid)
+		if !ok {
+			return
+		}
+		for _, child := range children {
+			switch {
+			case child == os.Getpid():
+				found = true
+			case options&unix.WALL != 0, t.clone(child):
+				return
+			}
+		}
+	}
+	if found {
+		skipCall(th.tid, -int64(unix.ECHILD))
+	}
+}
+
+// tids are the threads of a process.
+func tids(pid int) (list []int) {
+	entries, _ := os.ReadDir("/proc/" + strconv.Itoa(pid) + "/task")
+	for _, e := range entries {
+		if tid, err := strconv.Atoi(e.Name()); err == nil {
+			list = append(list, tid)
+		}
+	}
+	return list
+}
+
+// children are the children of a thread, whether they live or not; ok is false if the kernel
+// does not tell (CONFIG_PROC_CHILDREN).
+func (t *Tracer) children(pid, tid int) (list []int, ok bool) {
+	content, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/task/" + strconv.Itoa(tid) + "/children")
+	return decimals(bytes.Fields(content)), err == nil
+}
+
+// clone reports whether a process sends another signal than SIGCHLD at its
+// end, or none.
+func (t *Tracer) clone(pid int) bool {
+	const exitSignal = 38
+	_, f := splitStat(t.proc.read(pid, "stat"))
+	return statField(f, exitSignal) != uint64(unix.SIGCHLD)
+}
