@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/pdig/pdig/syscalls"
 )
 
 // asInit runs a command as PID 1 of a pid namespace with its own /proc.
@@ -145,4 +147,30 @@ func TestInitStopped(t *testing.T) {
 		p.timer.Stop()
 		return out.String()
 	})
+}
+
+// TestForeignProc: where /proc is that of another pid namespace, the numbers in
+// it are those of other processes.
+func TestForeignProc(t *testing.T) {
+	needRoot(t)
+	t.Parallel()
+	prefix := ring(t)
+	r := startReader(t, prefix)
+	cmd := exec.Command(pdigPath, "--ring", prefix, "-e", "exec", "--", "sh", "-c", "ls /; true")
+	cmd.SysProcAttr = &unix.SysProcAttr{Cloneflags: unix.CLONE_NEWPID}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	r.everybody(t)
+	r.done(t)
+	var names []string
+	for _, rec := range r.records {
+		if rec.call == "execve" && rec.exit {
+			comm := slices.IndexFunc(rec.Info().Params, func(p syscalls.Param) bool { return p.Name == "comm" })
+			names = append(names, string(rec.Str(comm)))
+		}
+	}
+	if want := []string{"sh", "ls"}; !slices.Equal(names, want) {
+		t.Errorf("the programs that were executed are called %q, want %q", names, want)
+	}
 }

@@ -174,7 +174,7 @@ func (o *object) createUnnamed() error {
 	if err := o.complete(f); err != nil {
 		return err
 	}
-	return unix.Linkat(unix.AT_FDCWD, fmt.Sprintf("%s/self/fd/%d", procRoot, fd), unix.AT_FDCWD, o.path, unix.AT_SYMLINK_FOLLOW)
+	return unix.Linkat(unix.AT_FDCWD, fmt.Sprintf("/proc/self/fd/%d", fd), unix.AT_FDCWD, o.path, unix.AT_SYMLINK_FOLLOW)
 }
 
 // complete gives a new file all but its name.

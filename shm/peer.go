@@ -8,9 +8,6 @@ import (
 	"github.com/pdig/pdig/internal/procfs"
 )
 
-// procRoot is where the processes of this pid namespace are described.
-const procRoot = "/proc"
-
 // life is what can be known of the process with some pid.
 type life uint8
 
@@ -27,7 +24,8 @@ func look(pid int32) (start uint64, l life) {
 	if pid <= 0 || errors.Is(unix.Kill(int(pid), 0), unix.ESRCH) {
 		return 0, gone
 	}
-	st, err := procfs.ReadStat(procRoot, int(pid))
+	proc, _ := procfs.Root()
+	st, err := procfs.ReadStat(proc, int(pid))
 	switch {
 	case err != nil:
 		return 0, hidden // mounted with hidepid, or not at all

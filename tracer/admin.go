@@ -44,7 +44,7 @@ func fdPath(t *Tracer, th *thread, _ *syscalls.Param) {
 		t.string(nil, false)
 		return
 	}
-	path, err := os.Readlink("/proc/" + strconv.Itoa(th.tid) + "/fd/" + strconv.FormatInt(th.call.ret, 10))
+	path, err := os.Readlink(procPath(th.tid, "fd/"+strconv.FormatInt(th.call.ret, 10)))
 	t.string([]byte(path), err == nil)
 }
 

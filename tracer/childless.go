@@ -69,7 +69,7 @@ func (t *Tracer) childless(th *thread) {
 
 // tids are the threads of a process.
 func tids(pid int) (list []int) {
-	entries, _ := os.ReadDir("/proc/" + strconv.Itoa(pid) + "/task")
+	entries, _ := os.ReadDir(procPath(pid, "task"))
 	for _, e := range entries {
 		if tid, err := strconv.Atoi(e.Name()); err == nil {
 			list = append(list, tid)
@@ -81,7 +81,7 @@ func tids(pid int) (list []int) {
 // children are the children of a thread, whether they live or not; ok is false if the kernel
 // does not tell (CONFIG_PROC_CHILDREN).
 func (t *Tracer) children(pid, tid int) (list []int, ok bool) {
-	content, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/task/" + strconv.Itoa(tid) + "/children")
+	content, err := os.ReadFile(procPath(pid, "task/"+strconv.Itoa(tid)+"/children"))
 	return decimals(bytes.Fields(content)), err == nil
 }
 

@@ -71,7 +71,7 @@ func (t *Tracer) willCreate(th *thread) {
 // seenBy is the NUL-terminated path of a file as the tracer finds it that th
 // names relative to dirfd.
 func (t *Tracer) seenBy(th *thread, dirfd int32, name []byte) []byte {
-	path := strconv.AppendInt(append(t.scratch[:0], "/proc/"...), int64(th.tid), 10)
+	path := appendProc(t.scratch[:0], th.tid)
 	switch {
 	case len(name) > 0 && name[0] == '/':
 		path = append(path, "/root"...)
@@ -118,9 +118,7 @@ func (t *Tracer) openedFile(th *thread, fd int) *unix.Stat_t {
 	}
 	if c.fileFor != fd {
 		c.fileFor = fd
-		path := append(t.scratch[:0], "/proc/"...)
-		path = strconv.AppendInt(path, int64(th.tid), 10)
-		path = append(path, "/fd/"...)
+		path := append(appendProc(t.scratch[:0], th.tid), "/fd/"...)
 		path = strconv.AppendInt(path, int64(fd), 10)
 		path = append(path, 0)
 		c.file = t.knownFile(path)

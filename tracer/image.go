@@ -7,11 +7,26 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/pdig/pdig/internal/procfs"
 	"github.com/pdig/pdig/internal/sys"
 )
 
 // The files of /proc are read at the start and at an exec only: one of them
 // costs as much as a whole stop. Everything else is inherited.
+
+// appendProc appends the path of the directory of /proc that is about a process
+// or thread.
+func appendProc(path []byte, pid int) []byte {
+	root, _ := procfs.Root()
+	path = append(append(path, root...), '/')
+	return strconv.AppendInt(path, int64(pid), 10)
+}
+
+// procPath is the path of a file of /proc/PID.
+func procPath(pid int, file string) string {
+	var b [64]byte
+	return string(append(append(appendProc(b[:0], pid), '/'), file...))
+}
 
 // procBuffer is what a file of /proc is read into; longer ones are cut.
 type procBuffer struct {
@@ -21,9 +36,7 @@ type procBuffer struct {
 
 // name builds the NUL-terminated path of a file of /proc/PID.
 func (b *procBuffer) name(pid int, file string) []byte {
-	path := append(b.path[:0], "/proc/"...)
-	path = strconv.AppendInt(path, int64(pid), 10)
-	path = append(path, '/')
+	path := append(appendProc(b.path[:0], pid), '/')
 	path = append(path, file...)
 	return append(path, 0)
 }

@@ -5,6 +5,8 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/pdig/pdig/internal/procfs"
 )
 
 // A kill of all processes with a signal that nobody can ignore would hit the
@@ -57,7 +59,7 @@ func governs(from, pid int) bool {
 	return false
 }
 
-func userNS(pid int) string { return "/proc/" + strconv.Itoa(pid) + "/ns/user" }
+func userNS(pid int) string { return procPath(pid, "ns/user") }
 
 // killAll does what the call of th asks for and gives it the result.
 func (t *Tracer) killAll(th *thread) {
@@ -65,7 +67,8 @@ func (t *Tracer) killAll(th *thread) {
 	var sender procStatus
 	sender.read(th.proc.pid, &t.proc)
 	result, self := -int64(unix.ESRCH), os.Getpid()
-	entries, _ := os.ReadDir("/proc")
+	root, _ := procfs.Root()
+	entries, _ := os.ReadDir(root)
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
 		if err != nil || pid <= 1 || pid == self || pid == th.proc.pid {

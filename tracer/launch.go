@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/pdig/pdig/internal/procfs"
 	"github.com/pdig/pdig/internal/sys"
 	"github.com/pdig/pdig/syscalls"
 	"github.com/pdig/pdig/tracer/launch"
@@ -64,6 +65,9 @@ func Launch(o *launch.Original, cmd Command, cfg Config) error {
 	var st procStatus
 	if st.read(t.rootPID, &t.proc) {
 		p.parent = st.ppid
+	}
+	if _, err := procfs.Root(); err != nil {
+		cfg.Log.Warn().Err(err).Msg("what is known of processes will be incomplete")
 	}
 	p.image = p.readImage(&t.proc, nil)
 	p.nsStart = namespaceStart(&t.proc)

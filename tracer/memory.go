@@ -3,7 +3,6 @@ package tracer
 import (
 	"bytes"
 	"os"
-	"strconv"
 
 	"golang.org/x/sys/unix"
 
@@ -62,7 +61,7 @@ func (m *memory) open() {
 	if m.fd > 0 || m.tried {
 		return
 	}
-	fd, err := unix.Open("/proc/"+strconv.Itoa(m.pid)+"/mem", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	fd, err := unix.Open(procPath(m.pid, "mem"), unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		m.tried = true
 		return

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"os"
 	"slices"
-	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -150,7 +149,7 @@ const (
 // waited for: in memory, or swapped out. It is none where that is not told.
 func (m *memory) present(addr uint64, n int) int {
 	if m.pages == 0 {
-		fd, err := unix.Open("/proc/"+strconv.Itoa(m.pid)+"/pagemap", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		fd, err := unix.Open(procPath(m.pid, "pagemap"), unix.O_RDONLY|unix.O_CLOEXEC, 0)
 		if err != nil {
 			return 0
 		}

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/internal/procfs"
 	"github.com/pdig/pdig/sensor"
 	"github.com/pdig/pdig/sensor/output"
 	"github.com/pdig/pdig/sensor/source"
@@ -139,7 +140,8 @@ func (p *program) loop(ctx context.Context, src source.Source, cfg sensor.Config
 		ctx, cancel = context.WithTimeout(ctx, time.Duration(p.seconds)*time.Second)
 		defer cancel()
 	}
-	table := state.New(state.Config{Root: "/"})
+	proc, _ := procfs.Root()
+	table := state.New(state.Config{Root: "/", Proc: proc})
 	cfg.Source, cfg.State, cfg.Output, cfg.Count = src, table, p.writer, uint64(p.count)
 	s := sensor.New(cfg)
 	err := s.Run(ctx)

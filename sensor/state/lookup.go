@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"path/filepath"
 	"strings"
 
@@ -45,7 +46,9 @@ func (t *Table) find(tid int64) *Thread {
 	return th
 }
 
-func (t *Table) proc() string { return filepath.Join(t.cfg.Root, "proc") }
+func (t *Table) proc() string {
+	return cmp.Or(t.cfg.Proc, filepath.Join(t.cfg.Root, "proc"))
+}
 
 // adopt takes the descriptors of a process from /proc.
 func (t *Table) adopt(th *Thread) {

@@ -14,6 +14,9 @@ type Config struct {
 	// Root is the directory with proc and etc of the machine that the events
 	// are of. Empty: nothing is looked up.
 	Root string
+	// Proc is the directory that describes its processes, if it is not proc
+	// in Root.
+	Proc string
 
 	MaxThreads int // default 131072
 	MaxFDs     int // of one table of descriptors, default 16384

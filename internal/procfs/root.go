@@ -1,0 +1,69 @@
+package procfs
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// nowhere is a root without any file.
+const nowhere = os.DevNull
+
+// Root is where the processes of the caller's pid namespace are described.
+// That is /proc, unless it was mounted in another namespace (unshare --pid
+// without --mount-proc): there the numbers are those of other processes. Then
+// it is a proc file system that nobody else sees or, where that is not
+// permitted, a path below which there is nothing, with an [ErrForeign]. The
+// path stays the same.
+func Root() (string, error) {
+	r := root()
+	return r.path, r.err
+}
+
+// ErrForeign means that /proc describes the processes of another pid namespace.
+var ErrForeign = errors.New("/proc belongs to another pid namespace")
+
+var root = sync.OnceValue(func() (r struct {
+	path string
+	err  error
+}) {
+	r.path = "/proc"
+	if !foreign() {
+		return r
+	}
+	fd, err := mount()
+	if err != nil {
+		r.path, r.err = nowhere, fmt.Errorf("%w, and there can be no other: %w", ErrForeign, err)
+		return r
+	}
+	r.path = fmt.Sprintf("/proc/self/fd/%d", fd) // a name that is right there too
+	return r
+})
+
+// foreign reports whether the caller has another number in /proc than its own.
+func foreign() bool {
+	name, err := os.Readlink("/proc/self")
+	if err != nil {
+		return false // not mounted
+	}
+	pid, err := strconv.Atoi(name)
+	return err == nil && pid != os.Getpid()
+}
+
+// mount returns the root of a new proc file system, which has no place among
+// the mounts: fsopen(2), Linux 5.2.
+func mount() (int, error) {
+	fs, err := unix.Fsopen("proc", unix.FSOPEN_CLOEXEC)
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(fs)
+	if err := unix.FsconfigCreate(fs); err != nil {
+		return -1, err
+	}
+	return unix.Fsmount(fs, unix.FSMOUNT_CLOEXEC, unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV|unix.MOUNT_ATTR_NOEXEC)
+}
