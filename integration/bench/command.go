@@ -30,29 +30,40 @@ func runVariant(ctx context.Context, t tools, l loop, v variant, n int) (ns floa
 			return 0, err
 		}
 	}
-	var out, words bytes.Buffer
-	args := append(v.prefix[:len(v.prefix):len(v.prefix)], t.tracee, l.mode, strconv.Itoa(n))
-	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
-	cmd.Stdout, cmd.Stderr = &out, &words
-	if err = start(cmd, v.oneCPU); err == nil {
-		if v.sensor {
-			raiseTracer(cmd.Process.Pid)
-		}
-		err = cmd.Wait()
-	}
-	if err != nil {
-		err = fmt.Errorf("%w: %s", err, strings.TrimSpace(words.String()))
-	}
-	var done int
-	if err == nil {
-		if _, scanErr := fmt.Sscan(out.String(), &ns, &done); scanErr != nil {
-			err = fmt.Errorf("output %q: %w", out.String(), scanErr)
-		}
-	}
+	ns, done, err := l.work.run(ctx, t, v, n)
 	if s != nil {
 		err = errors.Join(err, s.stop(done*l.events))
 	}
 	return ns, err
+}
+
+// command is a command below v. What it prints is dropped; its complaints are
+// in the error of [variant.finish].
+func (v variant) command(ctx context.Context, argv ...string) *exec.Cmd {
+	args := append(v.prefix[:len(v.prefix):len(v.prefix)], argv...)
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd.Stderr = new(bytes.Buffer)
+	return cmd
+}
+
+func (v variant) start(cmd *exec.Cmd) error {
+	err := start(cmd, v.oneCPU)
+	if err == nil && v.sensor {
+		raiseTracer(cmd.Process.Pid)
+	}
+	return err
+}
+
+// finish starts a command and waits for its end.
+func (v variant) finish(cmd *exec.Cmd) error {
+	err := v.start(cmd)
+	if err == nil {
+		err = cmd.Wait()
+	}
+	if err != nil {
+		err = fmt.Errorf("%w: %s", err, strings.TrimSpace(fmt.Sprint(cmd.Stderr)))
+	}
+	return err
 }
 
 // start starts a command in a session of its own, at high priority, and where

@@ -1,4 +1,4 @@
-// Command bench runs the same loops natively, under strace --seccomp-bpf, under
+// Command bench runs the same loops and programs natively, under strace --seccomp-bpf, under
 // the least that a tracer has to do (programs/floor.c), and under pdig with a sensor
 // that reads every event, and prints how long one turn of each took.
 //
@@ -9,7 +9,8 @@
 // compete with all other sessions otherwise. A run of pdig counts only when
 // the sensor got every event of the loop and none was lost.
 //
-// It needs gcc and strace, and the two programs that make builds.
+// It needs gcc and strace, and the two programs that make builds. Programs that
+// are not installed are left out.
 package main
 
 import (
@@ -47,13 +48,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	bin := flags.String("bin", "bin", "directory of pdig and sensor")
 	rounds := flags.Int("rounds", 7, "how often each variant runs")
 	scale := flags.Float64("scale", 1, "multiplies the turns of each loop")
+	which := flags.String("loop", "", "run only loops whose title matches this expression")
 	only := flags.String("only", "", "run only variants whose name matches this expression, besides native")
 	markdown := flags.Bool("md", false, "print Markdown, for docs/performance.md")
 	if err := flags.Parse(args); err != nil {
 		return 2
 	}
 	match, err := regexp.Compile(*only)
-	if err != nil || *rounds < 1 || *scale <= 0 || flags.NArg() > 0 {
+	title, titleErr := regexp.Compile(*which)
+	if err != nil || titleErr != nil || *rounds < 1 || *scale <= 0 || flags.NArg() > 0 {
 		fmt.Fprintln(stderr, "bench: a bad value, see bench -h")
 		return 2
 	}
@@ -66,6 +69,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	out := tablePrinter{out: stdout, markdown: *markdown}
 	out.machine(describeMachine(ctx, *rounds))
 	for _, l := range loops {
+		if !title.MatchString(l.title) {
+			continue
+		}
+		if name := l.missing(); name != "" {
+			fmt.Fprintf(stderr, "bench: %s: not run: %s is not installed\n", l.title, name)
+			continue
+		}
 		t, err := measure(ctx, tools, l, l.turns(*scale), *rounds, match, stderr)
 		if err != nil {
 			fmt.Fprintf(stderr, "bench: %s: %v\n", l.title, err)

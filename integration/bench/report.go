@@ -48,14 +48,14 @@ type tablePrinter struct {
 func (p tablePrinter) machine(text string) { fmt.Fprintf(p.out, "%s\n", text) }
 
 func (p tablePrinter) table(title string, rows []row) {
-	header := []string{"ns per turn", "min", "max", "× native", "× strace", "× strace, one CPU"}
+	header := []string{"one turn", "min", "max", "× native", "× strace", "× strace, one CPU"}
 	if p.markdown {
 		fmt.Fprintf(p.out, "\n| %s | %s |\n|---|%s\n", title, strings.Join(header, " | "), strings.Repeat("---:|", len(header)))
 	} else {
 		fmt.Fprintf(p.out, "\n%-34s %12s %12s %12s %9s %9s %18s\n", title, header[0], header[1], header[2], header[3], header[4], header[5])
 	}
 	for _, r := range rows {
-		cells := []any{r.name, number(r.median, 0), number(slices.Min(r.ns), 0), number(slices.Max(r.ns), 0),
+		cells := []any{r.name, duration(r.median), duration(slices.Min(r.ns)), duration(slices.Max(r.ns)),
 			number(r.toNative, 2), number(r.toStrace, 2), number(r.toStraceOneCPU, 2)}
 		format := "%-34s %12s %12s %12s %9s %9s %18s\n"
 		if p.markdown {
@@ -63,6 +63,26 @@ func (p tablePrinter) table(title string, rows []row) {
 		}
 		fmt.Fprintf(p.out, format, cells...)
 	}
+}
+
+// duration is a number of nanoseconds with three digits.
+func duration(ns float64) string {
+	unit, digits := "ns", 0
+	for _, next := range []string{"µs", "ms", "s"} {
+		if ns < 999.5 {
+			break
+		}
+		unit, ns = next, ns/1000
+	}
+	if unit != "ns" {
+		switch {
+		case ns < 9.995:
+			digits = 2
+		case ns < 99.95:
+			digits = 1
+		}
+	}
+	return fmt.Sprintf("%.*f %s", digits, ns, unit)
 }
 
 func number(v float64, digits int) string {

@@ -1,8 +1,8 @@
-/* floor openclose|exec COMMAND...: the least that following a command and its
+/* floor CALL,... COMMAND...: the least that following a command and its
  * children with seccomp and ptrace costs. It stops twice per call (once where
  * the result follows from an event or there is none), asks for the call with
- * PTRACE_GET_SYSCALL_INFO, reads a path with one pread of the tracee's memory,
- * takes the time, and leaves a record of fixed size in memory that nobody
+ * PTRACE_GET_SYSCALL_INFO, reads a path or data with one pread of the tracee's
+ * memory, takes the time, and leaves a record of fixed size in memory that nobody
  * reads. It decodes nothing and keeps no state but the memory descriptors. */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -29,20 +29,47 @@
 #define ARCH AUDIT_ARCH_AARCH64
 #endif
 
-static const int openclose_calls[] = { SYS_openat, SYS_close };
-static const int exec_calls[] = {
-	SYS_clone, SYS_clone3, SYS_execve, SYS_execveat, SYS_exit, SYS_exit_group,
+#define NONE (-1)
+
+/* The calls that it knows: where they have a path, where data at the entry or
+ * at the exit, and whether the exit stop is wanted. */
+static const struct call {
+	const char *name;
+	int nr, path, in, out, exit;
+} calls[] = {
+	{ "openat", SYS_openat, 1, NONE, NONE, 1 },
+	{ "close", SYS_close, NONE, NONE, NONE, 1 },
+	{ "read", SYS_read, NONE, NONE, 1, 1 },
+	{ "write", SYS_write, NONE, 1, NONE, 1 },
+	{ "newfstatat", SYS_newfstatat, 1, NONE, NONE, 1 },
+	{ "clone", SYS_clone, NONE, NONE, NONE, 0 }, /* an event follows */
+	{ "clone3", SYS_clone3, NONE, NONE, NONE, 0 },
 #ifdef SYS_fork
-	SYS_fork, SYS_vfork,
+	{ "fork", SYS_fork, NONE, NONE, NONE, 0 },
+	{ "vfork", SYS_vfork, NONE, NONE, NONE, 0 },
 #endif
+	{ "execve", SYS_execve, 0, NONE, NONE, 1 }, /* a failure has no event */
+	{ "execveat", SYS_execveat, 1, NONE, NONE, 1 },
+	{ "exit", SYS_exit, NONE, NONE, NONE, 0 }, /* nothing returns */
+	{ "exit_group", SYS_exit_group, NONE, NONE, NONE, 0 },
 };
+
+#define NCALLS (sizeof calls / sizeof *calls)
+
+static const struct call *call_of(uint64_t nr)
+{
+	for (size_t i = 0; i < NCALLS; i++)
+		if (calls[i].nr == (int)nr)
+			return &calls[i];
+	return NULL;
+}
 
 /* A record of one half of a call. */
 static struct record {
 	uint64_t time_ns, args[6];
 	int64_t result;
 	uint32_t tid, nr;
-	char path[64];
+	char data[64];
 } records[4096];
 static unsigned next_record;
 
@@ -51,6 +78,7 @@ static unsigned next_record;
 static struct tracee {
 	pid_t tid;
 	int mem; /* -1: not open */
+	uint64_t out; /* where the data of the call will be, 0: none */
 } tracees[1024];
 
 static void die(const char *what)
@@ -79,7 +107,7 @@ static void forget_memory(struct tracee *t)
 	t->mem = -1;
 }
 
-static void read_path(struct tracee *t, uint64_t address, char *path, size_t size)
+static void read_memory(struct tracee *t, uint64_t address, char *data, size_t size)
 {
 	if (t->mem < 0) {
 		char name[32];
@@ -87,8 +115,8 @@ static void read_path(struct tracee *t, uint64_t address, char *path, size_t siz
 		snprintf(name, sizeof name, "/proc/%d/mem", t->tid);
 		t->mem = open(name, O_RDONLY | O_CLOEXEC);
 	}
-	if (pread(t->mem, path, size, address) < 0)
-		path[0] = 0;
+	if (pread(t->mem, data, size, address) < 0)
+		data[0] = 0;
 }
 
 static struct record *new_record(pid_t tid)
@@ -112,25 +140,30 @@ static int enter(struct tracee *t)
 	struct record *r = new_record(t->tid);
 	r->nr = info.seccomp.nr;
 	memcpy(r->args, info.seccomp.args, sizeof r->args);
-	switch (info.seccomp.nr) {
-	case SYS_openat:
-		read_path(t, info.seccomp.args[1], r->path, sizeof r->path);
-		return PTRACE_SYSCALL;
-	case SYS_execve:
-		read_path(t, info.seccomp.args[0], r->path, sizeof r->path);
-		return PTRACE_SYSCALL; /* a failure has no event */
-	case SYS_close:
-		return PTRACE_SYSCALL;
-	}
-	return PTRACE_CONT; /* an event follows, or nothing returns */
+	const struct call *c = call_of(info.seccomp.nr);
+
+	t->out = 0;
+	if (c == NULL || !c->exit)
+		return PTRACE_CONT;
+	if (c->path != NONE)
+		read_memory(t, info.seccomp.args[c->path], r->data, sizeof r->data);
+	if (c->in != NONE)
+		read_memory(t, info.seccomp.args[c->in], r->data, sizeof r->data);
+	if (c->out != NONE)
+		t->out = info.seccomp.args[c->out];
+	return PTRACE_SYSCALL;
 }
 
 static void leave(struct tracee *t)
 {
 	struct __ptrace_syscall_info info;
 
-	if (ptrace(PTRACE_GET_SYSCALL_INFO, t->tid, sizeof info, &info) >= 0)
-		new_record(t->tid)->result = info.exit.rval;
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, t->tid, sizeof info, &info) < 0)
+		return;
+	struct record *r = new_record(t->tid);
+	r->result = info.exit.rval;
+	if (t->out != 0)
+		read_memory(t, t->out, r->data, sizeof r->data);
 }
 
 static void stopped(pid_t tid, int status)
@@ -173,7 +206,23 @@ static void stopped(pid_t tid, int status)
 	ptrace(how, tid, 0, signal);
 }
 
-static void install_filter(const int *calls, size_t n)
+/* parse reads names with commas between them. */
+static size_t parse(char *names, int *nrs)
+{
+	size_t n = 0;
+
+	for (char *name = strtok(names, ","); name != NULL; name = strtok(NULL, ",")) {
+		size_t i = 0;
+
+		while (i < NCALLS && strcmp(calls[i].name, name) != 0)
+			i++;
+		if (i < NCALLS && n < NCALLS)
+			nrs[n++] = calls[i].nr;
+	}
+	return n;
+}
+
+static void install_filter(const int *nrs, size_t n)
 {
 	struct sock_filter code[64];
 	unsigned short len = 0;
@@ -183,7 +232,7 @@ static void install_filter(const int *calls, size_t n)
 	code[len++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 	code[len++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
 	for (size_t i = 0; i < n; i++)
-		code[len++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, calls[i], n - i, 0);
+		code[len++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, nrs[i], n - i, 0);
 	code[len++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 	code[len++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE);
 
@@ -194,17 +243,12 @@ static void install_filter(const int *calls, size_t n)
 
 int main(int argc, char **argv)
 {
-	const int *calls = openclose_calls;
-	size_t n = sizeof openclose_calls / sizeof *calls;
-	int go[2], status, result = 0;
+	int nrs[NCALLS], go[2], status, result = 0;
+	size_t n = argc < 3 ? 0 : parse(argv[1], nrs);
 
-	if (argc < 3 || (strcmp(argv[1], "openclose") != 0 && strcmp(argv[1], "exec") != 0)) {
-		fprintf(stderr, "usage: floor openclose|exec COMMAND...\n");
+	if (n == 0) {
+		fprintf(stderr, "usage: floor CALL,... COMMAND...\n");
 		return 125;
-	}
-	if (strcmp(argv[1], "exec") == 0) {
-		calls = exec_calls;
-		n = sizeof exec_calls / sizeof *calls;
 	}
 	if (pipe2(go, O_CLOEXEC) != 0)
 		die("pipe");
@@ -215,7 +259,7 @@ int main(int argc, char **argv)
 		close(go[1]);
 		if (read(go[0], &c, 1) != 0) /* until the tracer is there */
 			die("read");
-		install_filter(calls, n);
+		install_filter(nrs, n);
 		execvp(argv[2], argv + 2);
 		die(argv[2]);
 	}

@@ -3,9 +3,12 @@
  * "done", the second number printed. */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <pthread.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -35,6 +38,69 @@ static void forkexec(void)
 		exit(1);
 }
 
+static void posixspawn(void)
+{
+	char *argv[] = { "/bin/true", NULL };
+	int status;
+	pid_t pid;
+
+	if (posix_spawn(&pid, argv[0], NULL, NULL, argv, environ) != 0 ||
+	    waitpid(pid, &status, 0) != pid || status != 0)
+		exit(1);
+}
+
+static void *nothing(void *arg)
+{
+	return arg;
+}
+
+static void thread(void)
+{
+	pthread_t t;
+
+	if (pthread_create(&t, NULL, nothing, NULL) != 0 || pthread_join(t, NULL) != 0)
+		exit(1);
+}
+
+static int opened(const char *path, int flags)
+{
+	int fd = open(path, flags | O_CLOEXEC);
+
+	if (fd < 0)
+		exit(1);
+	return fd;
+}
+
+static void reading(void)
+{
+	static int fd = -1;
+	char data[64];
+
+	if (fd < 0)
+		fd = opened("/dev/zero", O_RDONLY);
+	if (syscall(SYS_read, fd, data, sizeof data) != sizeof data)
+		exit(1);
+}
+
+static void writing(void)
+{
+	static int fd = -1;
+	static const char data[64] = "sixty-four bytes";
+
+	if (fd < 0)
+		fd = opened("/dev/null", O_WRONLY);
+	if (syscall(SYS_write, fd, data, sizeof data) != sizeof data)
+		exit(1);
+}
+
+static void stating(void)
+{
+	struct stat st;
+
+	if (syscall(SYS_newfstatat, AT_FDCWD, "/dev/null", &st, 0) != 0)
+		exit(1);
+}
+
 static void untraced(void)
 {
 	syscall(SYS_getppid);
@@ -45,6 +111,11 @@ static const struct {
 	void (*body)(void);
 } modes[] = {
 	{ "openclose", openclose },
+	{ "read", reading },
+	{ "write", writing },
+	{ "stat", stating },
+	{ "spawn", posixspawn },
+	{ "thread", thread },
 	{ "forkexec", forkexec },
 	{ "getppid", untraced },
 };
@@ -67,7 +138,7 @@ int main(int argc, char **argv)
 		if (strcmp(argv[1], modes[i].name) == 0)
 			body = modes[i].body;
 	if (body == NULL || n <= 0) {
-		fprintf(stderr, "usage: tracee openclose|forkexec|getppid N\n");
+		fprintf(stderr, "usage: tracee MODE N\n");
 		return 2;
 	}
 	for (long i = 0; i < warm; i++)
