@@ -93,7 +93,7 @@ func (t *Tracer) birth(th *thread, tid int) *thread {
 		p = t.fork(th, tid)
 	}
 	child := t.table.add(tid, p)
-	child.fresh = th.proc.root && !p.root
+	child.fresh = th.proc.root && !(p.root && p.vpid == 1)
 	t.heap.grew()
 	if th.call.spec != nil {
 		t.born(child, th.call.spec.enter+1, th.call.flags)
@@ -129,12 +129,19 @@ func (t *Tracer) fork(th *thread, tid int) *process {
 	return p
 }
 
-// withoutExitStop takes the exit stop, which only the command needs, from a
-// child of the command, in the first stop of the child.
+// withoutExitStop takes the exit stop from a child or thread of the command, in
+// its first stop. Only the leader of the command needs it, whose death the
+// kernel reports after those of its other threads; with PID 1 of a namespace,
+// however, that ends by the last of its threads, all need it.
 func (t *Tracer) withoutExitStop(th *thread) {
 	th.fresh = false
-	if !th.proc.root {
-		_ = sys.Ptrace(unix.PTRACE_SETOPTIONS, th.tid, 0, options&^unix.PTRACE_O_TRACEEXIT)
+	_ = sys.Ptrace(unix.PTRACE_SETOPTIONS, th.tid, 0, options&^unix.PTRACE_O_TRACEEXIT)
+}
+
+// withExitStop gives it to a thread that has become the leader.
+func (t *Tracer) withExitStop(th *thread) {
+	if th.proc.root {
+		_ = sys.Ptrace(unix.PTRACE_SETOPTIONS, th.tid, 0, options)
 	}
 }
 

@@ -27,6 +27,7 @@ func (t *Tracer) executed(tid int) {
 	}
 	if former != tid {
 		t.replaceLeader(th, tid)
+		t.withExitStop(th)
 	}
 	p := th.proc
 	p.mem.close()

@@ -23,8 +23,8 @@ func (t *Tracer) procExit(th *thread, status uint32) {
 	t.emit(th, th.tid, syscalls.ProcExitE, shm.Vital)
 }
 
-// exiting handles the stop of a thread of the command before its death: what
-// is written here is out before the command's parent learns of its end.
+// exiting handles the stop of the leader of the command before its death: what
+// is written by then is out before the command's parent learns of its end.
 func (t *Tracer) exiting(th *thread) {
 	if msg, errno := sys.EventMessage(th.tid); errno == 0 && !t.execInProgress(th) {
 		t.procExit(th, uint32(msg))

@@ -35,7 +35,7 @@ func (t *Tracer) loop() {
 			t.drained()
 		default:
 			t.turn = append(t.turn[:0], report{tid, status})
-			if n%turnEvery == 0 && len(t.table.threads) > 1 {
+			if n%turnEvery == 0 && len(t.table.threads) > 1 && unix.WaitStatus(status).Stopped() {
 				t.takeTurns()
 			}
 			for _, r := range t.turn {
@@ -45,7 +45,8 @@ func (t *Tracer) loop() {
 	}
 }
 
-// takeTurns adds all that wait. A thread stands still until its report is
+// takeTurns adds all that wait, up to a death, since others may learn of the
+// next one before it has been handled. A thread stands still until its report is
 // handled, so it comes twice only if it is killed.
 func (t *Tracer) takeTurns() {
 	for {
@@ -57,6 +58,9 @@ func (t *Tracer) takeTurns() {
 			return
 		default:
 			t.turn = append(t.turn, report{tid, status})
+			if !unix.WaitStatus(status).Stopped() {
+				return
+			}
 		}
 	}
 }
@@ -158,8 +162,11 @@ func (t *Tracer) ended(tid int, status uint32) {
 	creating := th.creating()
 	t.procExit(th, status)
 	t.table.remove(th)
-	if tid == t.rootPID {
+	switch {
+	case tid == t.rootPID:
 		t.rootEnded()
+	case th.proc.root && th.proc.live == 0: // the leader has stopped before
+		t.summarize()
 	}
 	if creating {
 		t.births.bereave(t)

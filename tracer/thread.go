@@ -13,7 +13,7 @@ type thread struct {
 	interrupted []call
 
 	inCall   bool // between the halves of call
-	fresh    bool // a child of the command before its first stop
+	fresh    bool // a child or thread of the command before its first stop
 	stepping bool // to the first instruction of a signal handler
 	exited   bool // its procexit event is out
 	unsure   bool // call has ended with EINTR: see ignored.go
