@@ -239,6 +239,29 @@ func TestCut(t *testing.T) {
 	}
 }
 
+// TestEmptied: a producer does not wait for the objects of a ring that was cut
+// to get a size, since a command waits for it.
+func TestEmptied(t *testing.T) {
+	for _, object := range []string{"_buf", "_descs"} {
+		cfg := small(testRing(t))
+		c, p := newPair(t, cfg)
+		p.Active()
+		must(t, os.Truncate(cfg.Prefix+object, 0))
+		begin := time.Now()
+		const looks = 1000
+		for range looks {
+			p.lookNow.Store(true)
+			if p.Active(); p.Write(record(1, 1, 60), Normal) {
+				t.Fatalf("%s: written", object)
+			}
+		}
+		if took := time.Since(begin); took > looks*emptyWait/10 {
+			t.Errorf("%s: %d looks took %v", object, looks, took)
+		}
+		_ = c.Close() // it may have noticed
+	}
+}
+
 // TestRemoved: a producer whose reader has gone follows the names to the
 // objects that they stand for.
 func TestRemoved(t *testing.T) {

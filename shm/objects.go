@@ -17,6 +17,7 @@ type object struct {
 	mode   uint32 // likewise
 	shared bool   // others may own it
 	first  []byte // contents that it begins with
+	wait   bool   // for one that is empty to get a size
 }
 
 // identity tells a file from others that have or had its name.
@@ -87,8 +88,8 @@ const (
 	emptyLook = time.Millisecond
 )
 
-// check looks at what was opened before anybody trusts it, and waits until it
-// has a size.
+// check looks at what was opened before anybody trusts it, and may wait until
+// it has a size.
 func (o *object) check(fd int) error {
 	var st unix.Stat_t
 	for deadline := time.Now().Add(emptyWait); ; time.Sleep(emptyLook) {
@@ -110,7 +111,7 @@ func (o *object) check(fd int) error {
 		switch {
 		case st.Size > 0:
 			return nil
-		case time.Now().After(deadline):
+		case !o.wait, time.Now().After(deadline):
 			return unusable(o.path, remedyRemove, "it is empty")
 		}
 	}

@@ -23,7 +23,7 @@ type ring struct {
 // opening says how to open a ring.
 type opening struct {
 	ceiling int  // event codes that the reader knows; 0 is that of the layout
-	find    bool // do not create it
+	find    bool // do not create it, nor wait for anybody
 }
 
 // openTries bounds how often a ring is opened anew because others create and
@@ -63,8 +63,8 @@ func (c *Config) openNamed(buf, descs string, size int64, how opening) (*ring, e
 	first := make([]byte, layout.status+statusSize)
 	binary.NativeEndian.PutUint32(first[layout.status+offInitialized:], 1)
 	mode := uint32(c.mode())
-	a := object{path: buf, size: size, mode: mode, shared: c.shared()}
-	b := object{path: descs, size: layout.create, mode: mode, shared: c.shared(), first: first}
+	a := object{path: buf, size: size, mode: mode, shared: c.shared(), wait: !how.find}
+	b := object{path: descs, size: layout.create, mode: mode, shared: c.shared(), first: first, wait: !how.find}
 	bufFD, err := a.open(!how.find)
 	if err != nil {
 		return nil, err
