@@ -39,6 +39,10 @@ type Producer struct {
 	adrift  bool   // the objects were cut, or others have their names now
 	closed  bool
 
+	giveUp   func() bool // see GiveUp
+	gaveUp   bool        // it was true, at this tail:
+	gaveUpAt uint32
+
 	lookNow  atomic.Bool // something may have changed that no cheap test shows
 	released atomic.Bool // Release was called
 
@@ -99,6 +103,11 @@ func (p *Producer) leave() {
 // Release ends a wait for room, now and in future: a producer that blocks
 // becomes one that drops. It may be called from any goroutine.
 func (p *Producer) Release() { p.released.Store(true) }
+
+// GiveUp has Write ask, while it waits for room and the reader has made none for
+// a second, whether to wait no longer. Where a record was given up, none waits
+// again that long for the same reader.
+func (p *Producer) GiveUp(when func() bool) { p.giveUp = when }
 
 // Active reports whether a reader wants records: one captures, has not paused
 // and has not died. It costs tens of nanoseconds.

@@ -30,7 +30,7 @@ const reserveShare = 20
 // producer holds it: until there is room, the reader pauses, ends or dies, or
 // somebody calls [Producer.Release]. A reader that cannot be seen, because it has another pid
 // namespace or had died before, is given up when it has made no room for a
-// second.
+// second; as is the record when [Producer.GiveUp] says so.
 func (p *Producer) Write(rec []byte, class Class) (ok bool) {
 	if p.adrift {
 		return false
@@ -166,6 +166,11 @@ func (p *Producer) block(rec []byte, class Class) event.Cause {
 		if now.Sub(looked) >= roomLook {
 			looked = now
 			p.lookNow.Store(true)
+			stuck := now.Sub(moved) >= roomUnseen || p.gaveUp && p.gaveUpAt == tail
+			if stuck && p.giveUp != nil && p.giveUp() {
+				p.gaveUp, p.gaveUpAt = true, tail
+				return event.CauseRingFull
+			}
 		}
 		if !p.gate() || p.released.Load() || p.abandoned(tail, now.Sub(moved)) {
 			return event.CauseReader

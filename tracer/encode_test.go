@@ -17,10 +17,11 @@ type sink struct {
 	lost    int
 }
 
-func (s *sink) Active() bool      { return true }
-func (s *sink) Ceiling() int      { return s.ceiling }
-func (s *sink) Snaplen() int      { return 80 }
-func (s *sink) Count(event.Cause) { s.lost++ }
+func (s *sink) Active() bool       { return true }
+func (s *sink) Ceiling() int       { return s.ceiling }
+func (s *sink) Snaplen() int       { return 80 }
+func (s *sink) GiveUp(func() bool) {}
+func (s *sink) Count(event.Cause)  { s.lost++ }
 func (s *sink) Write(rec []byte, _ shm.Class) bool {
 	s.records = append(s.records, append([]byte(nil), rec...))
 	return true

@@ -1,6 +1,8 @@
 package tracer
 
 import (
+	"slices"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/pdig/pdig/internal/sys"
@@ -27,7 +29,9 @@ func (t *Tracer) procExit(th *thread, status uint32) {
 // is written by then is out before the command's parent learns of its end.
 func (t *Tracer) exiting(th *thread) {
 	if msg, errno := sys.EventMessage(th.tid); errno == 0 && !t.execInProgress(th) {
+		t.killed = unix.WaitStatus(msg).Signal() == unix.SIGKILL
 		t.procExit(th, uint32(msg))
+		t.killed = false
 	}
 	if th.creating() {
 		// Its death is not reported while it leads other threads, and one
@@ -44,6 +48,20 @@ func (t *Tracer) exiting(th *thread) {
 		return
 	}
 	t.resume(th, unix.PTRACE_CONT, 0)
+}
+
+// deathWaits reports whether somebody has been killed, or has died, who is not
+// gone before the record that is being written is out. A reader that stands
+// still may hold the command, but not keep it from being killed.
+func (t *Tracer) deathWaits() bool {
+	if t.killed || slices.ContainsFunc(t.later, report.end) {
+		return true
+	}
+	if _, dead := sys.Report(unix.P_ALL, 0, unix.WEXITED); dead {
+		return true
+	}
+	status, stopped := sys.Report(unix.P_PID, t.rootPID, unix.WSTOPPED)
+	return stopped && status>>8 == unix.PTRACE_EVENT_EXIT
 }
 
 // execInProgress reports whether another thread of the process of th is in an

@@ -96,6 +96,7 @@ func newTracer(cfg Config) *Tracer {
 		clock:   func() uint64 { return uint64(time.Now().UnixNano()) },
 	}
 	t.heap.init()
+	t.sink.GiveUp(t.deathWaits)
 	t.served.init()
 	if cfg.Summary != nil {
 		t.sum = &summary{}

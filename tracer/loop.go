@@ -38,7 +38,8 @@ func (t *Tracer) loop() {
 			if n%turnEvery == 0 && len(t.table.threads) > 1 && unix.WaitStatus(status).Stopped() {
 				t.takeTurns()
 			}
-			for _, r := range t.turn {
+			for i, r := range t.turn {
+				t.later = t.turn[i+1:]
 				t.handle(r)
 			}
 		}
@@ -63,6 +64,11 @@ func (t *Tracer) takeTurns() {
 			}
 		}
 	}
+}
+
+// end reports whether r is about the end of a thread.
+func (r report) end() bool {
+	return !unix.WaitStatus(r.status).Stopped() || eventOf(r.status) == unix.PTRACE_EVENT_EXIT
 }
 
 func (t *Tracer) handle(r report) {

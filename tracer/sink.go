@@ -17,6 +17,9 @@ type Sink interface {
 	Ceiling() int
 	// Snaplen is how many bytes of data the reader wants of a call.
 	Snaplen() int
+	// GiveUp has a Write that waits for a reader ask now and then whether to
+	// wait no longer.
+	GiveUp(when func() bool)
 	// Count adds a record that was lost before the ring.
 	Count(cause event.Cause)
 }

@@ -27,7 +27,9 @@ type SigInfo struct {
 	_                  int32
 	PID                int32 // of the sender, for a Code below 1
 	_                  int32
-	_                  [13]uint64
+	Status             int32 // of a child
+	_                  int32
+	_                  [12]uint64
 }
 
 // Get reads the signal of the stop of tid: PTRACE_GETSIGINFO.
@@ -70,6 +72,18 @@ func (s *SyscallInfo) Get(tid int) unix.Errno {
 func Wait(status *uint32, options int) (tid int, errno unix.Errno) {
 	r, _, e := unix.RawSyscall6(unix.SYS_WAIT4, ^uintptr(0), uintptr(unsafe.Pointer(status)), uintptr(unix.WALL|options), 0, 0, 0)
 	return int(int32(r)), e
+}
+
+// Report looks at a stop or death that nobody has been told of yet, and leaves
+// it there: waitid with WNOHANG,
+// WNOWAIT, __WALL and the given options. status is the exit status, the signal
+// of a death, or the signal of a stop with the number of a ptrace event above
+// its eight bits.
+func Report(idType, id, options int) (status int32, ok bool) {
+	var info SigInfo
+	_, _, errno := unix.RawSyscall6(unix.SYS_WAITID, uintptr(idType), uintptr(id), uintptr(unsafe.Pointer(&info)),
+		uintptr(unix.WNOHANG|unix.WNOWAIT|unix.WALL|options), 0, 0)
+	return info.Status, errno == 0 && info.PID != 0
 }
 
 // Pread is pread64 without the scheduler of the runtime, for files that do not
