@@ -9,8 +9,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/rs/zerolog"
-
+	"github.com/pdig/pdig/internal/cli"
 	"github.com/pdig/pdig/shm"
 	"github.com/pdig/pdig/tracer"
 	"github.com/pdig/pdig/tracer/launch"
@@ -62,7 +61,8 @@ func trace(o *launch.Original, stderr io.Writer) {
 	if err != nil {
 		refuse(o, stderr, err)
 	}
-	log, err := opts.logger(stderr)
+	// The file stays open as long as there is something to say.
+	log, _, err := cli.Logger("pdig", opts.logLevel, stderr, opts.logFile)
 	if err != nil {
 		refuse(o, stderr, err)
 	}
@@ -117,17 +117,4 @@ func awaitSensor(p *shm.Producer, wait time.Duration) bool {
 		}
 	}
 	return p.Active()
-}
-
-// logger makes pdig's own log.
-func (o *options) logger(stderr io.Writer) (zerolog.Logger, error) {
-	w := stderr
-	if o.logFile != "" {
-		f, err := os.OpenFile(o.logFile, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
-		if err != nil {
-			return zerolog.Nop(), fmt.Errorf("--log-file: %w", err)
-		}
-		w = f
-	}
-	return zerolog.New(w).Level(o.logLevel).With().Timestamp().Logger(), nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/spf13/pflag"
 
+	"github.com/pdig/pdig/internal/cli"
 	"github.com/pdig/pdig/shm"
 	"github.com/pdig/pdig/syscalls"
 	"github.com/pdig/pdig/tracer"
@@ -46,23 +47,21 @@ type options struct {
 const defaultSet = "security"
 
 func newOptions() *options {
-	o := &options{flags: pflag.NewFlagSet("pdig", pflag.ContinueOnError)}
+	o := &options{flags: cli.NewFlagSet("pdig")}
 	f := o.flags
-	f.SortFlags = false
 	f.SetInterspersed(false) // what follows the command belongs to it
-	f.Usage = func() {}
 	f.StringVarP(&o.events, "events", "e", defaultSet, "system calls to record: `SET` of levels (exec, security, io, all), classes (%file, %network, %process, %signal, %memory, %desc, %ipc), names and numbers with commas between them; ! takes away")
 	f.BoolVarP(&o.captureAll, "capture-all", "a", false, "record every call that has an event of its own")
-	f.IntVarP(&o.snaplen, "snaplen", "s", 0, "keep `N` bytes of the data of read, write, send... (default: what the reader of the ring asks for, 80)")
+	f.IntVarP(&o.snaplen, "snaplen", "s", 0, "keep `N` bytes of the data of read, write, send... (default what the reader of the ring asks for: 80)")
 	f.StringVar(&o.ring, "ring", shm.DefaultPrefix, "write into the pair of ring objects `PREFIX`_buf and PREFIX_descs: a name below /dev/shm, or a path")
 	f.StringVar(&o.ringMode, "ring-mode", "0600", "permissions, an octal `MODE`, of ring objects that have to be created; if others may write, rings of others are used too")
-	f.StringVar(&o.onFull, "on-full", "drop", "when the ring is full: `drop` the record and count it, or block the thread until there is room")
-	f.StringVar(&o.schema, "schema", "auto", "newest event types to send: `auto` (those that the reader knows), 336, 374, 418, newest")
-	f.StringVar(&o.waitFor, "wait-sensor", "never", "how long the start waits for a reader of the ring: a `DURATION`, never, forever")
-	f.StringVar(&o.pin, "pin", "auto", "`auto`: keep the tracer and a thread that makes many calls on one CPU, unseen; never")
+	f.StringVar(&o.onFull, "on-full", "drop", "`drop|block` when the ring is full: drop the record and count it, or block the thread until there is room")
+	f.StringVar(&o.schema, "schema", "auto", "`auto|336|374|418|newest` newest event types to send: auto is those that the reader knows")
+	f.StringVar(&o.waitFor, "wait-sensor", "never", "`DUR|never|forever` how long the start waits for a reader of the ring, for example 5s")
+	f.StringVar(&o.pin, "pin", "auto", "`auto|never` placement: auto keeps the tracer and a thread that makes many calls on one CPU, unseen")
 	f.BoolVarP(&o.summary, "summary", "c", false, "print a table of the calls on stderr when the command ends: calls, errors, dropped records, time")
 	f.StringVar(&o.level, "log-level", "error", "log pdig's own words from this `LEVEL` on: debug, info, warn, error")
-	f.StringVar(&o.logFile, "log-file", "", "log to `FILE` instead of stderr, which pdig lets go of when the command starts")
+	f.StringVar(&o.logFile, "log-file", "", "log to `FILE`, as JSON, instead of stderr, which pdig lets go of when the command starts")
 	f.BoolVarP(&o.help, "help", "h", false, "print this help")
 	f.BoolVar(&o.version, "version", false, "print the version")
 	return o
@@ -72,19 +71,14 @@ func newOptions() *options {
 func usage(o *options) string {
 	return "usage: pdig [options] [--] command [argument...]\n\n" +
 		"Runs the command and records the system calls of it and of all its descendants.\n\n" +
-		"options:\n" + o.flags.FlagUsagesWrapped(100)
-}
-
-// valueError is a bad value of an option.
-func valueError(option, value, want string) error {
-	return fmt.Errorf("--%s: %q is not %s", option, value, want)
+		"options:\n" + cli.Usage(o.flags)
 }
 
 // parse reads the arguments of pdig. Its errors name the option.
 func parse(args []string) (*options, error) {
 	o := newOptions()
-	if err := o.flags.Parse(args); err != nil {
-		return o, fmt.Errorf("%w (see pdig --help)", err)
+	if err := cli.Parse(o.flags, args); err != nil {
+		return o, err
 	}
 	o.command = o.flags.Args()
 	if o.help || o.version {
@@ -117,21 +111,21 @@ func (o *options) checkCalls() (err error) {
 
 func (o *options) checkSnaplen() error {
 	if o.flags.Changed("snaplen") && (o.snaplen < 1 || o.snaplen > tracer.MaxSnaplen) {
-		return valueError("snaplen", strconv.Itoa(o.snaplen), fmt.Sprintf("between 1 and %d", tracer.MaxSnaplen))
+		return cli.ValueError("snaplen", strconv.Itoa(o.snaplen), fmt.Sprintf("between 1 and %d", tracer.MaxSnaplen))
 	}
 	return nil
 }
 
 func (o *options) checkRing() error {
 	if o.onFull != "drop" && o.onFull != "block" {
-		return valueError("on-full", o.onFull, "drop or block")
+		return cli.ValueError("on-full", o.onFull, "drop or block")
 	}
 	if o.pin != "auto" && o.pin != "never" {
-		return valueError("pin", o.pin, "auto or never")
+		return cli.ValueError("pin", o.pin, "auto or never")
 	}
 	mode, err := strconv.ParseUint(o.ringMode, 8, 9)
 	if err != nil || mode == 0 {
-		return valueError("ring-mode", o.ringMode, "an octal mode such as 0600")
+		return cli.ValueError("ring-mode", o.ringMode, "an octal mode such as 0600")
 	}
 	o.mode = os.FileMode(mode)
 	switch o.schema {
@@ -141,7 +135,7 @@ func (o *options) checkRing() error {
 	case "newest":
 		o.ceiling = syscalls.CeilingNewest
 	default:
-		return valueError("schema", o.schema, "auto, 336, 374, 418 or newest")
+		return cli.ValueError("schema", o.schema, "auto, 336, 374, 418 or newest")
 	}
 	return nil
 }
@@ -154,7 +148,7 @@ func (o *options) checkWait() error {
 	default:
 		d, err := time.ParseDuration(o.waitFor)
 		if err != nil || d < 0 {
-			return valueError("wait-sensor", o.waitFor, "a duration such as 5s, never or forever")
+			return cli.ValueError("wait-sensor", o.waitFor, "a duration such as 5s, never or forever")
 		}
 		o.waitSensor = d
 	}
@@ -162,12 +156,8 @@ func (o *options) checkWait() error {
 }
 
 func (o *options) checkLog() (err error) {
-	switch o.level {
-	case "debug", "info", "warn", "error":
-		o.logLevel, err = zerolog.ParseLevel(o.level)
-		return err
-	}
-	return valueError("log-level", o.level, "debug, info, warn or error")
+	o.logLevel, err = cli.Level(o.level)
+	return err
 }
 
 // producer is how the ring is to be opened.

@@ -76,6 +76,9 @@ func (p *program) follow() (int, error) {
 // pdigArgs are the arguments of pdig.
 func (p *program) pdigArgs(prefix string) []string {
 	args := []string{"--ring", prefix}
+	if p.all {
+		args = append(args, "--events", "all")
+	}
 	if p.snaplen > 0 {
 		args = append(args, "--snaplen", strconv.Itoa(p.snaplen))
 	}

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/internal/cli"
 	"github.com/pdig/pdig/internal/procfs"
 	"github.com/pdig/pdig/sensor"
 	"github.com/pdig/pdig/sensor/output"
@@ -83,7 +84,7 @@ type program struct {
 
 func (p *program) run() (status int, err error) {
 	var closeLog, closeOutput func() error
-	if p.log, closeLog, err = p.logger(p.stderr); err != nil {
+	if p.log, closeLog, err = cli.Logger("sensor", p.logLevel, p.stderr, p.logFile); err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, closeLog()) }()

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/internal/cli"
 	"github.com/pdig/pdig/sensor/output"
 	"github.com/pdig/pdig/shm"
 )
@@ -27,6 +28,7 @@ type options struct {
 	ringSize  string
 	ringMode  string
 	snaplen   int
+	all       bool
 	json      bool
 	msgpack   bool
 	count     int64
@@ -51,15 +53,14 @@ const (
 )
 
 func newOptions() *options {
-	o := &options{flags: pflag.NewFlagSet("sensor", pflag.ContinueOnError)}
+	o := &options{flags: cli.NewFlagSet("sensor")}
 	f := o.flags
-	f.SortFlags = false
-	f.Usage = func() {}
 	f.BoolVarP(&o.userspace, "userspace", "u", false, "read the ring that pdig writes (the source when none is given)")
 	f.StringVar(&o.ring, "ring", shm.DefaultPrefix, "read the pair of ring objects `PREFIX`_buf and PREFIX_descs: a name below /dev/shm, or a path")
 	f.StringVar(&o.ringMode, "ring-mode", defaultMode, "permissions, an octal `MODE`, of ring objects that have to be created")
 	f.StringVar(&o.ringSize, "ring-size", defaultSize, "with a command: `SIZE` of the ring between it and the sensor, a power of two, with K, M or G")
 	f.IntVarP(&o.snaplen, "snaplen", "s", 0, "ask for `N` bytes of the data of read, write, send... (default 80)")
+	f.BoolVarP(&o.all, "all", "A", false, "with a command: every system call, not only those that matter for security; -u brings what pdig was started with (pdig -e all)")
 	f.BoolVarP(&o.json, "json", "j", false, "print one JSON object a line")
 	f.BoolVar(&o.msgpack, "msgpack", false, "print a stream of msgpack maps with the keys of --json")
 	f.Int64VarP(&o.count, "count", "n", 0, "end after `N` printed events; a command goes on without")
@@ -67,33 +68,28 @@ func newOptions() *options {
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "print no events")
 	f.StringVarP(&o.output, "output", "o", "", "print events into `FILE` instead of stdout (with a command: stderr)")
 	f.StringVar(&o.level, "log-level", "warn", "log the sensor's own words from this `LEVEL` on: debug, info, warn, error")
-	f.StringVar(&o.logFile, "log-file", "", "log to `FILE` instead of stderr")
+	f.StringVar(&o.logFile, "log-file", "", "log to `FILE`, as JSON, instead of stderr")
 	f.BoolVarP(&o.help, "help", "h", false, "print this help")
 	f.BoolVar(&o.version, "version", false, "print the version")
 	return o
 }
-
-// usageWidth is how many columns the help has.
-const usageWidth = 100
 
 // usage is the text of --help.
 func usage(o *options) string {
 	return "usage: sensor [options]\n" +
 		"       sensor [options] -- command [argument...]\n\n" +
 		"Prints the system calls that pdig records; with a command, starts pdig on it.\n\n" +
-		"options:\n" + o.flags.FlagUsagesWrapped(usageWidth)
-}
-
-// valueError is a bad value of an option.
-func valueError(option, value, want string) error {
-	return fmt.Errorf("--%s: %q is not %s", option, value, want)
+		"options:\n" + cli.Usage(o.flags)
 }
 
 // parse reads the arguments of sensor. Its errors name the option.
 func parse(args []string) (*options, error) {
 	o := newOptions()
-	if err := o.flags.Parse(args); err != nil {
-		return o, fmt.Errorf("%w (see sensor --help)", err)
+	if err := cli.Parse(o.flags, args); err != nil {
+		if words := o.flags.Args(); len(words) > 0 && o.flags.ArgsLenAtDash() < 0 {
+			err = wordError(words[0]) // the option is the command's, as in "sensor ls -l"
+		}
+		return o, err
 	}
 	if o.help || o.version {
 		return o, nil
@@ -105,7 +101,7 @@ func parse(args []string) (*options, error) {
 		}
 	}
 	if len(words) > 0 {
-		return o, fmt.Errorf("%q: filters are not supported; a command stands behind --", words[0])
+		return o, wordError(words[0])
 	}
 	for _, check := range []func() error{o.checkRing, o.checkNumbers, o.checkOutput} {
 		if err := check(); err != nil {
@@ -115,17 +111,22 @@ func parse(args []string) (*options, error) {
 	return o, nil
 }
 
+// wordError is about a word that is no option.
+func wordError(word string) error {
+	return fmt.Errorf("%q: filters are not supported; a command stands behind --", word)
+}
+
 func (o *options) checkRing() (err error) {
 	if o.ring == "" {
-		return valueError("ring", o.ring, "the name of a ring")
+		return cli.ValueError("ring", o.ring, "the name of a ring")
 	}
 	mode, err := strconv.ParseUint(o.ringMode, 8, 32)
 	if err != nil || mode == 0 || fs.FileMode(mode)&^fs.ModePerm != 0 {
-		return valueError("ring-mode", o.ringMode, "an octal mode such as 0600")
+		return cli.ValueError("ring-mode", o.ringMode, "an octal mode such as 0600")
 	}
 	o.mode = fs.FileMode(mode)
 	if o.size, err = parseSize(o.ringSize); err != nil {
-		return valueError("ring-size", o.ringSize, "a power of two from 16K to 1G")
+		return cli.ValueError("ring-size", o.ringSize, "a power of two from 16K to 1G")
 	}
 	for _, name := range []string{"ring", "ring-mode"} {
 		if o.flags.Changed(name) && len(o.command) > 0 {
@@ -165,13 +166,13 @@ func parseSize(s string) (int, error) {
 
 func (o *options) checkNumbers() error {
 	if o.flags.Changed("snaplen") && (o.snaplen < 1 || o.snaplen > event.MaxParam) {
-		return valueError("snaplen", strconv.Itoa(o.snaplen), fmt.Sprintf("between 1 and %d", event.MaxParam))
+		return cli.ValueError("snaplen", strconv.Itoa(o.snaplen), fmt.Sprintf("between 1 and %d", event.MaxParam))
 	}
 	if o.flags.Changed("count") && o.count < 1 {
-		return valueError("count", strconv.FormatInt(o.count, 10), "at least 1")
+		return cli.ValueError("count", strconv.FormatInt(o.count, 10), "at least 1")
 	}
 	if o.flags.Changed("seconds") && (o.seconds < 1 || o.seconds > math.MaxInt32) {
-		return valueError("seconds", strconv.FormatInt(o.seconds, 10), fmt.Sprintf("between 1 and %d", math.MaxInt32))
+		return cli.ValueError("seconds", strconv.FormatInt(o.seconds, 10), fmt.Sprintf("between 1 and %d", math.MaxInt32))
 	}
 	return nil
 }
@@ -180,12 +181,8 @@ func (o *options) checkOutput() (err error) {
 	if o.json && o.msgpack {
 		return fmt.Errorf("--json and --msgpack exclude each other")
 	}
-	switch o.level {
-	case "debug", "info", "warn", "error":
-		o.logLevel, err = zerolog.ParseLevel(o.level)
-		return err
-	}
-	return valueError("log-level", o.level, "debug, info, warn or error")
+	o.logLevel, err = cli.Level(o.level)
+	return err
 }
 
 func (o *options) format() output.Format {
@@ -208,17 +205,4 @@ func (o *options) open(w io.Writer) (io.Writer, func() error, error) {
 		return nil, nil, fmt.Errorf("--output: %w", err)
 	}
 	return f, f.Close, nil
-}
-
-// logger makes the sensor's own log, by default to w.
-func (o *options) logger(w io.Writer) (zerolog.Logger, func() error, error) {
-	done := func() error { return nil }
-	if o.logFile != "" {
-		f, err := os.OpenFile(o.logFile, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
-		if err != nil {
-			return zerolog.Nop(), nil, fmt.Errorf("--log-file: %w", err)
-		}
-		w, done = f, f.Close
-	}
-	return zerolog.New(w).Level(o.logLevel).With().Timestamp().Logger(), done, nil
 }

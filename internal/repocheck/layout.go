@@ -13,6 +13,7 @@ import (
 // that ends in /... stands for all packages below it.
 var ranks = map[string]int{
 	"internal/abi": 0,
+	"internal/cli": 0,
 	"internal/sys": 0,
 
 	// Builds while the tables that it writes do not.
