@@ -27,12 +27,11 @@ type Config struct {
 
 	// Count ends the loop after so many printed events; 0 is no limit.
 	Count uint64
-	// Ended is closed when all that the source is to bring has been written:
-	// the loop then ends when the source is quiet, or when it has brought
-	// Backlog more bytes, as many as it can have held. Nil is never.
-	Ended   <-chan struct{}
-	Backlog int
 }
+
+// Stopper is a source that holds records and can be asked for no more than
+// those: after Stop its Next brings them, then io.EOF.
+type Stopper interface{ Stop() }
 
 // Sensor brings the events of a source to an output.
 type Sensor struct {
@@ -41,15 +40,13 @@ type Sensor struct {
 	shown output.Event
 	num   uint64 // of the last event
 	count uint64 // printed
-	ended bool
-	left  int // bytes that may still come after the end
 
 	corrupt, unknown uint64 // records that were no events
 }
 
 // New returns a sensor that has not begun.
 func New(cfg Config) *Sensor {
-	s := &Sensor{cfg: cfg, left: cfg.Backlog}
+	s := &Sensor{cfg: cfg}
 	s.shown.View, s.shown.Names = &s.view, cfg.State
 	return s
 }
@@ -59,8 +56,15 @@ const pollEvery = 64
 
 // Run works until the context or the source ends, as many events are printed as
 // were asked for, or an error of source or output. What was printed is flushed.
+//
+// A context that is canceled ends the capture: what a [Stopper] holds at that
+// moment still comes. A deadline, like the number of events, says that no more
+// is wanted.
 func (s *Sensor) Run(ctx context.Context) error {
 	err := s.run(ctx)
+	if err == nil {
+		s.stop() // what it still holds was not asked for
+	}
 	if s.cfg.Output != nil {
 		if flushErr := s.cfg.Output.Flush(); err == nil {
 			err = flushErr
@@ -71,7 +75,7 @@ func (s *Sensor) Run(ctx context.Context) error {
 
 func (s *Sensor) run(ctx context.Context) error {
 	for n := 0; ; n++ {
-		if n%pollEvery == 0 && s.over(ctx) {
+		if n%pollEvery == 0 && ctx.Err() != nil && !s.draining(ctx) {
 			return nil
 		}
 		rec, err := s.cfg.Source.Next()
@@ -81,9 +85,6 @@ func (s *Sensor) run(ctx context.Context) error {
 				return err
 			}
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			if s.ended {
-				return nil
-			}
 			if err := s.quiet(); err != nil {
 				return err
 			}
@@ -96,18 +97,19 @@ func (s *Sensor) run(ctx context.Context) error {
 	}
 }
 
-// over reports whether the loop is to end now, and notices that the source has
-// been written to for the last time.
-func (s *Sensor) over(ctx context.Context) bool {
-	if ctx.Err() != nil {
-		return true
+// draining stops a source when the capture has ended, and reports whether
+// something may still come.
+func (s *Sensor) draining(ctx context.Context) bool {
+	return errors.Is(ctx.Err(), context.Canceled) && s.stop()
+}
+
+// stop reports whether the source can be stopped.
+func (s *Sensor) stop() bool {
+	source, ok := s.cfg.Source.(Stopper)
+	if ok {
+		source.Stop()
 	}
-	select {
-	case <-s.cfg.Ended:
-		s.ended = true
-	default:
-	}
-	return false
+	return ok
 }
 
 // quiet lets out what waits: nothing else will push it.
@@ -120,11 +122,6 @@ func (s *Sensor) quiet() error {
 
 // event handles one record and reports whether it was the last.
 func (s *Sensor) event(rec []byte) (done bool, err error) {
-	if s.ended {
-		if s.left -= len(rec); s.left < 0 {
-			return true, nil
-		}
-	}
 	if err := s.view.Parse(rec); err != nil {
 		s.refused(err)
 		return false, nil

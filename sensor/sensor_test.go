@@ -212,26 +212,43 @@ func TestContext(t *testing.T) {
 	}
 }
 
-// TestEnded is about a source whose last record has been written.
-func TestEnded(t *testing.T) {
-	ended := make(chan struct{})
+// stopping is a source that can be stopped: what it was given is then all.
+type stopping struct {
+	fake
+	stops int
+}
+
+func (s *stopping) Stop() { s.stops++ }
+
+// TestDrain is about what a source holds when the capture ends.
+func TestDrain(t *testing.T) {
 	e := rec(t, closeE, 3)
 	quiet := step{err: errQuiet}
-	src := &fake{steps: []step{e, quiet, e, e, quiet, e}}
-	src.next = func(i int) {
-		if i == 1 {
-			close(ended)
-		}
-	}
-	// The first quiet is of before the end was noticed.
-	if got, _, err := run(t, t.Context(), Config{Source: src, Ended: ended, Backlog: 1 << 20}); got != "1 2 3" || err != nil {
-		t.Errorf("got events %s, %v, want 1 2 3", got, err)
+	steps := []step{e, quiet, e, e, quiet, e}
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	src := &stopping{fake: fake{steps: steps}}
+	if got, _, err := run(t, ctx, Config{Source: src}); got != "1 2 3 4" || err != nil || src.stops == 0 {
+		t.Errorf("canceled: got events %s, %v, %d stops, want 1 2 3 4, stopped", got, err, src.stops)
 	}
 
-	// Others go on writing: what was there at the end is all that counts.
-	src = &fake{steps: []step{e, e, e, e, e, e}}
-	if got, _, err := run(t, t.Context(), Config{Source: src, Ended: ended, Backlog: 3 * len(e.rec)}); got != "1 2 3" || err != nil {
-		t.Errorf("backlog: got events %s, %v, want 1 2 3", got, err)
+	ctx, cancel = context.WithTimeout(t.Context(), 0)
+	defer cancel()
+	src = &stopping{fake: fake{steps: steps}}
+	if got, _, err := run(t, ctx, Config{Source: src}); got != "" || err != nil || src.stops == 0 {
+		t.Errorf("deadline: got events %s, %v, %d stops, want none, stopped", got, err, src.stops)
+	}
+
+	src = &stopping{fake: fake{steps: steps}}
+	if got, _, err := run(t, t.Context(), Config{Source: src, Count: 2}); got != "1 2" || err != nil || src.stops == 0 {
+		t.Errorf("count: got events %s, %v, %d stops, want 1 2, stopped", got, err, src.stops)
+	}
+
+	// What was not printed because of an error was asked for.
+	src = &stopping{fake: fake{steps: []step{e, {err: errBroken}, e}}}
+	if got, _, err := run(t, t.Context(), Config{Source: src}); got != "1" || !errors.Is(err, errBroken) || src.stops != 0 {
+		t.Errorf("error: got events %s, %v, %d stops, want 1, %v, not stopped", got, err, src.stops, errBroken)
 	}
 }
 

@@ -40,6 +40,9 @@ type Consumer struct {
 	ours   bool   // the extension is in use
 	peer   uint32 // pid of the producer that was last seen there
 	err    error  // nothing can be read any more
+
+	stopping bool
+	left     int64 // bytes that may still be read
 }
 
 // bufSize is that of the copy: the ring is read in pieces that stay in the
@@ -135,7 +138,8 @@ func (c *Consumer) extend(start uint64) {
 }
 
 // Close ends the capture and lets go of the ring. The objects stay. What was
-// not read is counted; [Consumer.Stats] stays valid.
+// not read is counted, unless [Consumer.Stop] has said that it is not wanted;
+// [Consumer.Stats] stays valid.
 func (c *Consumer) Close() error {
 	if errors.Is(c.err, ErrClosed) {
 		return c.err
@@ -155,7 +159,11 @@ func (c *Consumer) finish() (err error) {
 			c.start.Store(0)
 			c.magic.Store(0)
 		}
+		if c.stopping && c.capturing.Load() == c.pid {
+			c.stopped.Store(0) // from here on it is the pid that closes the gate
+		}
 		c.capturing.CompareAndSwap(c.pid, 0)
+		before := c.tally.own
 		// A producer that does not look at the gate could go on for ever.
 		for left := int64(c.size) + 2*bufSize; left > 0; left -= bufSize {
 			for c.take() != nil {
@@ -164,6 +172,10 @@ func (c *Consumer) finish() (err error) {
 			if !c.load() {
 				break
 			}
+		}
+		if c.stopping {
+			c.tally.forgo(before)
+			return nil
 		}
 		c.tally.update(&c.page)
 		c.tally.settle() // what producers are in the middle of comes too late

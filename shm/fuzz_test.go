@@ -3,6 +3,7 @@ package shm
 import (
 	"encoding/binary"
 	"errors"
+	"io"
 	"os"
 	"slices"
 	"testing"
@@ -20,6 +21,7 @@ func FuzzConsumer(f *testing.F) {
 	f.Add(slices.Concat(good, make([]byte, 60), good), uint32(smallRing-50), uint16(0), []byte{}, false)
 	f.Add(good, uint32(smallRing-1), uint16(0), []byte{0xff, 0xff, 0xff, 0xff}, true)
 	f.Add(good[:30], uint32(7), uint16(0), []byte{1, 0, 0, 0, 1, 0, 0, 0, 0xff, 0xff}, true)
+	f.Add(slices.Concat(good, good), uint32(smallRing-50), uint16(1), []byte{}, false)
 	f.Add(with(good, length(0)), uint32(100), uint16(offFutex), []byte{3}, true)
 	f.Add(with(good, length(1<<31)), uint32(100), uint16(172), []byte{1, 2, 3, 4}, true)
 
@@ -46,10 +48,18 @@ func FuzzConsumer(f *testing.F) {
 		if over {
 			copy(r.page.b[min(int(off), len(r.page.b)):], page)
 		}
+		stop := off%2 == 1
+		if stop {
+			c.Stop()
+			c.empty = stoppedLooks // likewise
+		}
 		begin := time.Now()
 		var n uint64
 		for {
 			rec, err := c.Next()
+			if stop && errors.Is(err, io.EOF) {
+				break
+			}
 			if errors.Is(err, os.ErrDeadlineExceeded) && c.n == 0 || errors.Is(err, ErrTakenOver) {
 				break
 			}

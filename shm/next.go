@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"time"
@@ -28,7 +29,7 @@ const (
 //
 // When nothing comes for a while, of at most about 30 ms, the error is
 // [os.ErrDeadlineExceeded]. After any other error nothing will come:
-// [ErrTakenOver], [ErrCut], [ErrClosed].
+// [ErrTakenOver], [ErrCut], [ErrClosed], and [io.EOF] after [Consumer.Stop].
 func (c *Consumer) Next() ([]byte, error) {
 	if rec := c.take(); rec != nil {
 		c.tally.delivered++
@@ -99,11 +100,18 @@ func (c *Consumer) refill() (err error) {
 		c.err = fmt.Errorf("ring %s: %w: the capturing process is %d", c.name, ErrTakenOver, int32(pid))
 		return c.err
 	}
+	if c.stopping && c.left == 0 {
+		return io.EOF
+	}
+	if c.load() {
+		return nil
+	}
+	if c.stopping && c.drained() {
+		return io.EOF
+	}
+	c.wait()
 	if !c.load() {
-		c.wait()
-		if !c.load() {
-			c.settle()
-		}
+		c.settle()
 	}
 	return nil
 }
@@ -126,6 +134,10 @@ func (c *Consumer) load() bool {
 	}
 	c.end = head
 	got := min(used(head, c.pos, c.size), uint32(len(c.buf)-c.n))
+	if c.stopping {
+		got = uint32(min(int64(got), c.left))
+		c.left -= int64(got)
+	}
 	copyOut(c.buf[c.n:c.n+int(got)], c.data, c.pos)
 	c.pos = advance(c.pos, got, c.size)
 	if c.pos != c.freed {

@@ -15,7 +15,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/pdig/pdig/internal/sys"
-	"github.com/pdig/pdig/sensor"
 	"github.com/pdig/pdig/shm"
 )
 
@@ -54,18 +53,18 @@ func (p *program) follow() (int, error) {
 		return 0, errors.Join(err, consumer.Close())
 	}
 
-	ended := make(chan struct{})
+	ended, end := context.WithCancel(context.Background())
 	go func() {
 		// Its error is the status, or one of copying that is of no account.
 		_ = cmd.Wait()
-		close(ended)
+		end()
 	}()
 	go pass(signals, cmd.Process)
-	err = p.loop(context.Background(), consumer, sensor.Config{Ended: ended, Backlog: p.size})
+	err = p.loop(ended, consumer)
 	if err != nil {
 		complain(p.stderr, err) // at once: the command may run for long
 	}
-	<-ended
+	<-ended.Done()
 	status := commandStatus(cmd.ProcessState)
 	if err != nil && status == 0 {
 		status = statusFailed

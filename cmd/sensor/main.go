@@ -120,7 +120,7 @@ func (p *program) watch() error {
 	ctx, stop := signal.NotifyContext(context.Background(), endingSignals()...)
 	defer stop()
 	context.AfterFunc(ctx, stop) // the next signal acts at once
-	return p.loop(ctx, consumer, sensor.Config{})
+	return p.loop(ctx, consumer)
 }
 
 // endingSignals end a run cleanly. A shell without job control starts what it
@@ -135,7 +135,7 @@ func endingSignals() []os.Signal {
 }
 
 // loop prints the events of a source, closes it, and says what was lost.
-func (p *program) loop(ctx context.Context, src source.Source, cfg sensor.Config) error {
+func (p *program) loop(ctx context.Context, src source.Source) error {
 	if p.seconds > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, time.Duration(p.seconds)*time.Second)
@@ -143,8 +143,7 @@ func (p *program) loop(ctx context.Context, src source.Source, cfg sensor.Config
 	}
 	proc, _ := procfs.Root()
 	table := state.New(state.Config{Root: "/", Proc: proc})
-	cfg.Source, cfg.State, cfg.Output, cfg.Count = src, table, p.writer, uint64(p.count)
-	s := sensor.New(cfg)
+	s := sensor.New(sensor.Config{Source: src, State: table, Output: p.writer, Count: uint64(p.count)})
 	err := s.Run(ctx)
 	if closeErr := src.Close(); err == nil {
 		err = closeErr
