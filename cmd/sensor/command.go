@@ -10,11 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
-	"time"
 
-	"golang.org/x/sys/unix"
-
-	"github.com/pdig/pdig/internal/sys"
 	"github.com/pdig/pdig/shm"
 )
 
@@ -99,40 +95,6 @@ func findPdig() (string, error) {
 	return path, nil
 }
 
-// passedSignals are meant for the command when the sensor gets them; those that
-// the sensor was started with ignored stay so.
-func passedSignals() []os.Signal {
-	return append(endingSignals(), unix.SIGQUIT, unix.SIGUSR1, unix.SIGUSR2)
-}
-
-// pass hands signals on to the command. The sensor itself ends when the command
-// does.
-func pass(signals <-chan os.Signal, command *os.Process) {
-	for s := range signals {
-		if (s == unix.SIGINT || s == unix.SIGQUIT) && terminalSends(command.Pid) {
-			continue
-		}
-		_ = command.Signal(s) // it may have ended
-	}
-}
-
-// terminalSends reports whether a signal of the terminal's keys has reached the
-// command too: both are in the terminal's foreground process group.
-func terminalSends(pid int) bool {
-	tty, err := unix.Open("/dev/tty", unix.O_RDONLY|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return false // no terminal
-	}
-	defer unix.Close(tty)
-	own := unix.Getpgrp()
-	foreground, err := unix.IoctlGetInt(tty, unix.TIOCGPGRP)
-	if err != nil || foreground != own {
-		return false
-	}
-	group, err := unix.Getpgid(pid)
-	return err == nil && group == own
-}
-
 // commandStatus is the exit status of the command, or minus the signal that
 // ended it.
 func commandStatus(s *os.ProcessState) int {
@@ -140,24 +102,4 @@ func commandStatus(s *os.ProcessState) int {
 		return -int(w.Signal())
 	}
 	return s.ExitCode()
-}
-
-// deathWait is how long a signal to the process itself may take.
-const deathWait = time.Second
-
-// die ends the sensor by the signal that has ended the command, so that whoever
-// started the sensor sees the same. It returns the status for the case that the
-// signal does not kill: the sensor is the init process of a container.
-func die(sig unix.Signal) int {
-	// The core file, if any, is the command's.
-	var core unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_CORE, &core); err == nil {
-		core.Cur = 0
-		_ = unix.Setrlimit(unix.RLIMIT_CORE, &core)
-	}
-	_ = sys.DefaultAction(sig) // SIGKILL has no other
-	if os.Getpid() != 1 && unix.Kill(os.Getpid(), sig) == nil {
-		time.Sleep(deathWait)
-	}
-	return 128 + int(sig)
 }

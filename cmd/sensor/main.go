@@ -34,6 +34,7 @@ const (
 )
 
 func main() {
+	inheritQuit()
 	status := run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	if status < 0 {
 		status = die(unix.Signal(-status))
@@ -110,6 +111,10 @@ func (p *program) watch() error {
 	if !p.userspace {
 		fmt.Fprintln(p.stderr, "sensor: no source given: reading the userspace ring (-u)")
 	}
+	ctx, stop := signal.NotifyContext(context.Background(), endingSignals()...)
+	defer stop()
+	context.AfterFunc(ctx, stop) // the next signal acts at once
+	defer quitQuietly()()
 	consumer, err := shm.NewConsumer(shm.ConsumerConfig{
 		Config:  shm.Config{Prefix: p.ring, Mode: p.mode},
 		Snaplen: p.snaplen, Log: p.log,
@@ -117,21 +122,7 @@ func (p *program) watch() error {
 	if err != nil {
 		return err
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), endingSignals()...)
-	defer stop()
-	context.AfterFunc(ctx, stop) // the next signal acts at once
 	return p.loop(ctx, consumer)
-}
-
-// endingSignals end a run cleanly. A shell without job control starts what it
-// puts into the background with SIGINT ignored: it ends the run all the same.
-// SIGHUP does unless it was ignored: nohup is meant.
-func endingSignals() []os.Signal {
-	signals := []os.Signal{unix.SIGTERM, unix.SIGINT}
-	if !signal.Ignored(unix.SIGHUP) {
-		signals = append(signals, unix.SIGHUP)
-	}
-	return signals
 }
 
 // loop prints the events of a source, closes it, and says what was lost.

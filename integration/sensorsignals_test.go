@@ -1,0 +1,110 @@
+package integration
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/pdig/pdig/shm"
+)
+
+// signalMask is a line of /proc/PID/status such as SigIgn: bit n-1 is signal n.
+func signalMask(t *testing.T, pid int, line string) uint64 {
+	t.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(b), "\n"+line+":")
+	value, _, _ := strings.Cut(rest, "\n")
+	mask, err := strconv.ParseUint(strings.TrimSpace(value), 16, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return mask
+}
+
+func maskOf(signals ...syscall.Signal) (mask uint64) {
+	for _, s := range signals {
+		mask |= 1 << (s - 1)
+	}
+	return mask
+}
+
+// watching starts a sensor through a shell that has run the given words, and
+// returns it when it captures.
+func watching(t *testing.T, words string) *exec.Cmd {
+	t.Helper()
+	prefix := ring(t)
+	cmd := exec.Command("/bin/sh", "-c", words+`; exec "$0" "$@"`, sensorPath, "-u", "--ring", prefix,
+		"-o", filepath.Join(t.TempDir(), "events"))
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() }) // it has ended unless the test failed
+	p, err := shm.NewProducer(shm.ProducerConfig{Config: shm.Config{Prefix: prefix}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	for end := time.Now().Add(time.Minute); !p.Active(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("no sensor after a minute: %s", &stderr)
+		}
+	}
+	return cmd
+}
+
+// TestIgnoredSignals: what nohup or a shell has ignored for the sensor stays
+// ignored, for the command too.
+func TestIgnoredSignals(t *testing.T) {
+	ignored := maskOf(unix.SIGHUP, unix.SIGINT, unix.SIGQUIT)
+	const words = `trap "" HUP INT QUIT`
+	cmd := watching(t, words)
+	if mask := signalMask(t, cmd.Process.Pid, "SigIgn"); mask&ignored != ignored {
+		t.Errorf("ignored are %#x, want %#x", mask, ignored)
+	}
+	for _, sig := range []syscall.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM} {
+		if err := cmd.Process.Signal(sig); err != nil {
+			t.Fatalf("%v: %v", sig, err)
+		}
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("SIGTERM: %v, want status 0", err)
+	}
+
+	got := runCommand(t, "/bin/sh", "-c", words+`; exec "$0" -q -- grep SigIgn /proc/self/status`, sensorPath)
+	mask, err := strconv.ParseUint(strings.TrimSpace(strings.TrimPrefix(got.stdout, "SigIgn:")), 16, 64)
+	if err != nil || mask&ignored != ignored {
+		t.Errorf("the command ignores %q, want %#x; %v", got.stdout, ignored, err)
+	}
+}
+
+// TestQuit: SIGQUIT ends a sensor as it ends other programs, without a word.
+func TestQuit(t *testing.T) {
+	cmd := watching(t, ":")
+	if ignored := signalMask(t, cmd.Process.Pid, "SigIgn"); ignored&maskOf(unix.SIGQUIT) != 0 {
+		t.Skip("the tests were started with SIGQUIT ignored")
+	}
+	if err := cmd.Process.Signal(unix.SIGQUIT); err != nil {
+		t.Fatal(err)
+	}
+	var exit *exec.ExitError
+	if err := cmd.Wait(); !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != unix.SIGQUIT {
+		t.Errorf("ended with %v, want SIGQUIT", err)
+	}
+	if words := cmd.Stderr.(*strings.Builder).String(); words != "" {
+		t.Errorf("said %q", words)
+	}
+}
