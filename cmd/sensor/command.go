@@ -82,7 +82,7 @@ func (p *program) pdigArgs(prefix string) []string {
 
 // findPdig returns the pdig beside this program, else that of PATH.
 func findPdig() (string, error) {
-	if self, err := os.Executable(); err == nil {
+	if self, err := executable(); err == nil {
 		beside := filepath.Join(filepath.Dir(self), "pdig")
 		if _, err := exec.LookPath(beside); err == nil {
 			return beside, nil
@@ -93,6 +93,19 @@ func findPdig() (string, error) {
 		return "", fmt.Errorf("pdig, which runs the command, is neither beside this program nor in PATH: %w", err)
 	}
 	return path, nil
+}
+
+// executable is the path of this program. Without /proc it is what the program
+// was called, as far as that names it.
+func executable() (string, error) {
+	if path, err := os.Executable(); err == nil {
+		return path, nil
+	}
+	path, err := exec.LookPath(os.Args[0])
+	if err != nil {
+		return "", err
+	}
+	return filepath.Abs(path)
 }
 
 // commandStatus is the exit status of the command, or minus the signal that
