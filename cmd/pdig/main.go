@@ -23,7 +23,7 @@ func main() {
 	case launch.Resumed:
 		os.Exit(inform(os.Args[1:], os.Stdout))
 	case launch.Tracer:
-		trace(launch.Start(), os.Stderr)
+		trace(launch.Start())
 	default:
 		complain(os.Stderr, fmt.Errorf("cannot become the command: %w", launch.Reexec()))
 		os.Exit(launch.StatusFailed)
@@ -46,7 +46,9 @@ func inform(args []string, stdout io.Writer) int {
 
 // trace does what the arguments say in the place of the process that was
 // started. It does not return before the last tracee has ended.
-func trace(o *launch.Original, stderr io.Writer) {
+func trace(o *launch.Original) {
+	defer o.Unmute()
+	stderr := o.Stderr()
 	if err := launch.IgnoreSignals(); err != nil {
 		refuse(o, stderr, err)
 	}

@@ -84,6 +84,9 @@ type program struct {
 }
 
 func (p *program) run() (status int, err error) {
+	if err := checkFiles(); err != nil {
+		return 0, err
+	}
 	var closeLog, closeOutput func() error
 	if p.log, closeLog, err = cli.Logger("sensor", p.logLevel, p.stderr, p.logFile); err != nil {
 		return 0, err

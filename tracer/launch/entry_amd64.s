@@ -1,13 +1,17 @@
 #include "go_asm.h"
 #include "textflag.h"
 
+// root stands in the place of descriptor 2, opened with O_PATH.
+DATA root<>+0(SB)/2, $"/\x00"
+GLOBL root<>(SB), RODATA, $2
+
 // _pdig_start is the ELF entry. It has no caller and uses no stack: SP is as
 // the kernel left it, with argc, argv, envp and the auxiliary vector above it,
 // because both processes hand it on to the Go runtime's own entry.
 // The region is described in region.go.
 //
-// R12 is the region, later an entry of the script. R13 is the tracer's pid. A
-// system call changes AX, CX and R11 only.
+// R12 is the region, later an entry of the script. R13 is the tracer's pid; in
+// the tracer, the number of a limit. A system call changes AX, CX and R11 only.
 TEXT _pdig_start(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
 	// The one piece of memory that the two processes will share.
 	MOVQ $const_sysMmap, AX
@@ -57,11 +61,67 @@ scrub:
 	MOVQ (DI), SI
 	ADDQ $8, DI
 	TESTQ SI, SI
-	JZ   tracer
+	JZ   limits
 	CMPW (SI), $const_prefixGO
 	JNE  scrub
 	MOVB $0x5f, (SI)
 	JMP  scrub
+
+	// Limits of the process are for the command. Its tracer goes as far as it
+	// may: to the hard ones, and beyond them where privilege allows that.
+limits:
+	MOVL $const_raisedLimits, BX
+	MOVL $const_lastRaised, R13
+limit:
+	BTL  R13, BX
+	JCC  lower
+	MOVQ $const_sysPrlimit, AX
+	XORL DI, DI
+	MOVL R13, SI
+	XORL DX, DX
+	LEAQ memory_data(R12), R10
+	SYSCALL
+	TESTQ AX, AX
+	JNZ  lower
+	MOVQ (memory_data+8)(R12), AX
+	MOVQ AX, memory_data(R12)
+	MOVQ $const_sysPrlimit, AX
+	LEAQ memory_data(R12), DX
+	XORL R10, R10
+	SYSCALL
+	MOVQ $const_rlimInfinity, AX
+	MOVQ AX, memory_data(R12)
+	MOVQ AX, (memory_data+8)(R12)
+	MOVQ $const_sysPrlimit, AX
+	SYSCALL
+lower:
+	DECL R13
+	JPL  limit
+
+	// Put descriptor 2 aside: see stderr.go.
+	MOVQ $const_sysFcntl, AX
+	MOVL $2, DI
+	MOVL $const_dupCloexec, SI
+	MOVL $3, DX
+	SYSCALL
+	CMPQ AX, $-4095
+	JAE  tracer
+	MOVL AX, memory_stderr(R12)
+	MOVQ $const_sysOpenat, AX
+	MOVQ $const_cwd, DI
+	LEAQ root<>(SB), SI
+	MOVL $const_rootFlags, DX
+	XORL R10, R10
+	SYSCALL
+	CMPQ AX, $-4095
+	JAE  tracer
+	MOVQ AX, DI
+	MOVQ $const_sysDup3, AX
+	MOVL $2, SI
+	XORL DX, DX
+	SYSCALL
+	MOVQ $const_sysClose, AX
+	SYSCALL
 tracer:
 	JMP  _rt0_amd64_linux(SB)
 

@@ -1,13 +1,17 @@
 #include "go_asm.h"
 #include "textflag.h"
 
+// root stands in the place of descriptor 2, opened with O_PATH.
+DATA root<>+0(SB)/2, $"/\x00"
+GLOBL root<>(SB), RODATA, $2
+
 // _pdig_start is the ELF entry. It has no caller and uses no stack: SP is as
 // the kernel left it, with argc, argv, envp and the auxiliary vector above it,
 // because both processes hand it on to the Go runtime's own entry.
 // The region is described in region.go.
 //
-// R19 is the region, later an entry of the script. R20 is the tracer's pid. A
-// system call changes R0 only.
+// R19 is the region, later an entry of the script. R20 is the tracer's pid;
+// in the tracer, the number of a limit. A system call changes R0 only.
 TEXT _pdig_start(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
 	// The one piece of memory that the two processes will share.
 	MOVD $const_sysMmap, R8
@@ -56,7 +60,7 @@ TEXT _pdig_start(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
 	ADD  R9<<3, R10, R10 // envp
 scrub:
 	MOVD.P 8(R10), R11
-	CBZ  R11, tracer
+	CBZ  R11, limits
 	MOVBU 0(R11), R12
 	MOVBU 1(R11), R13
 	ORR  R13<<8, R12, R12
@@ -65,6 +69,61 @@ scrub:
 	MOVD $0x5f, R12
 	MOVB R12, 0(R11)
 	B    scrub
+
+	// Limits of the process are for the command. Its tracer goes as far as it
+	// may: to the hard ones, and beyond them where privilege allows that.
+limits:
+	MOVD $const_raisedLimits, R21
+	MOVD $const_lastRaised, R20
+limit:
+	LSR  R20, R21, R9
+	TBZ  $0, R9, lower
+	MOVD $const_sysPrlimit, R8
+	MOVD $0, R0
+	MOVD R20, R1
+	MOVD $0, R2
+	ADD  $memory_data, R19, R3
+	SVC
+	CBNZ R0, lower
+	MOVD (memory_data+8)(R19), R9
+	MOVD R9, memory_data(R19)
+	ADD  $memory_data, R19, R2
+	MOVD $0, R3
+	SVC
+	MOVD $const_rlimInfinity, R9
+	MOVD R9, memory_data(R19)
+	MOVD R9, (memory_data+8)(R19)
+	MOVD $0, R0
+	SVC
+lower:
+	SUBS $1, R20, R20
+	BPL  limit
+
+	// Put descriptor 2 aside: see stderr.go.
+	MOVD $const_sysFcntl, R8
+	MOVD $2, R0
+	MOVD $const_dupCloexec, R1
+	MOVD $3, R2
+	SVC
+	CMN  $4095, R0
+	BHS  tracer
+	MOVW R0, memory_stderr(R19)
+	MOVD $const_sysOpenat, R8
+	MOVD $const_cwd, R0
+	MOVD $root<>(SB), R1
+	MOVD $const_rootFlags, R2
+	MOVD $0, R3
+	SVC
+	CMN  $4095, R0
+	BHS  tracer
+	MOVD R0, R20
+	MOVD $const_sysDup3, R8
+	MOVD $2, R1
+	MOVD $0, R2
+	SVC
+	MOVD $const_sysClose, R8
+	MOVD R20, R0
+	SVC
 tracer:
 	B    _rt0_arm64_linux(SB)
 

@@ -20,6 +20,7 @@ func TestLayout(t *testing.T) {
 		{"gate", unsafe.Offsetof(m.gate), 0},
 		{"ready", unsafe.Offsetof(m.ready), 4},
 		{"resumed", unsafe.Offsetof(m.resumed), 8},
+		{"stderr", unsafe.Offsetof(m.stderr), 12},
 		{"stack", unsafe.Offsetof(m.stack), 16},
 		{"pid", unsafe.Offsetof(m.pid), 24},
 		{"tracer", unsafe.Offsetof(m.tracer), 32},

@@ -15,7 +15,7 @@ import (
 //	     0     4  gate    tracer, last: 1 lets the original process go on
 //	     4     4  ready   original, once the tracer may seize it
 //	     8     4  resumed tracer: the original is to become the Go program
-//	    12     4  -
+//	    12     4  stderr entry: the tracer's descriptor 2, put aside, or 0
 //	    16     8  stack   entry: initial stack pointer, at which argc stands
 //	    24     8  pid     entry: the original as it sees itself
 //	    32     8  tracer  original: the tracer as the original sees it
@@ -27,7 +27,7 @@ type memory struct {
 	gate    atomic.Uint32
 	ready   atomic.Uint32
 	resumed atomic.Uint32
-	_       uint32
+	stderr  int32
 	stack   *uint64
 	pid     int64
 	tracer  int64
@@ -71,11 +71,23 @@ const (
 	waitFlags    = unix.WNOHANG | unix.WALL
 	ownStatus    = StatusFailed
 	prefixGO     = 0x4f47 // "GO", as it stands in memory
+	raisedLimits = 1<<unix.RLIMIT_CPU | 1<<unix.RLIMIT_FSIZE | 1<<unix.RLIMIT_DATA | 1<<unix.RLIMIT_STACK |
+		1<<unix.RLIMIT_NPROC | 1<<unix.RLIMIT_NOFILE | 1<<unix.RLIMIT_AS
+	lastRaised   = unix.RLIMIT_AS
+	rlimInfinity = unix.RLIM_INFINITY
+	dupCloexec   = unix.F_DUPFD_CLOEXEC
+	cwd          = unix.AT_FDCWD
+	rootFlags    = unix.O_PATH | unix.O_CLOEXEC
 	sysMmap      = unix.SYS_MMAP
 	sysGetpid    = unix.SYS_GETPID
 	sysClone     = unix.SYS_CLONE
 	sysSetsid    = unix.SYS_SETSID
 	sysPrctl     = unix.SYS_PRCTL
+	sysPrlimit   = unix.SYS_PRLIMIT64
+	sysFcntl     = unix.SYS_FCNTL
+	sysOpenat    = unix.SYS_OPENAT
+	sysDup3      = unix.SYS_DUP3
+	sysClose     = unix.SYS_CLOSE
 	sysFutex     = unix.SYS_FUTEX
 	sysWait4     = unix.SYS_WAIT4
 	sysWrite     = unix.SYS_WRITE
@@ -86,7 +98,7 @@ const (
 var (
 	mapRefused   = "pdig: cannot map 64 KiB of shared memory\n"
 	cloneRefused = "pdig: cannot start the tracer: clone was refused, perhaps by a limit of processes\n"
-	tracerLost   = "pdig: the tracer ended before the command was started\n"
+	tracerLost   = "pdig: the tracer ended before the command was started, perhaps by a limit (ulimit -d, -n, -s, -u, -v)\n"
 )
 
 // region is what the entry has mapped; nil in a program that began at the

@@ -18,7 +18,7 @@ func IgnoreSignals() error {
 	signal.Ignore(unix.SIGTERM, unix.SIGHUP, unix.SIGINT, unix.SIGQUIT,
 		unix.SIGUSR1, unix.SIGUSR2, unix.SIGPIPE, unix.SIGALRM,
 		unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU,
-		// Limits of the command, which hold for its tracer too.
+		// Hard limits of the command hold for its tracer too, as a rule.
 		unix.SIGXCPU, unix.SIGXFSZ)
 	return sys.QuietChildStops()
 }

@@ -65,7 +65,8 @@ type Original struct {
 // Start returns the process that waits for this one, which must be its tracer.
 // It is the first thing that main does, before any descriptor is opened
 // without the close-on-exec flag. The strings of os.Args are copies after it,
-// so that [Original.ReleaseInherited] does not change them.
+// so that [Original.ReleaseInherited] does not change them. Descriptor 2 is
+// mute until [Original.Unmute].
 func Start() *Original {
 	args := make([]string, len(os.Args))
 	for i, a := range os.Args {
@@ -157,6 +158,7 @@ func (o *Original) Resume() {
 // It is seized by then. Its first stops are those of the calls of the script
 // that the filter traces: sendmsg if the listener was asked for, then execve.
 func (o *Original) Run() {
+	o.Unmute()
 	o.mem.gate.Store(1)
 	sys.FutexWake(&o.mem.gate, 1)
 }

@@ -45,6 +45,7 @@ func resumed() {
 type options struct {
 	filter, listener bool
 	stderr           bool // keep it
+	mute             bool // until the command is started
 	die              string
 	report           *os.File
 	closeFDs         []int
@@ -62,6 +63,10 @@ func become(o *launch.Original) {
 			opt.filter, opt.listener = true, true
 		case "stderr":
 			opt.stderr = true
+		case "mute":
+			fmt.Fprintln(os.Stderr, "nobody reads this")
+			fmt.Fprintln(o.Stderr(), "before the command")
+			opt.mute = true
 		case "die":
 			opt.die = value
 		case "resume":
@@ -82,6 +87,9 @@ func become(o *launch.Original) {
 		default:
 			exit(o, fmt.Errorf("unknown option %s", name))
 		}
+	}
+	if !opt.mute {
+		o.Unmute()
 	}
 	if opt.die == "early" {
 		kill()
@@ -104,7 +112,7 @@ func become(o *launch.Original) {
 
 // exit ends the process before it was seized.
 func exit(o *launch.Original, err error) {
-	fmt.Fprintln(os.Stderr, "become:", err)
+	fmt.Fprintln(o.Stderr(), "become:", err)
 	o.Exit(launch.StatusFailed)
 }
 

@@ -1,0 +1,23 @@
+package main
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// needFiles is how many descriptors a run with a command opens at most.
+const needFiles = 10
+
+// checkFiles looks whether there will be descriptors enough: in the middle of a
+// run the Go runtime answers a refusal with pages of its state.
+func checkFiles() error {
+	for range needFiles {
+		fd, err := unix.Open("/", unix.O_PATH|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return fmt.Errorf("%d files have to be opened: %w (ulimit -n)", needFiles, err)
+		}
+		defer unix.Close(fd)
+	}
+	return nil
+}
