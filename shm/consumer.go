@@ -61,6 +61,7 @@ func NewConsumer(cfg ConsumerConfig) (*Consumer, error) {
 		c.unmap()
 		return nil, err
 	}
+	r.opened(&cfg.Log)
 	return c, nil
 }
 

@@ -76,6 +76,7 @@ func NewProducer(cfg ProducerConfig) (*Producer, error) {
 		ceiling: cmp.Or(cfg.Ceiling, r.layout.ceiling),
 		stop:    make(chan struct{}), done: make(chan struct{}),
 	}
+	r.opened(&cfg.Log)
 	go p.pulse()
 	return p, nil
 }
@@ -156,6 +157,9 @@ func (p *Producer) lookAt(pid int32) {
 	p.mu.Lock()
 	p.reader = now
 	p.mu.Unlock()
+	if pid != 0 && !now.gone && (was.pid != pid || was.start != now.start) {
+		p.cfg.Log.Info().Str("ring", p.name).Int32("pid", pid).Msg("reader connected")
+	}
 	p.ceiling = cmp.Or(p.cfg.Ceiling, p.layout.ceiling)
 	if now.ext {
 		if c := p.page.ceiling.Load(); p.cfg.Ceiling == 0 && c > uint32(p.layout.ceiling) && c <= 1<<16 {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
 )
 
@@ -18,6 +19,11 @@ type ring struct {
 	name       string // for people
 	buf, descs string // paths; empty when the objects have none
 	id         [2]identity
+}
+
+// opened tells which ring it is.
+func (r *ring) opened(log *zerolog.Logger) {
+	log.Info().Str("ring", r.name).Str("layout", r.layout.name).Uint32("size", r.size).Msg("ring opened")
 }
 
 // opening says how to open a ring.

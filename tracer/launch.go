@@ -130,6 +130,9 @@ func (t *Tracer) refused(errno unix.Errno) {
 func (t *Tracer) started() {
 	o := t.root
 	t.root = nil
+	if e := t.log.Info(); e.Enabled() {
+		e.Int("calls", t.cfg.Calls.count()).Int("pid", t.rootPID).Msg("filter installed, command started")
+	}
 	if o.Outcome().NoNewPrivs {
 		t.log.Warn().Msg("no_new_privs had to be set: set-user-id programs keep the user that runs them")
 	}

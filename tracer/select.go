@@ -158,3 +158,13 @@ func (s *Selection) sets() []seccomp.Set {
 	}
 	return sets
 }
+
+// count is how many calls of the native ABI are selected by name or number.
+func (s *Selection) count() (n int) {
+	for nr := range maxNumber {
+		if i := syscalls.Index(abis[0].arch, nr); i >= 0 && s.calls[i] || s.numbers[nr] {
+			n++
+		}
+	}
+	return n
+}
