@@ -51,6 +51,7 @@ func TestComplaints(t *testing.T) {
 		{name: "snaplen too large", argv: []string{"$PDIG", "-s", "65001", "true"}},
 		{name: "snaplen no number", argv: []string{"$PDIG", "-s", "x", "true"}},
 		{name: "bad on-full", argv: []string{"$PDIG", "--on-full", "wait", "true"}},
+		{name: "no ring name", argv: []string{"$PDIG", "--ring", "", "true"}},
 		{name: "bad schema", argv: []string{"$PDIG", "--schema", "100", "true"}},
 		{name: "bad wait-sensor", argv: []string{"$PDIG", "--wait-sensor", "soon", "true"}},
 		{name: "negative wait-sensor", argv: []string{"$PDIG", "--wait-sensor=-1s", "true"}},

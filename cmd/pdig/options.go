@@ -117,6 +117,9 @@ func (o *options) checkSnaplen() error {
 }
 
 func (o *options) checkRing() error {
+	if o.ring == "" {
+		return cli.ValueError("ring", o.ring, "the name of a ring")
+	}
 	if o.onFull != "drop" && o.onFull != "block" {
 		return cli.ValueError("on-full", o.onFull, "drop or block")
 	}
