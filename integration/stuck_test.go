@@ -1,12 +1,14 @@
 package integration
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/pdig/pdig/event"
 	"github.com/pdig/pdig/shm"
 )
 
@@ -47,6 +49,44 @@ func TestStuckReader(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// TestStuckReaderChild: nor does it keep a child of the command from being
+// killed, while an end that is none by force waits for room.
+func TestStuckReaderChild(t *testing.T) {
+	t.Parallel()
+	prefix := ring(t)
+	c, err := shm.NewConsumer(shm.ConsumerConfig{Config: shm.Config{Prefix: prefix, Size: 64 << 10}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const busy = `while :; do : < /dev/null; done`
+	cmd := exec.Command(pdigPath, "--ring", prefix, "--on-full", "block", "--", "sh", "-c", `(`+busy+`) & echo $!; `+busy)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, cmd)
+	var child int
+	if _, err := fmt.Fscan(out, &child); err != nil {
+		t.Fatal(err)
+	}
+	standsStill(t, c)
+	if s := c.Stats(); s.LostTotal() != 0 {
+		t.Errorf("lost %v before anybody was killed", s.Lost)
+	}
+	_ = syscall.Kill(child, syscall.SIGKILL)
+	eventually(t, "the end of the child", func() bool { return gone(child) })
+	_ = syscall.Kill(p.pid(), syscall.SIGKILL)
+	if r := p.wait(t); !r.status.Signaled() {
+		t.Errorf("got %s, want an end by SIGKILL", r)
+	}
+	if s := c.Stats(); s.LostTotal() != s.Lost[event.CauseRingFull] {
+		t.Errorf("lost %v, want all because the ring was full", s.Lost)
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
 	}
 }
 

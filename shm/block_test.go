@@ -207,3 +207,36 @@ func TestUnseenReaderReads(t *testing.T) {
 		t.Errorf("%d written, want %d", wrote, n)
 	}
 }
+
+// TestGiveUp: a record is given up when its writer says so, but not before the
+// reader has stood for a while; the next ones are at once, until it makes room.
+func TestGiveUp(t *testing.T) {
+	cfg := small(memoryRing(t))
+	c := newConsumer(t, cfg)
+	n := fillUp(t, cfg)
+	p := newProducer(t, ProducerConfig{Config: cfg, Block: true})
+	asked := 0
+	p.GiveUp(func() bool { asked++; return true })
+	begin := time.Now()
+	const tries = 100
+	for seq := range uint64(tries) {
+		if p.Write(record(2, seq, 100), Normal) {
+			t.Fatalf("record %d was written into a full ring", seq)
+		}
+	}
+	if took := time.Since(begin); took < roomUnseen || took > tries*roomUnseen/4 {
+		t.Errorf("%d records took %v, want about %v", tries, took, roomUnseen)
+	}
+	if asked != tries {
+		t.Errorf("asked %d times, want %d", asked, tries)
+	}
+	if got := uint64(len(drain(t, c))); got != n {
+		t.Errorf("%d records, want %d", got, n)
+	}
+	if !p.Write(record(2, tries, 100), Normal) {
+		t.Error("not written when there was room")
+	}
+	if diff := cmp.Diff(lostOnly(event.CauseRingFull, tries), c.Stats().Lost); diff != "" {
+		t.Errorf("lost: want -, got +:\n%s", diff)
+	}
+}

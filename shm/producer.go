@@ -40,8 +40,8 @@ type Producer struct {
 	closed  bool
 
 	giveUp   func() bool // see GiveUp
-	gaveUp   bool        // it was true, at this tail:
-	gaveUpAt uint32
+	stands   bool        // a record was given up, and the reader has made no room since
+	standsAt uint32      // the tail then
 
 	lookNow  atomic.Bool // something may have changed that no cheap test shows
 	released atomic.Bool // Release was called
@@ -105,9 +105,10 @@ func (p *Producer) leave() {
 // becomes one that drops. It may be called from any goroutine.
 func (p *Producer) Release() { p.released.Store(true) }
 
-// GiveUp has Write ask, while it waits for room and the reader has made none for
-// a second, whether to wait no longer. Where a record was given up, none waits
-// again that long for the same reader.
+// GiveUp has Write ask, while it waits and the reader has made no room for a
+// second, whether to wait no longer. The record is then lost for the reason for
+// which Write waited.
+// Preconditions: nobody writes.
 func (p *Producer) GiveUp(when func() bool) { p.giveUp = when }
 
 // Active reports whether a reader wants records: one captures, has not paused

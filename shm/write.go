@@ -45,7 +45,7 @@ func (p *Producer) Write(rec []byte, class Class) (ok bool) {
 		cause = p.publish(rec, class)
 	}
 	if p.cfg.Block && passes(cause) {
-		cause = p.block(rec, class)
+		cause = p.block(rec, class, cause)
 	}
 	switch cause {
 	case published:
@@ -153,11 +153,15 @@ const (
 	roomUnseen   = time.Second           // for a reader that cannot be seen
 )
 
-// block waits for room and publishes the record, or says why it gave up.
-func (p *Producer) block(rec []byte, class Class) event.Cause {
+// block waits until what kept the record out has passed and publishes it, or
+// says why it gave up.
+func (p *Producer) block(rec []byte, class Class, cause event.Cause) event.Cause {
 	pid, stamp := p.reader.pid, p.reader.stamp
 	tail, now := p.tail.Load(), time.Now()
 	moved, looked := now, now
+	if p.stands = p.stands && p.standsAt == tail; p.stands {
+		moved, looked = now.Add(-roomUnseen), now.Add(-roomLook)
+	}
 	for pause := roomPause; ; pause = min(2*pause, roomPauseMax) {
 		if t := p.tail.Load(); t != tail {
 			tail, moved, pause = t, now, roomPause
@@ -166,10 +170,9 @@ func (p *Producer) block(rec []byte, class Class) event.Cause {
 		if now.Sub(looked) >= roomLook {
 			looked = now
 			p.lookNow.Store(true)
-			stuck := now.Sub(moved) >= roomUnseen || p.gaveUp && p.gaveUpAt == tail
-			if stuck && p.giveUp != nil && p.giveUp() {
-				p.gaveUp, p.gaveUpAt = true, tail
-				return event.CauseRingFull
+			if now.Sub(moved) >= roomUnseen && p.giveUp != nil && p.giveUp() {
+				p.stands, p.standsAt = true, tail
+				return cause
 			}
 		}
 		if !p.gate() || p.released.Load() || p.abandoned(tail, now.Sub(moved)) {
@@ -180,7 +183,7 @@ func (p *Producer) block(rec []byte, class Class) event.Cause {
 		}
 		p.sleep(tail, pause)
 		now = time.Now()
-		if cause := p.publish(rec, class); !passes(cause) {
+		if cause = p.publish(rec, class); !passes(cause) {
 			return cause
 		}
 	}

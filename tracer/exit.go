@@ -1,8 +1,6 @@
 package tracer
 
 import (
-	"slices"
-
 	"golang.org/x/sys/unix"
 
 	"github.com/pdig/pdig/internal/sys"
@@ -29,9 +27,7 @@ func (t *Tracer) procExit(th *thread, status uint32) {
 // is written by then is out before the command's parent learns of its end.
 func (t *Tracer) exiting(th *thread) {
 	if msg, errno := sys.EventMessage(th.tid); errno == 0 && !t.execInProgress(th) {
-		t.killed = unix.WaitStatus(msg).Signal() == unix.SIGKILL
 		t.procExit(th, uint32(msg))
-		t.killed = false
 	}
 	if th.creating() {
 		// Its death is not reported while it leads other threads, and one
@@ -50,18 +46,27 @@ func (t *Tracer) exiting(th *thread) {
 	t.resume(th, unix.PTRACE_CONT, 0)
 }
 
-// deathWaits reports whether somebody has been killed, or has died, who is not
-// gone before the record that is being written is out. A reader that stands
-// still may hold the command, but not keep it from being killed.
+// deathWaits reports whether somebody has been killed who is not gone before
+// the record that is being written is out. A reader that stands still may hold
+// the command, but not keep it from being killed.
 func (t *Tracer) deathWaits() bool {
-	if t.killed || slices.ContainsFunc(t.later, report.end) {
-		return true
+	for _, th := range t.table.threads {
+		if killed(th.tid) {
+			return true
+		}
 	}
-	if _, dead := sys.Report(unix.P_ALL, 0, unix.WEXITED); dead {
-		return true
+	return false
+}
+
+// killed reports whether tid stands before its death by SIGKILL, told of or not,
+// or nobody has been told yet that it has died of it.
+func killed(tid int) bool {
+	var info sys.SigInfo
+	if info.Get(tid) == 0 {
+		msg, errno := sys.EventMessage(tid)
+		return errno == 0 && info.Code>>8 == unix.PTRACE_EVENT_EXIT && unix.WaitStatus(msg).Signal() == unix.SIGKILL
 	}
-	status, stopped := sys.Report(unix.P_PID, t.rootPID, unix.WSTOPPED)
-	return stopped && status>>8 == unix.PTRACE_EVENT_EXIT
+	return sys.Died(tid) == unix.SIGKILL
 }
 
 // execInProgress reports whether another thread of the process of th is in an

@@ -38,8 +38,7 @@ func (t *Tracer) loop() {
 			if n%turnEvery == 0 && len(t.table.threads) > 1 && unix.WaitStatus(status).Stopped() {
 				t.takeTurns()
 			}
-			for i, r := range t.turn {
-				t.later = t.turn[i+1:]
+			for _, r := range t.turn {
 				t.handle(r)
 			}
 		}
@@ -64,11 +63,6 @@ func (t *Tracer) takeTurns() {
 			}
 		}
 	}
-}
-
-// end reports whether r is about the end of a thread.
-func (r report) end() bool {
-	return !unix.WaitStatus(r.status).Stopped() || eventOf(r.status) == unix.PTRACE_EVENT_EXIT
 }
 
 func (t *Tracer) handle(r report) {

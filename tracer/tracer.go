@@ -39,7 +39,6 @@ type Tracer struct {
 	births births
 	served served
 	turn   []report // that are being handled
-	later  []report // those of them whose time is still to come
 
 	root       *launch.Original // until the command has been executed
 	rootPID    int
@@ -51,7 +50,6 @@ type Tracer struct {
 	held       *thread  // while draining: goes on at the end, by release
 	release    int      // PTRACE_*
 	over       bool     // everybody's end has been told
-	killed     bool     // the event that is being written is about a kill
 
 	clock   func() uint64
 	ends    endpoints

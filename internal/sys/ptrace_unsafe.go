@@ -74,17 +74,24 @@ func Wait(status *uint32, options int) (tid int, errno unix.Errno) {
 	return int(int32(r)), e
 }
 
-// Report looks at a stop or death that nobody has been told of yet, and leaves
-// it there: waitid with WNOHANG,
-// WNOWAIT, __WALL and the given options. status is the exit status, the signal
-// of a death, or the signal of a stop with the number of a ptrace event above
-// its eight bits.
-func Report(idType, id, options int) (status int32, ok bool) {
+// Died returns the signal that has ended tid, 0 for none or while it lives, and
+// leaves the report of its death to [Wait]: waitid with WNOWAIT.
+func Died(tid int) unix.Signal {
 	var info SigInfo
-	_, _, errno := unix.RawSyscall6(unix.SYS_WAITID, uintptr(idType), uintptr(id), uintptr(unsafe.Pointer(&info)),
-		uintptr(unix.WNOHANG|unix.WNOWAIT|unix.WALL|options), 0, 0)
-	return info.Status, errno == 0 && info.PID != 0
+	_, _, errno := unix.RawSyscall6(unix.SYS_WAITID, unix.P_PID, uintptr(tid), uintptr(unsafe.Pointer(&info)),
+		unix.WEXITED|unix.WNOHANG|unix.WNOWAIT|unix.WALL, 0, 0)
+	if errno != 0 || info.PID == 0 || info.Code != childKilled && info.Code != childDumped {
+		return 0
+	}
+	return unix.Signal(info.Status)
 }
+
+// Codes of the SigInfo of a child: CLD_KILLED and CLD_DUMPED of the kernel's
+// uapi/asm-generic/siginfo.h.
+const (
+	childKilled = 2
+	childDumped = 3
+)
 
 // Pread is pread64 without the scheduler of the runtime, for files that do not
 // block: a memory file, a file of /proc.
