@@ -1,15 +1,17 @@
 package shm
 
 import (
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
 // Producers of this package take turns: the word that udig's programs leave
-// alone holds the pid of the owner, and in its upper half the lower half of the
-// owner's start time, which tells it from a later process with that pid. A
-// producer holds it for one copy, unless it dies or is stopped meanwhile.
+// alone holds the pid of the owner, and in its upper half something that tells
+// it from a later process with that pid, and from the one of another pid
+// namespace that was started at the same time: see [lockWord]. A producer holds
+// it for one copy, unless it dies or is stopped meanwhile.
 const (
 	lockSpins = 100
 	lockPause = 50 * time.Microsecond
@@ -66,9 +68,29 @@ func (p *Producer) freed() {
 // dead reports whether the owner of the lock has ended, so that it writes no
 // more.
 func dead(owner uint64) bool {
-	start, l := look(int32(uint32(owner)))
-	return l == gone || l == living && owner>>32 != 0 && uint32(start) != uint32(owner>>32)
+	pid := int32(uint32(owner))
+	start, l := look(pid)
+	return l == gone || l == living && owner>>32 != 0 && lockWord(pid, start) != owner
 }
+
+// lockWord is what the lock holds while it is that of a process of this pid
+// namespace. Its upper half is 0 if the start time is not known.
+func lockWord(pid int32, start uint64) uint64 {
+	word := uint64(uint32(pid))
+	if start != 0 {
+		word |= uint64(uint32(start)^pidNamespace()) << 32
+	}
+	return word
+}
+
+// pidNamespace is a number of the pid namespace, 0 if there is none to be seen.
+var pidNamespace = sync.OnceValue(func() uint32 {
+	var st unix.Stat_t
+	if unix.Stat("/proc/self/ns/pid", &st) != nil {
+		return 0
+	}
+	return uint32(st.Ino)
+})
 
 // unlock gives the lock back, unless it was taken away.
 func (p *Producer) unlock() { p.lock.CompareAndSwap(p.me, 0) }

@@ -72,7 +72,7 @@ func NewProducer(cfg ProducerConfig) (*Producer, error) {
 	start, _ := look(int32(pid))
 	p := &Producer{
 		ring: r, cfg: cfg,
-		me:      uint64(uint32(pid)) | start<<32,
+		me:      lockWord(int32(pid), start),
 		ceiling: cmp.Or(cfg.Ceiling, r.layout.ceiling),
 		stop:    make(chan struct{}), done: make(chan struct{}),
 	}

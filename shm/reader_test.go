@@ -76,7 +76,7 @@ func TestBlockLock(t *testing.T) {
 	p.Active()
 	other := sleeper(t)
 	start, _ := look(int32(other.Process.Pid))
-	p.lock.Store(uint64(other.Process.Pid) | start<<32)
+	p.lock.Store(lockWord(int32(other.Process.Pid), start))
 	done := make(chan bool, 1)
 	go func() { done <- p.Write(record(1, 1, 40), Normal) }()
 	select {

@@ -9,10 +9,12 @@ import (
 	"os/exec"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/sys/unix"
 
 	"github.com/pdig/pdig/event"
 	"github.com/pdig/pdig/internal/procfs"
@@ -199,7 +201,7 @@ func TestReaderDies(t *testing.T) {
 func TestLock(t *testing.T) {
 	other := sleeper(t).Process.Pid
 	otherStart, _ := look(int32(other))
-	lock := func(pid int, start uint64) uint64 { return uint64(uint32(pid)) | start<<32 }
+	lock := func(pid int, start uint64) uint64 { return lockWord(int32(pid), start) }
 	for name, tt := range map[string]struct {
 		owner uint64
 		taken bool
@@ -442,5 +444,26 @@ func TestReset(t *testing.T) {
 	}
 	if s := c.Stats(); s.Lost[event.CauseCorrupt] != 0 {
 		t.Errorf("lost %v", s.Lost)
+	}
+}
+
+func init() {
+	roles["lockword"] = func([]string) error {
+		_, err := fmt.Printf("%#x", lockWord(1, 1))
+		return err
+	}
+}
+
+// TestLockWord: processes of two pid namespaces with the same pid and the same
+// start time do not take each other's lock for their own.
+func TestLockWord(t *testing.T) {
+	cmd := helper("lockword")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID | unix.CLONE_NEWUSER}
+	out, err := cmd.Output()
+	if err != nil {
+		t.Skipf("no pid namespace to be had: %v", err)
+	}
+	if own := fmt.Sprintf("%#x", lockWord(1, 1)); string(out) == own {
+		t.Errorf("both are %s", own)
 	}
 }
