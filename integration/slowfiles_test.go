@@ -19,6 +19,7 @@ func TestServedByTracees(t *testing.T) {
 		opened, written int
 	}{
 		{"userfaultfd", func(*testing.T) []string { return []string{"userfaultfd"} }, 5, 2},
+		{"forked", func(*testing.T) []string { return []string{"forked"} }, 5, 2},
 		{"device", func(*testing.T) []string { return []string{"device"} }, 5, 2},
 		{"fuse", func(t *testing.T) []string { root(t); return []string{"fuse", t.TempDir()} }, 5, 2},
 	} {

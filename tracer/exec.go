@@ -31,7 +31,9 @@ func (t *Tracer) executed(tid int) {
 	}
 	p := th.proc
 	p.mem.close()
+	p.mem.fresh = true
 	p.image = p.readImage(&t.proc, p.image)
+	p.mem.fresh = false
 	t.heap.grew()
 	th.interrupted = nil
 	if th.inCall {

@@ -9,21 +9,18 @@ import (
 	"github.com/pdig/pdig/internal/sys"
 )
 
-// memory reads the address space of a process: the first few times with
-// process_vm_readv, since many processes only live for an exec, then through
-// /proc/PID/mem, which is kept open until the next exec. After a change of user
-// only a descriptor that is open already works.
+// memory reads the address space of a process through /proc/PID/mem, which is
+// kept open until the next exec. After a change of user only a descriptor that is
+// open already works. process_vm_readv is for where there is no such file: it waits
+// for whoever handles the faults of the memory (see [served]).
 type memory struct {
 	fd     int // one more than the descriptor; 0: not opened
 	pages  int // the same of /proc/PID/pagemap
 	pid    int
-	reads  int     // without the descriptor
 	tried  bool    // and could not be opened
+	fresh  bool    // the program has not run yet, so nobody handles faults
 	served *served // nil: nothing is served
 }
-
-// openAfter is how many reads cost less than to open a file and to close it.
-const openAfter = 4
 
 func (m *memory) close() {
 	for _, fd := range [2]int{m.fd, m.pages} {
@@ -31,7 +28,7 @@ func (m *memory) close() {
 			unix.Close(fd - 1)
 		}
 	}
-	m.fd, m.pages, m.reads, m.tried = 0, 0, 0, false
+	m.fd, m.pages, m.tried = 0, 0, false
 }
 
 // read fills buf from addr, as far as the memory is readable, and returns how
@@ -40,8 +37,7 @@ func (m *memory) read(buf []byte, addr uint64) int {
 	if m.served != nil && m.served.memory {
 		buf = buf[:m.present(addr, len(buf))]
 	}
-	if m.fd == 0 && m.reads < openAfter {
-		m.reads++
+	if m.fresh { // many processes only live for an exec: that saves them the file
 		if n, _ := sys.ReadProcess(m.pid, buf, addr); n == len(buf) {
 			return n
 		}

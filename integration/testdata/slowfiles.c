@@ -4,6 +4,7 @@
 //   slowfiles fuse DIRECTORY   mounts a file system there, in a mount namespace
 //                              of its own, and serves it with calls that are traced
 //   slowfiles userfaultfd      fills memory when it is touched
+//   slowfiles forked           the same, in a process that has done nothing else
 //   slowfiles device           the same, by /dev/userfaultfd
 //
 // It prints what the calls gave. It exits with 77 if the kernel does not let it.
@@ -254,6 +255,16 @@ int main(int argc, char **argv)
 	if (argc == 2 && !strcmp(argv[1], "hello"))
 		return 42;
 	need(argc == 2, "usage");
+	if (!strcmp(argv[1], "forked")) { // a process of which little has been read yet
+		pid_t pid = fork();
+		need(pid >= 0, "fork");
+		if (pid > 0) {
+			int status;
+			waitpid(pid, &status, 0);
+			printf("process %#x\n", status);
+			return 0;
+		}
+	}
 	use(filled_memory(!strcmp(argv[1], "device")));
 	printf("faults %d\n", faults);
 	return 0;
