@@ -125,7 +125,8 @@ func (t *Tracer) adopted(tid int, st *procStatus) *thread {
 		t.born(child, syscalls.CloneX, unix.CLONE_THREAD|unix.CLONE_VM|unix.CLONE_SIGHAND|unix.CLONE_FS|unix.CLONE_FILES)
 		return child
 	}
-	p := &process{pid: tid, vpid: st.vpid(), parent: st.ppid, mem: memory{pid: tid, served: &t.served}}
+	p := &process{pid: tid, vpid: st.vpid(), mem: memory{pid: tid, served: &t.served}}
+	p.descend(t.table.process(st.ppid), st.ppid)
 	p.image = p.readImage(&t.proc, p.image)
 	p.nested = st.vpid() != tid
 	p.childNested = p.nested

@@ -107,7 +107,6 @@ func (t *Tracer) fork(th *thread, tid int) *process {
 	p := &process{
 		pid:         tid,
 		vpid:        tid,
-		parent:      from.pid,
 		mem:         memory{pid: tid, served: &t.served},
 		image:       from.image,
 		nested:      from.nested || from.childNested,
@@ -115,7 +114,11 @@ func (t *Tracer) fork(th *thread, tid int) *process {
 		nsStart:     from.nsStart,
 	}
 	if th.call.flags&unix.CLONE_PARENT != 0 {
-		p.parent = from.parent
+		p.descend(from.up, from.parent)
+		p.maker = from.maker
+	} else {
+		p.descend(from, from.pid)
+		p.maker = th.tid
 	}
 	if th.call.flags&unix.CLONE_NEWPID != 0 {
 		p.nested, p.childNested = true, true

@@ -79,8 +79,9 @@ var funcs = [syscalls.NumFuncs]func(*Tracer, *thread, *syscalls.Param){
 	syscalls.FuncVpid:  pidFunc(func(th *thread) int { return th.proc.vpid }),
 	syscalls.FuncPgid:  pidFunc(func(th *thread) int { return th.proc.pgid }),
 	syscalls.FuncVpgid: pidFunc(func(th *thread) int { return th.proc.vpgid }),
-	// Who inherits the children is decided after the event has been sent.
-	syscalls.FuncReaper: pidFunc(func(*thread) int { return 0 }),
+	syscalls.FuncReaper: func(t *Tracer, th *thread, p *syscalls.Param) {
+		t.enc.Int(p.Type.Size(), uint64(int64(t.reaper(th))))
+	},
 
 	syscalls.FuncExe:      exe,
 	syscalls.FuncComm:     textFunc(func(th *thread) []byte { return th.proc.comm }),

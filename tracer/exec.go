@@ -60,6 +60,7 @@ func (t *Tracer) replaceLeader(th *thread, tid int) {
 		}
 	}
 	former := &thread{tid: th.tid, proc: th.proc}
+	t.remake(th.proc, th.tid, tid)
 	th.proc.live++
 	t.procExit(former, 0)
 	t.table.rename(th, tid)

@@ -220,9 +220,12 @@ func limited(list []byte, n int) []byte {
 }
 
 func (im *image) readStat(p *process, b *procBuffer) {
-	const pgrp, ttyNr, minflt, majflt, argStart, argEnd, envStart, envEnd = 5, 7, 10, 12, 48, 49, 50, 51
+	const ppid, pgrp, ttyNr, minflt, majflt, argStart, argEnd, envStart, envEnd = 4, 5, 7, 10, 12, 48, 49, 50, 51
 	comm, f := splitStat(b.read(p.pid, "stat"))
 	im.comm = bytes.Clone(comm)
+	if p.up == nil && len(f) > 0 { // nobody tells when such a parent ends
+		p.parent = int(statField(f, ppid))
+	}
 	im.pgid = int(statField(f, pgrp))
 	im.tty = uint32(statField(f, ttyNr))
 	im.minflt, im.majflt = statField(f, minflt), statField(f, majflt)

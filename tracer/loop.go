@@ -162,6 +162,9 @@ func (t *Tracer) ended(tid int, status uint32) {
 	creating := th.creating()
 	t.procExit(th, status)
 	t.table.remove(th)
+	if th.proc.threads == 0 {
+		t.orphan(th.proc)
+	}
 	switch {
 	case tid == t.rootPID:
 		t.rootEnded()

@@ -71,13 +71,16 @@ func (c *call) begin() {
 
 // process is what threads share that share an address space and a pid.
 type process struct {
-	pid     int
-	parent  int // pid, as the tracer sees it
-	vpid    int // in its own pid namespace
-	threads int
-	live    int // threads without a procexit event
-	mem     memory
-	sockets sockets
+	pid      int
+	parent   int      // pid, as the tracer sees it
+	up       *process // the parent, if that is traced
+	maker    int      // thread of the parent that has made it
+	children int      // that have this as their parent
+	vpid     int      // in its own pid namespace
+	threads  int
+	live     int // threads without a procexit event
+	mem      memory
+	sockets  sockets
 
 	nested      bool // in another pid namespace than the tracer
 	childNested bool // its children will be
@@ -130,6 +133,14 @@ func (t *table) get(tid int) *thread {
 	return th
 }
 
+// process is the process with that pid, nil if it is no tracee.
+func (t *table) process(pid int) *process {
+	if th := t.threads[pid]; th != nil {
+		return th.proc
+	}
+	return nil
+}
+
 func (t *table) add(tid int, p *process) *thread {
 	th := &thread{tid: tid, proc: p}
 	th.call.begin()
@@ -153,6 +164,9 @@ func (t *table) remove(th *thread) {
 	t.last = nil
 	p := th.proc
 	if p.threads--; p.threads == 0 {
+		if p.up != nil {
+			p.up.children--
+		}
 		p.mem.close()
 		p.sockets.close()
 	}

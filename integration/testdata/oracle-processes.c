@@ -2,6 +2,7 @@
 // the pid namespace of the tracer and in others.
 #include "oracle.h"
 #include <pthread.h>
+#include <sys/prctl.h>
 
 enum {
 	PPM_CL_FILES = 1, PPM_CL_FS = 2, PPM_CL_NEWPID = 0x40, PPM_CL_PARENT = 0x100, PPM_CL_PARENT_SETTID = 0x200,
@@ -25,10 +26,12 @@ static void expect_born(int code, long res, struct ids id, unsigned flags, const
 		  code, res, exe, args, id.tid, id.pid, id.ptid, image(), flags, geteuid(), getegid(), id.vtid, id.vpid, start);
 }
 
-static void expect_end(int tid, int status)
+static void expect_end_of_maker(int tid, int status, int reaper)
 {
-	expect_of(tid, "186 status=%d ret=%d sig=%d core=%d reaper_tid=0", status, status >> 8 & 0xff, status & 0x7f, status >> 7 & 1);
+	expect_of(tid, "186 status=%d ret=%d sig=%d core=%d reaper_tid=%d", status, status >> 8 & 0xff, status & 0x7f, status >> 7 & 1, reaper);
 }
+
+static void expect_end(int tid, int status) { expect_end_of_maker(tid, status, 0); }
 
 // parent expects the events of the one who has made a process or a thread.
 static void parent(int code, long res, unsigned flags)
@@ -197,6 +200,92 @@ static void changes(void)
 	reap(pid);
 }
 
+static volatile int *may_end;
+
+static void outlive(void)
+{
+	while (!*may_end)
+		usleep(1000);
+}
+
+static int maker_tid;
+
+// maker leaves a child to the rest of its process.
+static void *maker(void *unused)
+{
+	struct ids id = self;
+	id.tid = outer_tid();
+	id.vtid = maker_tid = syscall(SYS_gettid);
+	parent(335, id.vtid, THREAD_FLAGS);
+	expect_born(335, 0, id, THREAD_FLAGS, "*");
+	pid_t pid = raw_clone(0);
+	if (pid == 0) {
+		child(223, 0);
+		outlive();
+		ends(0);
+	}
+	expect_of(id.tid, "222");
+	expect_born(223, pid, id, 0, "0");
+	expect_end_of_maker(id.tid, 0, self.tid);
+	syscall(SYS_exit, 0);
+	return unused;
+}
+
+// orphans are the children of processes and threads that end before them.
+static void orphans(void)
+{
+	may_end = mmap(NULL, sizeof *may_end, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	need(may_end != MAP_FAILED, "mmap");
+	pid_t pid = raw_clone(0);
+	if (pid == 0) {
+		child(223, 0);
+		need(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0, "PR_SET_CHILD_SUBREAPER");
+		int reaper = self.pid;
+		if ((pid = raw_clone(0)) == 0) {
+			child(223, 0);
+			if ((pid = raw_clone(0)) == 0) {
+				child(223, 0);
+				outlive();
+				self.ptid = reaper;
+				if ((pid = raw_clone(0)) == 0) {
+					child(223, 0);
+					ends(0);
+				}
+				parent(223, pid, 0);
+				reap(pid);
+				ends(0);
+			}
+			parent(223, pid, 0);
+			expect_end_of_maker(self.tid, 1 << 8, reaper);
+			_exit(1);
+		}
+		parent(223, pid, 0);
+		reap(pid); // the tracer knows of its end
+		*may_end = 1;
+		while (wait(NULL) > 0)
+			;
+		ends(0);
+	}
+	parent(223, pid, 0);
+	reap(pid);
+
+	*may_end = 0;
+	if ((pid = raw_clone(0)) == 0) {
+		child(223, 0);
+		pthread_t t;
+		need(pthread_create(&t, NULL, maker, NULL) == 0, "pthread_create");
+		pthread_join(t, NULL);
+		while (syscall(SYS_tgkill, getpid(), maker_tid, 0) == 0) // until the tracer knows of its end
+			usleep(1000);
+		*may_end = 1;
+		while (wait(NULL) > 0)
+			;
+		ends(0);
+	}
+	parent(223, pid, 0);
+	reap(pid);
+}
+
 // inside is PID 1 of a namespace.
 static void inside(int code, unsigned flags)
 {
@@ -256,6 +345,7 @@ int main(int argc, char **argv)
 	signals();
 	changes();
 	namespaces();
+	orphans();
 	start_thread(NULL);
 	pid_t pid = raw_clone(0);
 	if (pid == 0) {
