@@ -1,6 +1,7 @@
 package event
 
 import (
+	"bytes"
 	"encoding/binary"
 	"net/netip"
 
@@ -35,15 +36,14 @@ type SockTuple struct {
 
 // AppendSockAddr appends the encoding of a socket address as a system call has
 // it: raw is of the length that the call states, its family and port as the
-// kernel has them. An abstract name loses its leading NUL and ends at the next
-// one. An address that is too short, or of another family than the internet's
-// and AF_UNIX, adds nothing.
+// kernel has them. An address that is too short, or of another family than the
+// internet's and AF_UNIX, adds nothing.
 func AppendSockAddr(dst, raw []byte) []byte {
 	switch family := rawFamily(raw); family {
 	case unix.AF_INET, unix.AF_INET6:
 		return appendIP(append(dst, family), rawIP(raw))
 	case unix.AF_UNIX:
-		return append(append(append(dst, family), rawPath(raw)...), 0)
+		return append(appendPath(append(dst, family), raw), 0)
 	}
 	return dst
 }
@@ -74,7 +74,7 @@ func AppendUnixTuple(dst []byte, source, dest uint64, addr []byte) []byte {
 	dst = binary.NativeEndian.AppendUint64(dst, source)
 	dst = binary.NativeEndian.AppendUint64(dst, dest)
 	if rawFamily(addr) == unix.AF_UNIX {
-		dst = append(dst, rawPath(addr)...)
+		dst = appendPath(dst, addr)
 	}
 	return append(dst, 0)
 }
@@ -108,14 +108,23 @@ func rawIP(raw []byte) netip.AddrPort {
 	return netip.AddrPortFrom(a, binary.BigEndian.Uint16(raw[2:]))
 }
 
-// rawPath is the path of a struct sockaddr_un.
-func rawPath(raw []byte) []byte {
+// appendPath appends the path of a struct sockaddr_un. An abstract name, which
+// may hold NULs, has @ in their place as in /proc/net/unix: without, it would
+// pass for the path of a file. Those that only fill the address are left out.
+func appendPath(dst, raw []byte) []byte {
 	path := raw[2:]
-	if len(path) > 0 && path[0] == 0 {
-		path = path[1:]
+	path = path[:min(len(path), maxUnixPath)]
+	if len(path) == 0 || path[0] != 0 {
+		return append(dst, cstring(path)...)
 	}
-	path = cstring(path)
-	return path[:min(len(path), maxUnixPath)]
+	dst = append(dst, '@')
+	for _, c := range bytes.TrimRight(path[1:], "\x00") {
+		if c == 0 {
+			c = '@'
+		}
+		dst = append(dst, c)
+	}
+	return dst
 }
 
 // to6 is a as an IPv6 address, all zero if there is none.

@@ -28,8 +28,11 @@ func TestAppendSockAddr(t *testing.T) {
 		{"unix", "0100 2f72756e2f78 00", "01 2f72756e2f78 00", "/run/x"},
 		{"unix, no NUL", "0100 2f72756e2f78", "01 2f72756e2f78 00", "/run/x"},
 		{"unix, what follows", "0100 2f78 00 6162", "01 2f78 00", "/x"},
-		{"unix, abstract", "0100 00 6162", "01 6162 00", "ab"},
-		{"unix, abstract with NUL", "0100 00 61 00 62", "01 61 00", "a"},
+		{"unix, abstract", "0100 00 6162", "01 406162 00", "@ab"},
+		{"unix, abstract with NUL", "0100 00 61 00 62", "01 40614062 00", "@a@b"},
+		{"unix, abstract with NULs at the end", "0100 00 61 00 00", "01 4061 00", "@a"},
+		{"unix, abstract of NULs", "0100 00 00 00", "01 40 00", "@"},
+		{"unix, longest abstract", "0100 00" + strings.Repeat("61", 120), "01 40" + strings.Repeat("61", 107) + "00", "@" + strings.Repeat("a", 107)},
 		{"unix, unnamed", "0100", "01 00", ""},
 		{"unix, longest", "0100" + strings.Repeat("61", 120), "01" + strings.Repeat("61", 108) + "00", strings.Repeat("a", 108)},
 		{"netlink", "1000 0000 00000000 00000000", "", "NULL"},
@@ -83,7 +86,7 @@ func TestAppendTuple(t *testing.T) {
 func TestAppendUnixTuple(t *testing.T) {
 	for _, c := range []struct{ name, addr, want, text string }{
 		{"path", "0100 2f78 00", "01 0201000000000000 0400000000000000 2f78 00", "102->4 /x"},
-		{"abstract", "0100 00 6162", "01 0201000000000000 0400000000000000 6162 00", "102->4 ab"},
+		{"abstract", "0100 00 6162", "01 0201000000000000 0400000000000000 406162 00", "102->4 @ab"},
 		{"none", "", "01 0201000000000000 0400000000000000 00", "102->4 "},
 		{"control characters", "0100 2f0a78", "01 0201000000000000 0400000000000000 2f0a78 00", "102->4 /.x"},
 	} {

@@ -70,10 +70,10 @@ static const char *address(const struct sockaddr_storage *sa)
 {
 	static char bufs[4][200];
 	static int next;
-	char *s = bufs[next++ % 4];
+	char *s = bufs[next++ % 4], name[120] = "@";
 	const char *path = ((const struct sockaddr_un *)sa)->sun_path;
 	if (sa->ss_family == AF_UNIX)
-		sprintf(s, "1/%s", quote(path[0] ? path : path + 1));
+		sprintf(s, "1/%s", quote(path[0] ? path : path[1] ? strcat(name, path + 1) : ""));
 	else
 		sprintf(s, "%d/%s", sa->ss_family, text(sa));
 	return s;

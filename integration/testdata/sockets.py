@@ -29,7 +29,7 @@ def stream(family, address, letter):
     server = socket.socket(family, socket.SOCK_STREAM)
     server.bind(address)
     if family == socket.AF_UNIX:
-        name = address.lstrip("\0")
+        name = address.replace("\0", "@")
         half("bind", "res=0 addr=%s " % name)
     else:
         half("bind", "res=0 addr=%s " % text(address))
