@@ -213,13 +213,13 @@ var Events = [NumEvents]Event{
 	16: {Name: "procexit", Enum: "PROCEXIT_E", Class: CategoryProcess, Flags: ModifiesState | OldVersion},
 	17: {Name: "NA", Enum: "PROCEXIT_X", Class: CategoryUnknown, Flags: Unused},
 	18: {Name: "socket", Enum: "SOCKET_SOCKET_E", Class: CategoryNet, Flags: CreatesFD | ModifiesState | OldVersion, Params: []Param{
-		{Name: "domain", Type: EnumFlags32, Format: Dec, Flags: flagsSocketFamilies, Dirfd: -1, Source: Source{Op: OpArg, Table: TransSocketFamily}},
+		{Name: "domain", Type: EnumFlags32, Format: Dec, Flags: flagsSocketFamilies, Dirfd: -1, Source: Source{Op: OpFunc, Func: FuncDomain}},
 		{Name: "type", Type: Uint32, Format: Dec, Dirfd: -1, Source: Source{Op: OpArg, A: 1}},
 		{Name: "proto", Type: Uint32, Format: Dec, Dirfd: -1, Source: Source{Op: OpArg, A: 2}},
 	}},
 	19: {Name: "socket", Enum: "SOCKET_SOCKET_X", Class: CategoryNet, Flags: CreatesFD | ModifiesState, Params: []Param{
 		{Name: "fd", Type: FD, Format: Dec, Dirfd: -1, Source: Source{Op: OpRet}},
-		{Name: "domain", Type: EnumFlags32, Format: Dec, Flags: flagsSocketFamilies, Dirfd: -1, Since: 18, Source: Source{Op: OpArg, Table: TransSocketFamily}},
+		{Name: "domain", Type: EnumFlags32, Format: Dec, Flags: flagsSocketFamilies, Dirfd: -1, Since: 18, Source: Source{Op: OpFunc, Func: FuncDomain}},
 		{Name: "type", Type: Uint32, Format: Dec, Dirfd: -1, Since: 18, Source: Source{Op: OpArg, A: 1}},
 		{Name: "proto", Type: Uint32, Format: Dec, Dirfd: -1, Since: 18, Source: Source{Op: OpArg, A: 2}},
 		{Name: "flags", Type: Flags32, Format: Hex, Flags: flagsFileFlags, Dirfd: -1, Since: 23, Source: Source{Op: OpArg, A: 1, Table: TransSocketFlags}},
@@ -316,7 +316,7 @@ var Events = [NumEvents]Event{
 	40: {Name: "getpeername", Enum: "SOCKET_GETPEERNAME_E", Class: CategoryNet, Flags: OldVersion},
 	41: {Name: "getpeername", Enum: "SOCKET_GETPEERNAME_X", Class: CategoryNet},
 	42: {Name: "socketpair", Enum: "SOCKET_SOCKETPAIR_E", Class: CategoryIpc, Flags: CreatesFD | ModifiesState | OldVersion, Params: []Param{
-		{Name: "domain", Type: EnumFlags32, Format: Dec, Flags: flagsSocketFamilies, Dirfd: -1, Source: Source{Op: OpArg, Table: TransSocketFamily}},
+		{Name: "domain", Type: EnumFlags32, Format: Dec, Flags: flagsSocketFamilies, Dirfd: -1, Source: Source{Op: OpFunc, Func: FuncDomain}},
 		{Name: "type", Type: Uint32, Format: Dec, Dirfd: -1, Source: Source{Op: OpArg, A: 1}},
 		{Name: "proto", Type: Uint32, Format: Dec, Dirfd: -1, Source: Source{Op: OpArg, A: 2}},
 	}},
@@ -326,7 +326,7 @@ var Events = [NumEvents]Event{
 		{Name: "fd2", Type: FD, Format: Dec, Dirfd: -1, Source: Source{Op: OpFunc, A: 1, Func: FuncPairfd}},
 		{Name: "source", Type: Uint64, Format: Hex, Dirfd: -1, Source: Source{Op: OpFunc, Func: FuncPairid}},
 		{Name: "peer", Type: Uint64, Format: Hex, Dirfd: -1, Source: Source{Op: OpFunc, A: 1, Func: FuncPairid}},
-		{Name: "domain", Type: EnumFlags32, Format: Dec, Flags: flagsSocketFamilies, Dirfd: -1, Since: 20, Source: Source{Op: OpArg, Table: TransSocketFamily}},
+		{Name: "domain", Type: EnumFlags32, Format: Dec, Flags: flagsSocketFamilies, Dirfd: -1, Since: 20, Source: Source{Op: OpFunc, Func: FuncDomain}},
 		{Name: "type", Type: Uint32, Format: Dec, Dirfd: -1, Since: 20, Source: Source{Op: OpArg, A: 1}},
 		{Name: "proto", Type: Uint32, Format: Dec, Dirfd: -1, Since: 20, Source: Source{Op: OpArg, A: 2}},
 	}},

@@ -154,6 +154,7 @@ var funcs = [syscalls.NumFuncs]func(*Tracer, *thread, *syscalls.Param){
 	syscalls.FuncMmsglen:      mmsgLen,
 	syscalls.FuncSendtuple:    sendTuple,
 	syscalls.FuncRecvtuple:    recvTuple,
+	syscalls.FuncDomain:       domain,
 	syscalls.FuncPairfd:       pairFD,
 	syscalls.FuncPairid:       pairID,
 	syscalls.FuncOptname:      optionName,

@@ -272,6 +272,7 @@ static void odd(void)
 	test_accept(-1, SOCK_NONBLOCK, 0, 0);
 	test_socket(0, SOCK_RAW | SOCK_CLOEXEC, PF_INET);
 	test_socket(AF_INET, 99, 0);
+	test_socket(0x100 | AF_INET, SOCK_STREAM, 0); // there is no such family
 	int fd = test_socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
 	test_bind(fd, &nl, sizeof nl, "-");
 	expect("22 fd=%d addr=-", fd);
