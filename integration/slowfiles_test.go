@@ -1,6 +1,9 @@
 package integration
 
 import (
+	"os"
+	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/pdig/pdig/event"
@@ -41,6 +44,43 @@ func TestServedByTracees(t *testing.T) {
 				t.Errorf("%d opens and %d writes of /dev/null are told, want %d and %d", opened, written, tt.opened, tt.written)
 			}
 		})
+	}
+}
+
+// TestRewrittenName has a program open a file by a name that nobody can read
+// before the kernel does, and that says something else afterwards.
+func TestRewrittenName(t *testing.T) {
+	t.Parallel()
+	program, dir := fixture(t, "slowfiles"), t.TempDir()
+	alone := runCommand(t, program, "rewritten", dir)
+	if alone.status.ExitStatus() == 77 {
+		t.Skipf("the kernel does not let the program: %s", alone.stderr)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	stdout, records := traceInto(t, "--", program, "rewritten", dir)
+	if stdout != alone.stdout {
+		t.Errorf("the program printed %q, alone %q", stdout, alone.stdout)
+	}
+	var names []string
+	for _, rec := range records {
+		var v event.View
+		if err := v.Parse(rec); err != nil {
+			t.Fatal(err)
+		}
+		if res, _ := v.Int(0); res >= 0 && v.Info().Enum == "SYSCALL_OPENAT_2_X" {
+			names = append(names, string(v.Str(2)))
+		}
+	}
+	want := []string{"secret", filepath.Join(dir, "secret")} // for the lease, and by the name
+	slices.Sort(names)
+	slices.Sort(want)
+	if !slices.Equal(names, want) {
+		t.Errorf("opened are %q, want %q", names, want)
 	}
 }
 

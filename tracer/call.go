@@ -210,8 +210,13 @@ func (t *Tracer) captureAgain(th *thread) {
 	if !c.missing || replaced || c.ret == -int64(unix.EFAULT) {
 		return
 	}
+	at, _, open := c.nameOfOpen()
+	late := open && c.ret >= 0 && !c.texts[at].whole
 	th.readStrings()
 	th.readAddress()
+	if late {
+		t.trueName(th)
+	}
 }
 
 // readStrings reads those of the strings of a call that are not known whole.

@@ -48,12 +48,8 @@ const (
 // The kernel does not tell afterwards.
 func (t *Tracer) willCreate(th *thread) {
 	c := &th.call
-	at, dirfd := uint8(1), int32(c.args[0])
-	switch c.spec.enter {
-	case enterOpen:
-		at, dirfd = 0, unix.AT_FDCWD
-	case enterOpenat, enterOpenat2:
-	default:
+	at, dirfd, ok := c.nameOfOpen()
+	if !ok {
 		return
 	}
 	flags := t.flagsOfOpen(th)
@@ -64,8 +60,45 @@ func (t *Tracer) willCreate(th *thread) {
 		return
 	}
 	var st unix.Stat_t
-	name, ok := c.string(at)
-	c.creates = ok && t.served.statPath(t.seenBy(th, dirfd, name), &st) == unix.ENOENT
+	name, known := c.string(at)
+	c.creates = known && t.served.statPath(t.seenBy(th, dirfd, name), &st) == unix.ENOENT
+}
+
+// nameOfOpen is where a call of the open family has its name, and what a
+// relative one is relative to.
+func (c *call) nameOfOpen() (at uint8, dirfd int32, ok bool) {
+	switch c.spec.enter {
+	case enterOpen:
+		return 0, unix.AT_FDCWD, true
+	case enterOpenat, enterOpenat2:
+		return 1, int32(c.args[0]), true
+	}
+	return 0, 0, false
+}
+
+// trueName is for the name of an open that was read when the call had ended.
+// The program has had time to write another one; then the path of the
+// descriptor takes its place.
+func (t *Tracer) trueName(th *thread) {
+	c := &th.call
+	at, dirfd, _ := c.nameOfOpen()
+	var named unix.Stat_t
+	if name, ok := c.string(at); ok {
+		opened := t.openedFile(th, int(c.ret))
+		if t.served.statPath(t.seenBy(th, dirfd, name), &named) == 0 && named.Dev == opened.Dev && named.Ino == opened.Ino {
+			return
+		}
+	}
+	link := append(appendProc(t.scratch[:0], th.tid), "/fd/"...)
+	link = append(strconv.AppendInt(link, c.ret, 10), 0)
+	from := len(c.text)
+	c.text = append(c.text, zeros[:maxPath-1]...)
+	n, errno := sys.ReadLink(link, c.text[from:])
+	if errno != 0 {
+		n = 0
+	}
+	c.text = c.text[:from+n]
+	c.texts[at] = extent{off: uint16(from), len: uint16(n), ok: n > 0, whole: n > 0}
 }
 
 // seenBy is the NUL-terminated path of a file as the tracer finds it that th

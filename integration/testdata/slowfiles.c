@@ -6,6 +6,8 @@
 //   slowfiles userfaultfd      fills memory when it is touched
 //   slowfiles forked           the same, in a process that has done nothing else
 //   slowfiles device           the same, by /dev/userfaultfd
+//   slowfiles rewritten DIRECTORY  opens a file there by a name that is another
+//                              one when the call ends
 //
 // It prints what the calls gave. It exits with 77 if the kernel does not let it.
 #define _GNU_SOURCE
@@ -170,9 +172,23 @@ static void mount_served(const char *dir)
 
 static int faults;
 
+static char page[PAGE] __attribute__((aligned(4096))) = "/dev/null";
+
+// rewrite writes another name where an open has its own, when the kernel has
+// got that and waits until the file is not leased any more.
+static void rewrite(int fd, struct uffdio_copy *copy)
+{
+	int file = open(page, O_RDWR);
+	need(file >= 0 && fcntl(file, F_SETLEASE, F_WRLCK) == 0, "F_SETLEASE");
+	ioctl(fd, UFFDIO_COPY, copy);
+	while (fcntl(file, F_GETLEASE) == F_WRLCK)
+		usleep(1000);
+	strcpy((char *)(uintptr_t)copy->dst, "harmless");
+	fcntl(file, F_SETLEASE, F_UNLCK);
+}
+
 static void *fill(void *arg)
 {
-	static char page[PAGE] __attribute__((aligned(4096))) = "/dev/null";
 	int fd = (int)(intptr_t)arg;
 	for (;;) {
 		struct pollfd p = {.fd = fd, .events = POLLIN};
@@ -182,7 +198,10 @@ static void *fill(void *arg)
 		faults++;
 		usleep(SLOW_US);
 		struct uffdio_copy copy = {.dst = m.arg.pagefault.address & -PAGE, .src = (uintptr_t)page, .len = PAGE};
-		ioctl(fd, UFFDIO_COPY, &copy);
+		if (!strcmp(page, "secret"))
+			rewrite(fd, &copy);
+		else
+			ioctl(fd, UFFDIO_COPY, &copy);
 	}
 	return NULL;
 }
@@ -250,6 +269,13 @@ int main(int argc, char **argv)
 		chdir("/");
 		umount2(argv[2], MNT_DETACH);
 		kill(served, SIGKILL);
+		return 0;
+	}
+	if (argc == 3 && !strcmp(argv[1], "rewritten")) {
+		signal(SIGIO, SIG_IGN); // that somebody wants the leased file
+		need(chdir(argv[2]) == 0 && close(creat("secret", 0600)) == 0 && close(creat("harmless", 0600)) == 0, "creat");
+		strcpy(page, "secret");
+		printf("open %s\n", open(filled_memory(0), O_RDONLY) >= 0 ? "ok" : strerror(errno));
 		return 0;
 	}
 	if (argc == 2 && !strcmp(argv[1], "hello"))
