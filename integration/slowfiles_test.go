@@ -23,6 +23,7 @@ func TestServedByTracees(t *testing.T) {
 	}{
 		{"userfaultfd", func(*testing.T) []string { return []string{"userfaultfd"} }, 5, 2},
 		{"forked", func(*testing.T) []string { return []string{"forked"} }, 5, 2},
+		{"locked", func(*testing.T) []string { return []string{"locked"} }, 0, 0},
 		{"device", func(*testing.T) []string { return []string{"device"} }, 5, 2},
 		{"fuse", func(t *testing.T) []string { root(t); return []string{"fuse", t.TempDir()} }, 5, 2},
 	} {

@@ -76,6 +76,8 @@ func (t *Tracer) enter(th *thread) {
 		}
 	case kindMount:
 		t.mounted(th)
+	case kindFaults:
+		t.served.locks = true
 	case kindWait:
 		t.childless(th)
 	case kindCreds, kindName: // or what prctl does beside: dumpable
@@ -198,6 +200,7 @@ func (t *Tracer) capture(th *thread) {
 	}
 	th.readStrings()
 	t.willCreate(th)
+	t.opensFaults(th)
 	th.readAddress()
 }
 

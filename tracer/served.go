@@ -28,6 +28,7 @@ import (
 type served struct {
 	mounts bool // there are such file systems
 	memory bool // and tracees have mounted one: memory may be a part of it
+	locks  bool // who has locked a socket may wait for memory meanwhile
 
 	busy chan struct{} // an element for each helper at work
 }
@@ -74,18 +75,23 @@ func (t *Tracer) mounted(th *thread) {
 	}
 	text, ok := th.proc.mem.appendString(t.scratch[:0], typ, maxPath-1)
 	if isServed(text) || !ok && typ != 0 {
-		t.served.mounts, t.served.memory = true, true
+		t.served.mounts, t.served.memory, t.served.locks = true, true, true
 	}
 }
 
-// answer is what f returns, or false if that takes too long. f is left to end
-// in its own time, so it may not use what belongs to the tracer.
-func answer[T any](s *served, f func() T) (v T, ok bool) {
+// helper reports whether there is one for [answer].
+func (s *served) helper() bool {
 	select {
 	case s.busy <- struct{}{}:
+		return true
 	default:
-		return v, false
+		return false
 	}
+}
+
+// answer is what f, a helper's work, returns, or false if that takes too long. f
+// is left to end in its own time, so it may not use what belongs to the tracer.
+func answer[T any](s *served, f func() T) (v T, ok bool) {
 	c := make(chan T, 1)
 	go func() {
 		c <- f()
@@ -125,6 +131,9 @@ func ask[T any](s *served, path []byte, f func(string, *T) error, to *T) unix.Er
 		err error
 	}
 	name := string(bytes.TrimSuffix(path, []byte{0}))
+	if !s.helper() {
+		return unix.EAGAIN
+	}
 	r, ok := answer(s, func() (r result) {
 		r.err = f(name, &r.v)
 		return r

@@ -66,6 +66,30 @@ func (e *endpoints) ask(p *process, fd int) bool {
 	if err != nil {
 		return !errors.Is(err, unix.EBADF)
 	}
+	if p.mem.served == nil || !p.mem.served.locks {
+		e.look(n)
+		return e.local != nil
+	}
+	// Another thread may have locked the socket and wait for memory: for a tracee.
+	if !p.mem.served.helper() {
+		unix.Close(n)
+		return true
+	}
+	seen, ok := answer(p.mem.served, func() *endpoints {
+		var e endpoints
+		e.look(n)
+		return &e
+	})
+	if ok {
+		e.buf, e.ino = seen.buf, seen.ino
+		e.local, e.peer = e.within(0, seen.local), e.within(1, seen.peer)
+		return e.local != nil
+	}
+	return true
+}
+
+// look fills e from a socket of the tracer, which it closes.
+func (e *endpoints) look(n int) {
 	defer unix.Close(n)
 	e.local = sys.SockName(n, e.buf[0][:])
 	e.peer = sys.PeerName(n, e.buf[1][:])
@@ -73,7 +97,14 @@ func (e *endpoints) ask(p *process, fd int) bool {
 	if unix.Fstat(n, &st) == nil {
 		e.ino = st.Ino
 	}
-	return e.local != nil
+}
+
+// within is the part of buffer i that another one has of its own.
+func (e *endpoints) within(i int, part []byte) []byte {
+	if part == nil {
+		return nil
+	}
+	return e.buf[i][:len(part)]
 }
 
 // domain is the family of a new socket. Falco's drivers look at one byte of it;

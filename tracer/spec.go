@@ -19,6 +19,7 @@ const (
 	kindKill     // may hit the tracer
 	kindName     // prctl: may change the name of a process, and who may look at it
 	kindMount    // may mount files that a process serves
+	kindFaults   // makes a process handle faults of memory
 	kindWait     // may wait for the tracer
 	kindTrace    // may make the process a tracer
 )
@@ -26,7 +27,7 @@ const (
 // result reports whether the tracer needs the result of a call of kind k.
 func (k kind) result() bool {
 	switch k {
-	case kindPlain, kindAffinity, kindKill, kindMount, kindWait:
+	case kindPlain, kindAffinity, kindKill, kindMount, kindFaults, kindWait:
 		return false
 	}
 	return true
@@ -63,6 +64,7 @@ var kinds = map[string]kind{
 	"prctl":             kindName,
 	"mount":             kindMount,
 	"fsopen":            kindMount,
+	"userfaultfd":       kindFaults,
 	"wait4":             kindWait,
 	"waitid":            kindWait,
 	"waitpid":           kindWait,

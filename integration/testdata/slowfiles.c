@@ -6,6 +6,7 @@
 //   slowfiles userfaultfd      fills memory when it is touched
 //   slowfiles forked           the same, in a process that has done nothing else
 //   slowfiles device           the same, by /dev/userfaultfd
+//   slowfiles locked           keeps a socket locked while it waits for such memory
 //   slowfiles rewritten DIRECTORY  opens a file there by a name that is another
 //                              one when the call ends
 //
@@ -15,6 +16,7 @@
 #include <fcntl.h>
 #include <linux/fuse.h>
 #include <linux/userfaultfd.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -170,7 +172,7 @@ static void mount_served(const char *dir)
 
 // The memory
 
-static int faults;
+static volatile int faults;
 
 static char page[PAGE] __attribute__((aligned(4096))) = "/dev/null";
 
@@ -180,6 +182,7 @@ static void rewrite(int fd, struct uffdio_copy *copy)
 {
 	int file = open(page, O_RDWR);
 	need(file >= 0 && fcntl(file, F_SETLEASE, F_WRLCK) == 0, "F_SETLEASE");
+	fcntl(file, F_SETOWN, 0); // no signal, which would make the open begin again
 	ioctl(fd, UFFDIO_COPY, copy);
 	while (fcntl(file, F_GETLEASE) == F_WRLCK)
 		usleep(1000);
@@ -203,6 +206,12 @@ static void *fill(void *arg)
 		else
 			ioctl(fd, UFFDIO_COPY, &copy);
 	}
+	return NULL;
+}
+
+static void *send_slowly(void *memory)
+{
+	printf("slow %zd\n", send(*(int *)page, memory, 9, 0));
 	return NULL;
 }
 
@@ -246,6 +255,27 @@ static void use(char *memory)
 	close(null);
 }
 
+// locked has two threads send over a socket. One waits for memory meanwhile, the
+// other for it: whoever asks for the address of the socket too.
+static void locked(void)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t n = sizeof in;
+	int l = socket(AF_INET, SOCK_STREAM, 0), s = socket(AF_INET, SOCK_STREAM, 0);
+	need(bind(l, (void *)&in, n) == 0 && listen(l, 1) == 0 && getsockname(l, (void *)&in, &n) == 0, "listen");
+	need(connect(s, (void *)&in, n) == 0, "connect");
+	char *memory = filled_memory(0), got[20];
+	int a = accept(l, NULL, NULL);
+	memcpy(page, &s, sizeof s);
+	pthread_t thread;
+	need(pthread_create(&thread, NULL, send_slowly, memory) == 0, "pthread_create");
+	while (!faults)
+		usleep(1000);
+	ssize_t sent = send(s, "fast", 4, 0);
+	pthread_join(thread, NULL);
+	printf("fast %zd, got %zd\n", sent, recv(a, got, 13, MSG_WAITALL));
+}
+
 int main(int argc, char **argv)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -272,7 +302,6 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	if (argc == 3 && !strcmp(argv[1], "rewritten")) {
-		signal(SIGIO, SIG_IGN); // that somebody wants the leased file
 		need(chdir(argv[2]) == 0 && close(creat("secret", 0600)) == 0 && close(creat("harmless", 0600)) == 0, "creat");
 		strcpy(page, "secret");
 		printf("open %s\n", open(filled_memory(0), O_RDONLY) >= 0 ? "ok" : strerror(errno));
@@ -281,6 +310,10 @@ int main(int argc, char **argv)
 	if (argc == 2 && !strcmp(argv[1], "hello"))
 		return 42;
 	need(argc == 2, "usage");
+	if (!strcmp(argv[1], "locked")) {
+		locked();
+		return 0;
+	}
 	if (!strcmp(argv[1], "forked")) { // a process of which little has been read yet
 		pid_t pid = fork();
 		need(pid >= 0, "fork");

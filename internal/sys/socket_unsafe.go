@@ -16,7 +16,8 @@ func PeerName(fd int, buf []byte) []byte { return socketAddress(unix.SYS_GETPEER
 
 func socketAddress(call uintptr, fd int, buf []byte) []byte {
 	size := uint32(len(buf))
-	_, _, errno := unix.RawSyscall(call, uintptr(fd), uintptr(unsafe.Pointer(&buf[0])), uintptr(unsafe.Pointer(&size)))
+	// Not raw: it waits for the lock of the socket (net/ipv4/af_inet.c, inet_getname).
+	_, _, errno := unix.Syscall(call, uintptr(fd), uintptr(unsafe.Pointer(&buf[0])), uintptr(unsafe.Pointer(&size)))
 	if errno != 0 {
 		return nil
 	}
