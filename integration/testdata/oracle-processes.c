@@ -286,6 +286,28 @@ static void orphans(void)
 	reap(pid);
 }
 
+// reuse makes a process with the number of one that was called otherwise.
+static void reuse(void)
+{
+	pid_t pid = raw_clone(0);
+	if (pid == 0) {
+		child(223, 0);
+		need(prctl(PR_SET_NAME, "another") == 0, "PR_SET_NAME");
+		ends(7);
+	}
+	parent(223, pid, 0);
+	reap(pid);
+	struct clone_args args = {.exit_signal = SIGCHLD, .set_tid = (uintptr_t)&pid, .set_tid_size = 1};
+	pid_t again = syscall(SYS_clone3, &args, sizeof args);
+	if (again == 0) {
+		child(335, 0);
+		ends(8);
+	}
+	parent(335, result(again), 0); // where that is not allowed too
+	if (again > 0)
+		reap(again);
+}
+
 // inside is PID 1 of a namespace.
 static void inside(int code, unsigned flags)
 {
@@ -346,6 +368,7 @@ int main(int argc, char **argv)
 	changes();
 	namespaces();
 	orphans();
+	reuse();
 	start_thread(NULL);
 	pid_t pid = raw_clone(0);
 	if (pid == 0) {
