@@ -196,7 +196,7 @@ func bootTime() uint64 {
 // readImage looks at process p, which stands still. What cannot be known stays
 // zero; from is the image that it had before, or nil.
 func (p *process) readImage(b *procBuffer, from *image) *image {
-	im := &image{loginuid: ^uint32(0)}
+	im := &image{loginuid: nobody}
 	if from != nil {
 		im.loginuid = from.loginuid // an exec leaves it as it is
 	} else if id := b.read(p.pid, "loginuid"); len(id) > 0 {
@@ -250,7 +250,7 @@ func (m *memory) strings(start, end uint64) []byte {
 }
 
 func (im *image) readStatus(pid int, b *procBuffer) {
-	var s procStatus
+	s := procStatus{uid: nobody, gid: nobody}
 	s.read(pid, b)
 	im.vmsize, im.vmrss, im.vmswap = s.vmsize, s.vmrss, s.vmswap
 	im.setCreds(&s)
@@ -259,6 +259,9 @@ func (im *image) readStatus(pid int, b *procBuffer) {
 		im.vpgid = s.nspgid[n-1]
 	}
 }
+
+// nobody is the user, and the group, that is not known: 0 would be root.
+const nobody = ^uint32(0)
 
 func (im *image) setCreds(s *procStatus) {
 	im.uid, im.gid = s.uid, s.gid

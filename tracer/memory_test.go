@@ -105,6 +105,18 @@ func FuzzProcFiles(f *testing.F) {
 	})
 }
 
+// TestUnknownUser looks at a process that is not there: its user is not root.
+func TestUnknownUser(t *testing.T) {
+	p := process{pid: 1 << 30}
+	im := p.readImage(new(procBuffer), nil)
+	if im.uid != nobody || im.gid != nobody || im.loginuid != nobody {
+		t.Errorf("user %d, group %d, login %d, want %d", im.uid, im.gid, im.loginuid, nobody)
+	}
+	if im.capEff != 0 {
+		t.Errorf("capabilities %#x, want none", im.capEff)
+	}
+}
+
 func TestCgroups(t *testing.T) {
 	for _, tt := range []struct{ in, want string }{
 		{"0::/a b\n", "cpuset=/a b|cpu=/a b|cpuacct=/a b|io=/a b|memory=/a b|"},
