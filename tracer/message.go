@@ -130,7 +130,7 @@ func msgSendTuple(t *Tracer, th *thread, _ *syscalls.Param) {
 		t.enc.Empty()
 		return
 	}
-	t.tuple(th, int(int32(c.args[0])), t.address(th, m.name, m.nameLen), outbound)
+	t.packetTuple(th, int(int32(c.args[0])), t.address(th, m.name, m.nameLen), outbound)
 }
 
 // msgRecvTuple is the way of a message that has come.
@@ -141,7 +141,7 @@ func msgRecvTuple(t *Tracer, th *thread, _ *syscalls.Param) {
 		return
 	}
 	m := t.readMessage(th)
-	t.tuple(th, int(int32(c.args[0])), t.address(th, m.name, m.nameLen), inbound)
+	t.packetTuple(th, int(int32(c.args[0])), t.address(th, m.name, m.nameLen), inbound)
 }
 
 // sendTuple is the way of what sendto sends.
@@ -151,7 +151,7 @@ func sendTuple(t *Tracer, th *thread, _ *syscalls.Param) {
 		t.enc.Empty()
 		return
 	}
-	t.tuple(th, int(int32(c.args[0])), t.address(th, c.args[4], uint32(c.args[5])), outbound)
+	t.packetTuple(th, int(int32(c.args[0])), t.address(th, c.args[4], uint32(c.args[5])), outbound)
 }
 
 // recvTuple is the way of what recvfrom has got.
@@ -166,7 +166,7 @@ func recvTuple(t *Tracer, th *thread, _ *syscalls.Param) {
 	if c.args[4] != 0 && th.proc.mem.full(size[:], c.args[5]) {
 		from = t.address(th, c.args[4], binary.LittleEndian.Uint32(size[:]))
 	}
-	t.tuple(th, int(int32(c.args[0])), from, inbound)
+	t.packetTuple(th, int(int32(c.args[0])), from, inbound)
 }
 
 // pairFD is descriptor A of the two that socketpair has written, -1 if it has

@@ -56,12 +56,13 @@ type endpoints struct {
 	buf         [2][unix.SizeofSockaddrAny]byte
 	local, peer []byte // parts of buf, or nil
 	ino         uint64
+	packets     bool // each with an address of its own, if a call gives one
 }
 
 // ask fills e with both ends of descriptor fd of p, as far as they can be
 // known. It returns false if the descriptor is none, or not a socket.
 func (e *endpoints) ask(p *process, fd int) bool {
-	e.local, e.peer, e.ino = nil, nil, 0
+	e.local, e.peer, e.ino, e.packets = nil, nil, 0, false
 	n, err := p.sockets.copyOf(p.pid, fd)
 	if err != nil {
 		return !errors.Is(err, unix.EBADF)
@@ -81,7 +82,7 @@ func (e *endpoints) ask(p *process, fd int) bool {
 		return &e
 	})
 	if ok {
-		e.buf, e.ino = seen.buf, seen.ino
+		e.buf, e.ino, e.packets = seen.buf, seen.ino, seen.packets
 		e.local, e.peer = e.within(0, seen.local), e.within(1, seen.peer)
 		return e.local != nil
 	}
@@ -97,6 +98,8 @@ func (e *endpoints) look(n int) {
 	if unix.Fstat(n, &st) == nil {
 		e.ino = st.Ino
 	}
+	typ, _ := unix.GetsockoptInt(n, unix.SOL_SOCKET, unix.SO_TYPE)
+	e.packets = typ == unix.SOCK_DGRAM || typ == unix.SOCK_RAW
 }
 
 // within is the part of buffer i that another one has of its own.
@@ -127,11 +130,34 @@ const (
 // tuple appends the two ends of descriptor fd. addr is the peer's address as
 // the call has it, for a socket that is not connected to one.
 func (t *Tracer) tuple(th *thread, fd int, addr []byte, way direction) {
+	if !t.ends.ask(th.proc, fd) {
+		t.enc.Empty()
+		return
+	}
+	t.appendTuple(addr, way)
+}
+
+// packetTuple is tuple for what is sent or has come: the address of a packet
+// goes before that of a peer which the socket is connected to.
+func (t *Tracer) packetTuple(th *thread, fd int, addr []byte, way direction) {
 	e := &t.ends
 	if !e.ask(th.proc, fd) {
 		t.enc.Empty()
 		return
 	}
+	if e.packets && len(addr) > 0 {
+		if family(e.local) == unix.AF_INET && family(addr) == unix.AF_UNSPEC {
+			binary.NativeEndian.PutUint16(addr, unix.AF_INET) // as in udp_sendmsg
+		}
+		if f := family(addr); f == family(e.local) || f == unix.AF_INET {
+			e.peer = addr
+		}
+	}
+	t.appendTuple(addr, way)
+}
+
+func (t *Tracer) appendTuple(addr []byte, way direction) {
+	e := &t.ends
 	if e.peer == nil || family(e.peer) == unix.AF_UNIX && len(e.peer) <= 2 {
 		e.peer = addr // not connected, or to one without a name
 	}

@@ -105,6 +105,30 @@ static void test_recvmsg(int fd, struct msghdr *m, const void *all, const char *
 	expect("53 res=%ld size=%ld data=%s tuple=%s msgcontrol=%s fd=%d", r, r < 0 ? 0 : r, what, r < 0 ? "-" : tuple, control, fd);
 }
 
+// third_party sends from a socket that is connected to somebody else, and
+// receives what came before the socket was connected.
+static void third_party(int family, int fd, const addr *own)
+{
+	addr a, strange;
+	char buf[100];
+	int x = bound(family, SOCK_DGRAM, &a);
+	test_sendto(fd, text, 61, 61, &a, way(own, &a));
+	struct iovec iov = {text, 36};
+	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_name = &a, .msg_namelen = size_of(&a)};
+	test_sendmsg(fd, &m, 36, text, 36, way(own, &a));
+	if (family == AF_INET) { // no family is this family
+		strange = a;
+		((struct sockaddr *)&strange)->sa_family = AF_UNSPEC;
+		long r = traced(SYS_sendto, fd, P(text), 9, 0, P(&strange), sizeof(struct sockaddr_in));
+		need(r == 9, "sendto without a family");
+		expect("30 fd=%d size=9 tuple=%s", fd, way(own, &a));
+		expect("31 res=9 data=%s fd=%d size=9 tuple=%s", data(text, 9), fd, way(own, &a));
+	}
+	need(connect(x, (void *)&a, size_of(&a)) == 0, "connect"); // to itself
+	test_recvfrom(x, buf, 100, 1, way(own, &a));
+	close(x);
+}
+
 static void ips(int family, int type)
 {
 	addr ca, sa, other;
@@ -128,6 +152,7 @@ static void ips(int family, int type)
 		test_recvfrom(s, buf, 50, 1, way(&ca, &sa));
 		test_recvfrom(s, buf, 50, 1, "-"); // EAGAIN
 		need(connect(s, (void *)&ca, size_of(&ca)) == 0, "connect");
+		third_party(family, s, &sa);
 	} else {
 		need(listen(s, 2) == 0, "listen");
 		l = s;
