@@ -177,6 +177,9 @@ func (t *Tracer) report(th *thread, typ uint16) {
 	t.left(c)
 	if c.sent && t.active() {
 		t.captureAgain(th)
+		if c.spec.enter == enterBind {
+			t.bound(th)
+		}
 		t.emit(th, th.tid, typ, c.spec.class)
 		for c.spec.multiple() && int64(c.message)+1 < min(c.ret, maxMessages) {
 			c.message++

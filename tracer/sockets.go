@@ -146,14 +146,30 @@ func (t *Tracer) packetTuple(th *thread, fd int, addr []byte, way direction) {
 		return
 	}
 	if e.packets && len(addr) > 0 {
-		if family(e.local) == unix.AF_INET && family(addr) == unix.AF_UNSPEC {
-			binary.NativeEndian.PutUint16(addr, unix.AF_INET) // as in udp_sendmsg
-		}
+		e.giveFamily(addr)
 		if f := family(addr); f == family(e.local) || f == unix.AF_INET {
 			e.peer = addr
 		}
 	}
 	t.appendTuple(addr, way)
+}
+
+// giveFamily does as the kernel does with an address without a family: for a
+// socket of IPv4 it is one of IPv4 (net/ipv4: __inet_bind, udp_sendmsg).
+func (e *endpoints) giveFamily(addr []byte) {
+	if len(addr) >= 2 && family(addr) == unix.AF_UNSPEC && family(e.local) == unix.AF_INET {
+		binary.NativeEndian.PutUint16(addr, unix.AF_INET)
+	}
+}
+
+const enterBind = 20
+
+// bound is for after a bind.
+func (t *Tracer) bound(th *thread) {
+	c := &th.call
+	if c.ret == 0 && family(c.addr) == unix.AF_UNSPEC && t.ends.ask(th.proc, int(int32(c.args[0]))) {
+		t.ends.giveFamily(c.addr)
+	}
 }
 
 func (t *Tracer) appendTuple(addr []byte, way direction) {

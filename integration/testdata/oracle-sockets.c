@@ -285,6 +285,14 @@ static void odd(void)
 	socklen_t n = ip(&a, AF_INET, 1, 7);
 	test_bind(fd, &a, n - 9, "-"); // too short to hold an address
 	done(fd);
+	// No family is that of the socket, for any address of it.
+	fd = test_socket(AF_INET, SOCK_DGRAM, 0);
+	struct sockaddr_in any = {0};
+	test_bind(fd, &any, sizeof any, "2/0.0.0.0:0");
+	done(fd);
+	fd = test_socket(AF_INET6, SOCK_DGRAM, 0);
+	test_bind(fd, &any, sizeof any, "-"); // refused
+	done(fd);
 	test_bind(1, &a, n, address(&a)); // no socket
 }
 
