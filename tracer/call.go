@@ -176,6 +176,11 @@ func (t *Tracer) report(th *thread, typ uint16) {
 	c := &th.call
 	t.left(c)
 	if c.sent && t.active() {
+		if c.ret == -int64(unix.EFAULT) {
+			th.proc.mem.asProgram(&t.proc)
+			defer th.proc.mem.asTracer()
+			th.forgetUnpermitted()
+		}
 		t.captureAgain(th)
 		if c.spec.enter == enterBind {
 			t.bound(th)
@@ -222,6 +227,24 @@ func (t *Tracer) captureAgain(th *thread) {
 	th.readAddress()
 	if late {
 		t.trueName(th)
+	}
+}
+
+// forgetUnpermitted is for a call that has failed because of its memory: what
+// the program could not have read is not what the kernel has.
+func (th *thread) forgetUnpermitted() {
+	c, m := &th.call, &th.proc.mem
+	if m.maps == 0 {
+		return
+	}
+	for n := range c.texts {
+		x := &c.texts[n]
+		if got := m.permitted(c.args[n], int(x.len)+1); x.ok && got <= int(x.len) {
+			x.len, x.ok, x.whole = uint16(got), got > 0, false
+		}
+	}
+	if a := c.spec.addr; a >= 0 {
+		c.addr = c.addr[:m.permitted(c.args[a], len(c.addr))]
 	}
 }
 

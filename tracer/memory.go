@@ -19,6 +19,7 @@ type memory struct {
 	pid    int
 	tried  bool    // and could not be opened
 	fresh  bool    // the program has not run yet, so nobody handles faults
+	maps   int     // one more than /proc/PID/maps, while reading as the program could
 	served *served // nil: nothing is served
 }
 
@@ -43,6 +44,9 @@ func (m *memory) read(buf []byte, addr uint64) int {
 		}
 		// Refused here, or only a part is there: the file has the last word.
 	}
+	if m.maps > 0 {
+		buf = buf[:m.permitted(addr, len(buf))]
+	}
 	m.open()
 	if m.fd > 0 && int64(addr) >= 0 { // pread takes no negative offset
 		n, _ := sys.Pread(m.fd-1, buf, addr)
@@ -63,6 +67,44 @@ func (m *memory) open() {
 		return
 	}
 	m.fd = fd + 1
+}
+
+// asProgram makes reads find what the program could read itself: the kernel lets
+// tracers look into memory without any access too.
+func (m *memory) asProgram(b *procBuffer) {
+	if fd, errno := sys.OpenPath(b.name(m.pid, "maps"), unix.O_RDONLY|unix.O_CLOEXEC); errno == 0 {
+		m.maps = fd + 1
+	}
+}
+
+func (m *memory) asTracer() {
+	if m.maps > 0 {
+		unix.Close(m.maps - 1)
+		m.maps = 0
+	}
+}
+
+// permitted is how many of n bytes at addr are in mappings with any access; all
+// where that is not told.
+func (m *memory) permitted(addr uint64, n int) int {
+	end := addr + uint64(n)
+	if end < addr {
+		return 0
+	}
+	var v sys.Mapping
+	for at := addr; at < end; at = v.End {
+		switch v.Get(m.maps-1, at) {
+		case 0:
+			if v.Start > at || v.Flags&sys.MappingPermissions == 0 {
+				return int(at - addr)
+			}
+		case unix.ENOENT:
+			return int(at - addr)
+		default: // before 6.11
+			return n
+		}
+	}
+	return n
 }
 
 // full reports whether all of buf could be read.

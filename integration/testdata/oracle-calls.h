@@ -6,6 +6,7 @@
 // Argument 1 is the ceiling, argument 2 a directory of the program's own,
 // argument 3 the most data that an event has.
 #include "oracle.h"
+#include <sys/ioctl.h>
 
 #define MARK 1023
 
@@ -48,6 +49,24 @@ static char *gap; // memory that nobody can read or write; what is before it can
 static inline void *tail(const void *bytes, size_t n)
 {
 	return memcpy(gap - n, bytes, n);
+}
+
+// sealed_page is memory that only a tracer can read, behind n bytes of text. It
+// is NULL where the kernel does not tell tracers so.
+static inline char *sealed_page(const char *text, size_t n)
+{
+	long query[13] = {sizeof query, 0x10};
+	int maps = open("/proc/self/maps", O_RDONLY);
+	int told = ioctl(maps, _IOWR('f', 17, long[13]), query) == 0; // PROCMAP_QUERY
+	close(maps);
+	char *pages = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	need(pages != MAP_FAILED, "mmap");
+	memset(pages, 's', 8192);
+	memcpy(pages + 4096 - n, text, n);
+	need(mprotect(pages + 4096, 4096, PROT_NONE) == 0, "mprotect");
+	if (!told)
+		missing("PROCMAP_QUERY, which tells of memory without access");
+	return told ? pages + 4096 : NULL;
 }
 
 static size_t most = 80; // data of an event

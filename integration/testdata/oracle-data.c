@@ -268,6 +268,17 @@ static void large(int fd)
 	test_readv(fd, two, 2, 0);
 }
 
+// sealed is data that the kernel does not get.
+static void sealed(int fd)
+{
+	char *page = sealed_page("", 0);
+	if (!page)
+		return;
+	struct iovec v = {page, 7};
+	test_write(fd, page, 40, 0);
+	test_writev(fd, &v, 1, 0, 1, 7, 0);
+}
+
 int main(int argc, char **argv)
 {
 	begin_calls(argc, argv);
@@ -279,5 +290,6 @@ int main(int argc, char **argv)
 	vectors(fd);
 	moves(fd);
 	large(fd);
+	sealed(fd);
 	return 0;
 }

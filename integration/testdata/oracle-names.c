@@ -438,6 +438,17 @@ static void quotas(void)
 	quota_of_disk();
 }
 
+// sealed are paths that the kernel does not get.
+static void sealed(void)
+{
+	char *page = sealed_page("abc", 3);
+	if (!page)
+		return;
+	struct name none = {page, no_string()}, begins = {page - 3, strdup(quote("abc"))};
+	test_path(94, SYS_chdir, none, 0, "", "");
+	test_path(94, SYS_chdir, begins, 0, "", "");
+}
+
 int main(int argc, char **argv)
 {
 	begin_calls(argc, argv);
@@ -448,5 +459,6 @@ int main(int argc, char **argv)
 	failing_fsconfigs();
 	quotas();
 	mounts();
+	sealed();
 	return 0;
 }
