@@ -23,7 +23,7 @@ static void make_names(void)
 	int n = 0;
 	memset(long_name, 'n', 256);
 	memset(deep, '/', 4096);
-	memcpy(deep + 4090, "none/", 5); // 4095 bytes: as long as can be
+	memcpy(deep + 4090, "no/x/", 5); // 4095 bytes: as long as can be
 	deep[4095] = 0;
 	names[n++] = good("none");
 	names[n++] = good("none/x y\"\\\t\xc3\xa9");
