@@ -5,11 +5,14 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+
+	"github.com/pdig/pdig/internal/sys"
 )
 
 // Paths of the built commands.
@@ -18,6 +21,15 @@ var pdigPath, sensorPath string
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
+	// Below nohup, or in the background of a shell without job control.
+	for _, sig := range []syscall.Signal{syscall.SIGHUP, syscall.SIGINT} {
+		if signal.Ignored(sig) {
+			if err := sys.DefaultAction(sig); err != nil {
+				fmt.Fprintf(os.Stderr, "signal %v: %v\n", sig, err)
+				return 1
+			}
+		}
+	}
 	out, err := exec.Command("make", "-C", "..", "build").CombinedOutput()
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "make build: %v\n%s", err, out)
