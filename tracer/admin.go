@@ -2,11 +2,11 @@ package tracer
 
 import (
 	"encoding/binary"
-	"os"
 	"strconv"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/pdig/pdig/internal/sys"
 	"github.com/pdig/pdig/syscalls"
 )
 
@@ -44,8 +44,14 @@ func fdPath(t *Tracer, th *thread, _ *syscalls.Param) {
 		t.string(nil, false)
 		return
 	}
-	path, err := os.Readlink(procPath(th.tid, "fd/"+strconv.FormatInt(th.call.ret, 10)))
-	t.string([]byte(path), err == nil)
+	link := append(appendProc(t.scratch[:0], th.tid), "/fd/"...)
+	link = append(strconv.AppendInt(link, th.call.ret, 10), 0)
+	path := link[len(link) : len(link)+maxPath]
+	n, errno := sys.ReadLink(link, path)
+	if errno != 0 {
+		n = 0
+	}
+	t.string(path[:n], errno == 0)
 }
 
 // bpfResult is the result of a bpf call as the oldest readers have it: a

@@ -82,7 +82,10 @@ func tids(pid int) (list []int) {
 // does not tell (CONFIG_PROC_CHILDREN).
 func (t *Tracer) children(pid, tid int) (list []int, ok bool) {
 	content, err := os.ReadFile(procPath(pid, "task/"+strconv.Itoa(tid)+"/children"))
-	return decimals(bytes.Fields(content)), err == nil
+	for f := range bytes.FieldsSeq(content) {
+		list = append(list, int(decimal(f)))
+	}
+	return list, err == nil
 }
 
 // clone reports whether a process sends another signal than SIGCHLD at its

@@ -5,6 +5,8 @@ import (
 	"os"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/pdig/pdig/event"
 	"github.com/pdig/pdig/shm"
 	"github.com/pdig/pdig/syscalls"
@@ -119,23 +121,36 @@ func TestEncodeFailureIsCounted(t *testing.T) {
 	}
 }
 
+// TestNothingAllocatedPerCall makes both records of every call that has an
+// event of its own, with all arguments pointing to readable memory.
 func TestNothingAllocatedPerCall(t *testing.T) {
 	tr, th, out := self(t, syscalls.CeilingNewest)
-	name := append([]byte("/etc/passwd"), 0)
-	s := tr.specs.lookup(syscalls.AMD64, int(syscalls.LookupName("openat").Nr[syscalls.AMD64]))
 	tr.sink = &null{}
-	call := func() {
-		c := &th.call
-		c.begin()
-		c.spec, c.arch, c.ret = s, abis[0].audit, 0
-		c.args = [6]uint64{^uint64(99), address(name)}
-		tr.capture(th)
-		tr.emit(th, th.tid, s.enter, s.class)
-		tr.emit(th, th.tid, s.enter+1, s.class)
-	}
-	call()
-	if n := testing.AllocsPerRun(100, call); n != 0 {
-		t.Errorf("%v allocations per call, want 0", n)
+	memory := make([]byte, 1<<16)
+	copy(memory, "/etc/passwd")
+	for i := range syscalls.Calls {
+		n := syscalls.Calls[i].Nr[abis[0].arch]
+		if n < 0 {
+			continue
+		}
+		s := tr.specs.lookup(abis[0].arch, int(n))
+		for _, ret := range []int64{0, 11, -int64(unix.ENOENT)} {
+			call := func() {
+				c := &th.call
+				c.begin()
+				c.spec, c.arch, c.ret = s, abis[0].audit, ret
+				for a := range c.args {
+					c.args[a] = address(memory)
+				}
+				tr.capture(th)
+				tr.emit(th, th.tid, s.enter, s.class)
+				tr.emit(th, th.tid, s.enter+1, s.class)
+			}
+			call()
+			if n := testing.AllocsPerRun(20, call); n != 0 {
+				t.Errorf("%s with result %d: %v allocations, want 0", syscalls.Calls[i].Name, ret, n)
+			}
+		}
 	}
 	if out.lost != 0 {
 		t.Errorf("%d records lost", out.lost)

@@ -2,6 +2,7 @@ package tracer
 
 import (
 	"bytes"
+	"cmp"
 	"strconv"
 	"time"
 
@@ -57,17 +58,11 @@ func (b *procBuffer) read(pid int, file string) []byte {
 // procStatus is what is needed of /proc/PID/status.
 type procStatus struct {
 	tgid, ppid             int
-	nspid, nspgid          []int  // from the reader's namespace inwards
+	nspid, nspgid          int    // in the innermost namespace, 0 if not told
 	uid, gid               uint32 // effective
 	realUID, savedUID      uint32
 	vmsize, vmrss, vmswap  uint32 // kB
 	capInh, capPrm, capEff uint64
-}
-
-// statusKeys are the lines of a status that parse knows.
-var statusKeys = map[string]bool{
-	"Tgid": true, "PPid": true, "NSpid": true, "NSpgid": true, "Uid": true, "Gid": true,
-	"VmSize": true, "VmRSS": true, "VmSwap": true, "CapInh": true, "CapPrm": true, "CapEff": true,
 }
 
 // read reports whether there is such a process.
@@ -79,63 +74,71 @@ func (s *procStatus) read(pid int, b *procBuffer) bool {
 func (s *procStatus) parse(content []byte) {
 	for line := range bytes.Lines(content) {
 		key, value, _ := bytes.Cut(line, []byte(":"))
-		if !statusKeys[string(key)] {
-			continue
-		}
-		f := bytes.Fields(value)
-		if len(f) == 0 {
-			continue
-		}
 		switch string(key) {
 		case "Tgid":
-			s.tgid = int(decimal(f[0]))
+			s.tgid = int(decimal(field(value, 0)))
 		case "PPid":
-			s.ppid = int(decimal(f[0]))
+			s.ppid = int(decimal(field(value, 0)))
 		case "NSpid":
-			s.nspid = decimals(f)
+			s.nspid = int(decimal(lastField(value)))
 		case "NSpgid":
-			s.nspgid = decimals(f)
+			s.nspgid = int(decimal(lastField(value)))
 		case "Uid":
-			s.realUID = uint32(decimal(f[0]))
-			s.uid = uint32(decimal(f[min(1, len(f)-1)]))
-			s.savedUID = uint32(decimal(f[min(2, len(f)-1)]))
+			s.realUID = uint32(decimal(field(value, 0)))
+			s.uid = uint32(decimal(field(value, 1)))
+			s.savedUID = uint32(decimal(field(value, 2)))
 		case "Gid":
-			s.gid = uint32(decimal(f[min(1, len(f)-1)]))
+			s.gid = uint32(decimal(field(value, 1)))
 		case "VmSize":
-			s.vmsize = uint32(decimal(f[0]))
+			s.vmsize = uint32(decimal(field(value, 0)))
 		case "VmRSS":
-			s.vmrss = uint32(decimal(f[0]))
+			s.vmrss = uint32(decimal(field(value, 0)))
 		case "VmSwap":
-			s.vmswap = uint32(decimal(f[0]))
+			s.vmswap = uint32(decimal(field(value, 0)))
 		case "CapInh":
-			s.capInh = hex(f[0])
+			s.capInh = hex(field(value, 0))
 		case "CapPrm":
-			s.capPrm = hex(f[0])
+			s.capPrm = hex(field(value, 0))
 		case "CapEff":
-			s.capEff = hex(f[0])
+			s.capEff = hex(field(value, 0))
 		}
 	}
+}
+
+// field is the nth of the fields of a line, from 0, nil if there are fewer.
+func field(line []byte, n int) []byte {
+	for f := range bytes.FieldsSeq(line) {
+		if n == 0 {
+			return f
+		}
+		n--
+	}
+	return nil
+}
+
+func lastField(line []byte) []byte {
+	line = bytes.TrimRight(line, " \t\n")
+	return line[bytes.LastIndexAny(line, " \t")+1:]
 }
 
 // vpid is the pid in the innermost namespace.
 func (s *procStatus) vpid() int {
-	if len(s.nspid) == 0 {
+	if s.nspid == 0 {
 		return s.tgid // a kernel before 4.1 or one without namespaces
 	}
-	return s.nspid[len(s.nspid)-1]
+	return s.nspid
 }
 
-func decimal(b []byte) uint64 {
-	n, _ := strconv.ParseUint(string(b), 10, 64)
-	return n
-}
-
-func decimals(fields [][]byte) []int {
-	var list []int
-	for _, f := range fields {
-		list = append(list, int(decimal(f)))
+// decimal is a number, or 0 where there is none.
+func decimal(b []byte) (n uint64) {
+	for _, c := range b {
+		digit := uint64(c - '0')
+		if c < '0' || c > '9' || n > (1<<64-1-digit)/10 {
+			return 0
+		}
+		n = 10*n + digit
 	}
-	return list
+	return n
 }
 
 func hex(b []byte) uint64 {
@@ -254,10 +257,7 @@ func (im *image) readStatus(pid int, b *procBuffer) {
 	s.read(pid, b)
 	im.vmsize, im.vmrss, im.vmswap = s.vmsize, s.vmrss, s.vmswap
 	im.setCreds(&s)
-	im.vpgid = im.pgid
-	if n := len(s.nspgid); n > 0 {
-		im.vpgid = s.nspgid[n-1]
-	}
+	im.vpgid = cmp.Or(s.nspgid, im.pgid)
 }
 
 // nobody is the user, and the group, that is not known: 0 would be root.

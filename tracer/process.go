@@ -38,11 +38,10 @@ func cloneFlags(t *Tracer, th *thread, _ *syscalls.Param) {
 // and exec, since programs change it. Of another user only /proc tells, unless
 // the tracer has CAP_SYS_RESOURCE.
 func fdLimit(t *Tracer, th *thread, p *syscalls.Param) {
-	var limit unix.Rlimit
-	if unix.Prlimit(th.proc.pid, unix.RLIMIT_NOFILE, nil, &limit) != nil {
-		limit.Cur = maxOpenFiles(t.proc.read(th.proc.pid, "limits"))
+	if unix.Prlimit(th.proc.pid, unix.RLIMIT_NOFILE, nil, &t.limit) != nil {
+		t.limit.Cur = maxOpenFiles(t.proc.read(th.proc.pid, "limits"))
 	}
-	t.enc.Int(p.Type.Size(), limit.Cur)
+	t.enc.Int(p.Type.Size(), t.limit.Cur)
 }
 
 // maxOpenFiles finds the soft limit in the content of /proc/PID/limits.

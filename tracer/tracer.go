@@ -57,6 +57,7 @@ type Tracer struct {
 	iov     buffers
 	sizes   procStatus                   // see nowFunc
 	addr    [unix.SizeofSockaddrAny]byte // of a message
+	limit   unix.Rlimit                  // of a process
 	proc    procBuffer
 	scratch []byte   // for a string or a path
 	texts   [][]byte // for the strings of calls, not in use
