@@ -32,6 +32,7 @@ type Producer struct {
 	cfg     ProducerConfig
 	me      uint64 // what the lock holds while it is ours
 	reader  reader
+	readers uint32 // that have come
 	ceiling int
 	tried   uint64 // last value of the ring's counter
 	stuck   uint64 // owner of the lock that was waited for in vain
@@ -57,6 +58,7 @@ type reader struct {
 	start  uint64 // of the process; 0 if it was never seen from here
 	stamp  uint64 // start time in the extension when it was looked at
 	ext    bool   // the extension is this reader's
+	ours   bool   // it may be, if the reader is in another pid namespace
 	gone   bool   // it was seen alive, and has died
 	idle   bool   // it cannot be seen, and makes no room
 	idleAt uint32 // the tail then
@@ -142,6 +144,7 @@ func (p *Producer) lookAt(pid int32) {
 		var l life
 		now.start, l = look(pid)
 		now.ext = p.extension(pid, now.start)
+		now.ours = p.extension(pid, p.start.Load())
 		// A pid that was never seen may be one of another pid namespace. A
 		// process that has got the pid of a dead reader is none because of
 		// that: if it has begun to read, it shows.
@@ -154,6 +157,9 @@ func (p *Producer) lookAt(pid int32) {
 	}
 	if now.gone && !was.gone {
 		p.cfg.Log.Warn().Str("ring", p.name).Int32("pid", pid).Msg("reader has died")
+	}
+	if pid != 0 && (now.pid != was.pid || now.stamp != was.stamp || now.ours != was.ours || begun) {
+		p.readers++
 	}
 	p.mu.Lock()
 	p.reader = now
@@ -176,6 +182,16 @@ func (p *Producer) lookAt(pid int32) {
 // Ceiling is the number of event codes that the reader knows. It changes in
 // [Producer.Active] and [Producer.Write] only.
 func (p *Producer) Ceiling() int { return p.ceiling }
+
+// Reader is another number for each reader that has to be told which threads
+// live: one of this package, wherever it is, or one that cannot be seen. It is 0
+// for others, which look around for themselves, and changes as Ceiling does.
+func (p *Producer) Reader() uint32 {
+	if p.reader.pid == 0 || p.reader.start != 0 && !p.reader.ours {
+		return 0
+	}
+	return p.readers
+}
 
 // Snaplen is how many bytes of data the reader wants of a call.
 func (p *Producer) Snaplen() (n int) {

@@ -295,6 +295,9 @@ func (t *Tracer) giveText(c *call) {
 
 // emit writes one record.
 func (t *Tracer) emit(th *thread, tid int, typ uint16, class shm.Class) {
+	if th.known != t.sink.Reader() {
+		t.announce(th)
+	}
 	e := &syscalls.Events[typ]
 	t.enc.Begin(t.clock(), int64(tid), typ, len(e.Params))
 	for i := range e.Params {

@@ -153,6 +153,7 @@ func (t *Tracer) born(child *thread, typ uint16, flags uint64) {
 	if !t.active() {
 		return
 	}
+	child.known = t.sink.Reader()
 	c := &child.call
 	c.begin()
 	c.spec, c.flags, c.arch = &t.specs.unknown, flags, abis[0].audit

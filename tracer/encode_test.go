@@ -23,6 +23,7 @@ func (s *sink) Active() bool       { return true }
 func (s *sink) Ceiling() int       { return s.ceiling }
 func (s *sink) Snaplen() int       { return 80 }
 func (s *sink) GiveUp(func() bool) {}
+func (s *sink) Reader() uint32     { return 0 }
 func (s *sink) Count(event.Cause)  { s.lost++ }
 func (s *sink) Write(rec []byte, _ shm.Class) bool {
 	s.records = append(s.records, append([]byte(nil), rec...))

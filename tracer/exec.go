@@ -59,7 +59,7 @@ func (t *Tracer) replaceLeader(th *thread, tid int) {
 			t.births.bereave(t)
 		}
 	}
-	former := &thread{tid: th.tid, proc: th.proc}
+	former := &thread{tid: th.tid, proc: th.proc, known: th.known}
 	t.remake(th.proc, th.tid, tid)
 	th.proc.live++
 	t.procExit(former, 0)

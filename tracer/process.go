@@ -23,13 +23,19 @@ func vtid(t *Tracer, th *thread, p *syscalls.Param) {
 	t.enc.Int(p.Type.Size(), uint64(int64(tid)))
 }
 
-// cloneFlags are Falco's flags of a clone: those of the call, and that the
-// child is in another pid namespace.
+// cloneFlags are Falco's flags of a clone: those of the call, that the child is
+// in another pid namespace, and that it has lived before.
 func cloneFlags(t *Tracer, th *thread, _ *syscalls.Param) {
-	const childInPIDNS = 1 << 29 // PPM_CL_CHILD_IN_PIDNS
+	const (
+		active       = 1 << 19 // PPM_CL_ACTIVE
+		childInPIDNS = 1 << 29 // PPM_CL_CHILD_IN_PIDNS
+	)
 	flags := syscalls.TransCloneFlags.Translate(abis[0].arch, th.call.flags)
 	if th.proc.nested || th.proc.childNested {
 		flags |= childInPIDNS
+	}
+	if th.announced {
+		flags |= active
 	}
 	t.enc.Int(4, flags)
 }

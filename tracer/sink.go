@@ -13,6 +13,9 @@ type Sink interface {
 	// Write takes one record and reports whether it will be delivered. The
 	// record may be reused afterwards.
 	Write(rec []byte, class shm.Class) bool
+	// Reader is another number for each reader that has to be told which threads
+	// live, 0 for one that has not.
+	Reader() uint32
 	// Ceiling is the number of event codes that the reader knows.
 	Ceiling() int
 	// Snaplen is how many bytes of data the reader wants of a call.

@@ -19,6 +19,9 @@ type thread struct {
 	unsure   bool // call has ended with EINTR: see ignored.go
 	halted   bool // its last signal may have stopped it
 
+	known     uint32 // the reader that has been told of it, see announce.go
+	announced bool   // what is emitted tells of it
+
 	status uint32 // wait status of its end
 }
 

@@ -50,6 +50,16 @@ func (t *Table) proc() string {
 	return cmp.Or(t.cfg.Proc, filepath.Join(t.cfg.Root, "proc"))
 }
 
+// same reports whether the process of that number in /proc looks like th: the
+// producer may be in another pid namespace.
+func (t *Table) same(th *Thread) bool {
+	if t.cfg.Root == "" {
+		return false
+	}
+	status, err := procfs.ReadStatus(t.proc(), int(th.TID))
+	return err == nil && status.Comm == th.Comm && int64(status.PPID) == th.PTID
+}
+
 // adopt takes the descriptors of a process from /proc.
 func (t *Table) adopt(th *Thread) {
 	if t.cfg.Root == "" {

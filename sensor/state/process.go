@@ -5,6 +5,7 @@ const (
 	cloneFiles   = 1 << 0
 	cloneFS      = 1 << 1
 	cloneThread  = 1 << 13
+	cloneActive  = 1 << 19 // it has lived before: the reader is new
 	childInPIDNS = 1 << 29
 )
 
@@ -84,17 +85,23 @@ func (t *Table) cloned(exit half) {
 		from = child.PID
 	}
 	parent := t.threads[from]
-	if parent == child {
+	// What a thread has that lived before is not what its parent has now.
+	lived := flags&cloneActive != 0 && flags&cloneThread == 0
+	if parent == child || lived {
 		parent = nil
 	}
 	if parent == nil {
 		// The first event of a command: nothing told of who started it. What
 		// was redirected for the command is open in the command only, but it may
 		// have left the working directory that it began in.
-		if flags&cloneFiles == 0 {
+		known := !lived || t.same(child)
+		if flags&cloneFiles == 0 && known {
 			t.adopt(child)
 		}
-		if parent = t.find(from); parent == nil {
+		if !lived {
+			parent = t.find(from)
+		}
+		if parent == nil && known {
 			t.enterDir(child)
 		}
 	}
