@@ -71,7 +71,16 @@ func TestComplaints(t *testing.T) {
 
 		{name: "ptrace refused by a filter", argv: []string{"$REFUSE", "ptrace", "$PDIG", "--ring", "$DIR/r", "true"}},
 		{name: "ptrace refused, being traced", argv: []string{"$REFUSE", "traced", "$PDIG", "--ring", "$DIR/r", "true"}},
-		{name: "filters refused", argv: []string{"$REFUSE", "seccomp", "$PDIG", "--ring", "$DIR/r", "true"}},
+		{name: "filters refused", argv: []string{"$REFUSE", "seccomp", "$PDIG", "--ring", "$DIR/r", "-S", "true"}},
+
+		{name: "pid no number", argv: []string{"$PDIG", "-p", "1,x"}},
+		{name: "pid 0", argv: []string{"$PDIG", "-p", "0"}},
+		{name: "pid empty", argv: []string{"$PDIG", "-P", ","}},
+		{name: "pid and a command", argv: []string{"$PDIG", "-p", "1", "true"}},
+		{name: "no such pid", argv: []string{"$PDIG", "--ring", "$DIR/r", "-p", "4194305"}},
+		{name: "filter for a pid", argv: []string{"$PDIG", "-S", "-p", "1"}},
+		{name: "bad seccomp", argv: []string{"$PDIG", "--seccomp", "maybe", "true"}},
+		{name: "two words about filters", argv: []string{"$PDIG", "-S", "--seccomp", "never", "true"}},
 
 		{name: "no consumer", argv: []string{"$PDIG", "--ring", "$DIR/r", "--wait-sensor", "10ms", "true"}},
 		{name: "ring nowhere", argv: []string{"$PDIG", "--ring", "/nowhere/r", "true"}},

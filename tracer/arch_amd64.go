@@ -89,3 +89,23 @@ func callAgain(th *thread) bool {
 	r.Rax = uint64(code)
 	return unix.PtraceSetRegs(th.tid, &r) == nil
 }
+
+// noteCall notes the call in which th is, where the registers do not keep it.
+func noteCall(*thread, *procBuffer) {}
+
+// undisturb makes a call begin again that our interrupt has ended with EINTR:
+// only a signal that is noticed may do that. A close has closed its file.
+func undisturb(th *thread) {
+	var r sys.Regs
+	if unix.PtraceGetRegs(th.tid, &r) != nil || int64(r.Orig_rax) < 0 || int64(r.Rax) != -int64(unix.EINTR) {
+		return
+	}
+	closing := r.Orig_rax == unix.SYS_CLOSE
+	if r.Cs == compatSegment {
+		const close386 = 6
+		closing = r.Orig_rax == close386
+	}
+	if !closing {
+		callAgain(th)
+	}
+}

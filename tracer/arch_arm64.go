@@ -1,6 +1,8 @@
 package tracer
 
 import (
+	"bytes"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/pdig/pdig/internal/sys"
@@ -75,4 +77,30 @@ func callAgain(th *thread) bool {
 	r.Regs[0] = th.call.args[0]
 	r.Pc -= instruction
 	return sys.SetRegs(th.tid, &r) == 0
+}
+
+// noteCall notes the call in which th is: of a call that has ended the registers
+// do not keep the first argument.
+func noteCall(th *thread, b *procBuffer) {
+	const number, argument, sp, pc, fields = 0, 1, 7, 8, 9
+	f := bytes.Fields(b.read(th.tid, "syscall"))
+	if len(f) != fields {
+		return // it runs
+	}
+	c := &th.call
+	c.nr, c.args[0] = decimal(f[number]), hex(bytes.TrimPrefix(f[argument], []byte("0x")))
+	c.sp, c.ip = hex(bytes.TrimPrefix(f[sp], []byte("0x"))), hex(bytes.TrimPrefix(f[pc], []byte("0x")))
+}
+
+// undisturb makes a call begin again that our interrupt has ended with EINTR:
+// only a signal that is noticed may do that. A close has closed its file.
+func undisturb(th *thread) {
+	var r sys.Regs
+	c := &th.call
+	if _, errno := sys.GetRegs(th.tid, &r); errno != 0 || c.ip == 0 || c.nr == unix.SYS_CLOSE {
+		return
+	}
+	if int64(r.Regs[0]) == -int64(unix.EINTR) && r.Pc == c.ip && r.Sp == c.sp {
+		callAgain(th)
+	}
 }

@@ -94,9 +94,9 @@ func (b *births) adopt(t *Tracer) {
 }
 
 // creating reports whether th is in a call of the clone family and has not told
-// of a child yet.
+// of a child yet, or may be.
 func (th *thread) creating() bool {
-	return th.inCall && th.call.spec.kind == kindClone && th.call.child == 0
+	return th.seized || th.inCall && th.call.spec.kind == kindClone && th.call.child == 0
 }
 
 // expected reports whether a living thread may still tell of thread tid.
@@ -107,6 +107,10 @@ func (t *Tracer) expected(tid int, st *procStatus) bool {
 		}
 		flags := th.call.flags
 		switch {
+		case th.seized:
+			if th.proc.pid == st.tgid || th.proc.pid == st.ppid {
+				return true
+			}
 		case flags&unix.CLONE_THREAD != 0:
 			if th.proc.pid == st.tgid && st.tgid != tid {
 				return true
@@ -120,17 +124,35 @@ func (t *Tracer) expected(tid int, st *procStatus) bool {
 
 // adopted makes a thread known by what the kernel says of it.
 func (t *Tracer) adopted(tid int, st *procStatus) *thread {
-	if leader := t.table.get(st.tgid); leader != nil && st.tgid != tid {
-		child := t.table.add(tid, leader.proc)
+	if p := t.table.process(st.tgid); p != nil && st.tgid != tid {
+		child := t.table.add(tid, p)
 		t.born(child, syscalls.CloneX, unix.CLONE_THREAD|unix.CLONE_VM|unix.CLONE_SIGHAND|unix.CLONE_FS|unix.CLONE_FILES)
 		return child
 	}
-	p := &process{pid: tid, vpid: st.vpid(), mem: memory{pid: tid, served: &t.served}}
-	p.descend(t.table.process(st.ppid), st.ppid)
-	p.image = p.readImage(&t.proc, p.image)
-	p.nested = st.vpid() != tid
-	p.childNested = p.nested
-	child := t.table.add(tid, p)
+	child := t.table.add(tid, t.meet(tid, st))
 	t.born(child, syscalls.CloneX, 0)
 	return child
+}
+
+// meet makes the process of thread tid known, by what the kernel says of it.
+// The thread lives; the leader of its process may not.
+func (t *Tracer) meet(tid int, st *procStatus) *process {
+	p := &process{pid: tid, mem: memory{pid: tid, served: &t.served}}
+	p.descend(t.table.process(st.ppid), st.ppid)
+	p.image = p.readImage(&t.proc, nil)
+	p.pid = st.tgid
+	p.vpid = innerPID(p.pid, &t.proc)
+	p.nested = p.vpid != p.pid
+	p.childNested = p.nested || p.sendsChildren()
+	if !p.nested {
+		p.nsStart = namespaceStart(&t.proc)
+	}
+	return p
+}
+
+// sendsChildren reports whether children of p will be in another pid namespace.
+func (p *process) sendsChildren() bool {
+	var own, children unix.Stat_t
+	return unix.Stat(procPath(p.pid, "ns/pid"), &own) == nil &&
+		unix.Stat(procPath(p.pid, "ns/pid_for_children"), &children) == nil && own.Ino != children.Ino
 }

@@ -36,6 +36,11 @@ func (t *Tracer) enter(th *thread) {
 	if !t.regs && t.in.Op != sys.SyscallSeccomp {
 		return // it was killed and is in its last stop, which is reported too
 	}
+	t.enters(th)
+}
+
+// enters handles the entry of a call that t.in describes.
+func (t *Tracer) enters(th *thread) {
 	active := t.active()
 	if active && t.sink.Ceiling() != t.specs.ceiling {
 		t.specs = newSpecs(t.cfg.Calls, t.sink.Ceiling())
@@ -43,6 +48,7 @@ func (t *Tracer) enter(th *thread) {
 	arch, n := number(t.in.Arch, t.in.Words[0])
 	s := t.specs.lookup(arch, n)
 	if len(th.interrupted) > 0 && t.restarted(th, s) {
+		th.cut = false
 		if s.kind == kindClone { // as fork does for a signal that is pending
 			th.call.order = t.births.next()
 			t.keepTraced(th)
@@ -92,7 +98,7 @@ func (t *Tracer) enter(th *thread) {
 			t.emit(th, th.tid, s.enter, s.class)
 		}
 	}
-	if foreign := uint16(t.in.Words[7]) != t.cookie; foreign && !t.regs {
+	if foreign := uint16(t.in.Words[7]) != t.cookie; foreign && !t.regs && !t.every {
 		// The program has a filter of its own that asks for a tracer. It has
 		// none: without us the kernel would refuse the call with this error.
 		skipCall(th.tid, -int64(unix.ENOSYS))
@@ -127,6 +133,12 @@ func (t *Tracer) exit(th *thread) {
 	if !t.regs && t.in.Op != sys.SyscallExit {
 		return // as in enter
 	}
+	t.exits(th)
+	t.resume(th, unix.PTRACE_CONT, 0)
+}
+
+// exits handles the exit of a call that t.in describes.
+func (t *Tracer) exits(th *thread) {
 	th.inCall = false
 	t.giveBack(th)
 	c := &th.call
@@ -142,7 +154,6 @@ func (t *Tracer) exit(th *thread) {
 	default:
 		t.finish(th)
 	}
-	t.resume(th, unix.PTRACE_CONT, 0)
 }
 
 // finish ends the call of th, whose result is known.

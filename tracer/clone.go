@@ -65,8 +65,17 @@ func (t *Tracer) cloned(th *thread) {
 		return
 	}
 	tid := int(msg)
-	if t.table.get(tid) == nil {
+	switch {
+	case t.table.get(tid) != nil:
+	case th.inCall:
 		t.birth(th, tid)
+	default: // what the call has asked for was not seen
+		var st procStatus
+		if st.read(tid, &t.proc) {
+			t.adopted(tid, &st)
+		} else {
+			t.birth(th, tid)
+		}
 	}
 	c := &th.call
 	request := unix.PTRACE_CONT
@@ -138,13 +147,13 @@ func (t *Tracer) fork(th *thread, tid int) *process {
 // however, that ends by the last of its threads, all need it.
 func (t *Tracer) withoutExitStop(th *thread) {
 	th.fresh = false
-	_ = sys.Ptrace(unix.PTRACE_SETOPTIONS, th.tid, 0, options&^unix.PTRACE_O_TRACEEXIT)
+	_ = sys.Ptrace(unix.PTRACE_SETOPTIONS, th.tid, 0, t.options&^unix.PTRACE_O_TRACEEXIT)
 }
 
 // withExitStop gives it to a thread that has become the leader.
 func (t *Tracer) withExitStop(th *thread) {
 	if th.proc.root {
-		_ = sys.Ptrace(unix.PTRACE_SETOPTIONS, th.tid, 0, options)
+		_ = sys.Ptrace(unix.PTRACE_SETOPTIONS, th.tid, 0, t.options)
 	}
 }
 

@@ -36,10 +36,14 @@ func (t *Tracer) executed(tid int) {
 	p.mem.fresh = false
 	t.heap.grew()
 	th.interrupted = nil
-	if th.inCall {
+	switch {
+	case th.inCall:
 		th.inCall = false
 		th.call.ret = 0
 		t.report(th, syscalls.ExecveX)
+	case th.seized:
+		th.seized = false
+		t.tellExec(th)
 	}
 	if t.root != nil {
 		t.started()
@@ -64,4 +68,23 @@ func (t *Tracer) replaceLeader(th *thread, tid int) {
 	th.proc.live++
 	t.procExit(former, 0)
 	t.table.rename(th, tid)
+}
+
+// tellExec writes both halves of an exec that was under way when its thread was
+// seized: who misses it takes the process for what it was. The path is that of
+// the file, since the one that was asked for is gone.
+func (t *Tracer) tellExec(th *thread) {
+	if !t.active() {
+		return
+	}
+	c := &th.call
+	c.begin()
+	c.spec, c.arch, c.sent = t.specs.lookup(abis[0].arch, unix.SYS_EXECVE), abis[0].audit, true
+	t.takeText(c)
+	c.text = append(c.text, th.proc.file.path[:min(len(th.proc.file.path), maxPath)]...)
+	c.texts[0] = extent{len: uint16(len(c.text)), ok: true, whole: true}
+	if !c.spec.exitOnly {
+		t.emit(th, th.tid, c.spec.enter, c.spec.class)
+	}
+	t.report(th, syscalls.ExecveX)
 }

@@ -57,10 +57,11 @@ func (b *procBuffer) read(pid int, file string) []byte {
 
 // procStatus is what is needed of /proc/PID/status.
 type procStatus struct {
-	tgid, ppid             int
+	tgid, ppid, tracer     int
 	nspid, nspgid          int    // in the innermost namespace, 0 if not told
 	uid, gid               uint32 // effective
 	realUID, savedUID      uint32
+	realGID, savedGID      uint32
 	vmsize, vmrss, vmswap  uint32 // kB
 	capInh, capPrm, capEff uint64
 }
@@ -79,6 +80,8 @@ func (s *procStatus) parse(content []byte) {
 			s.tgid = int(decimal(field(value, 0)))
 		case "PPid":
 			s.ppid = int(decimal(field(value, 0)))
+		case "TracerPid":
+			s.tracer = int(decimal(field(value, 0)))
 		case "NSpid":
 			s.nspid = int(decimal(lastField(value)))
 		case "NSpgid":
@@ -88,7 +91,9 @@ func (s *procStatus) parse(content []byte) {
 			s.uid = uint32(decimal(field(value, 1)))
 			s.savedUID = uint32(decimal(field(value, 2)))
 		case "Gid":
+			s.realGID = uint32(decimal(field(value, 0)))
 			s.gid = uint32(decimal(field(value, 1)))
+			s.savedGID = uint32(decimal(field(value, 2)))
 		case "VmSize":
 			s.vmsize = uint32(decimal(field(value, 0)))
 		case "VmRSS":

@@ -16,11 +16,14 @@ import (
 	"github.com/pdig/pdig/tracer/launch"
 )
 
-// options are the ptrace options of the command. Its descendants inherit them.
-// A filter without a tracer answers ENOSYS, so nobody survives the tracer.
-const options = unix.PTRACE_O_TRACESYSGOOD | unix.PTRACE_O_TRACESECCOMP | unix.PTRACE_O_TRACECLONE |
-	unix.PTRACE_O_TRACEFORK | unix.PTRACE_O_TRACEVFORK | unix.PTRACE_O_TRACEEXEC | unix.PTRACE_O_TRACEEXIT |
-	unix.PTRACE_O_EXITKILL
+// The ptrace options of all tracees, and the further ones of those with a
+// filter: a filter without a tracer answers ENOSYS, so nobody survives the
+// tracer. Descendants inherit them.
+const (
+	optionsAll = unix.PTRACE_O_TRACESYSGOOD | unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_TRACEFORK |
+		unix.PTRACE_O_TRACEVFORK | unix.PTRACE_O_TRACEEXEC
+	optionsFilter = unix.PTRACE_O_TRACESECCOMP | unix.PTRACE_O_EXITKILL
+)
 
 // ErrSeize is why a command cannot be traced.
 var ErrSeize = errors.New("ptrace is refused")
@@ -46,11 +49,14 @@ func Launch(o *launch.Original, cmd Command, cfg Config) error {
 	// Collections happen where the loop wants them: see heap.
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	cookie := uint16(rand.Uint32())
-	filter, err := cfg.Calls.Filter(cookie)
-	if err != nil {
-		return err
+	plan := launch.Plan{Target: cmd.Target, Command: cmd.Index, CloseFDs: cmd.CloseFDs}
+	if !cfg.Every {
+		filter, err := cfg.Calls.Filter(cookie)
+		if err != nil {
+			return err
+		}
+		plan.Filter, plan.Listener = filter, true
 	}
-	plan := launch.Plan{Target: cmd.Target, Command: cmd.Index, Filter: filter, Listener: true, CloseFDs: cmd.CloseFDs}
 	if err := o.Wait(); err != nil {
 		return err
 	}
@@ -59,6 +65,10 @@ func Launch(o *launch.Original, cmd Command, cfg Config) error {
 	}
 	t := newTracer(cfg)
 	t.cookie = cookie
+	t.options, t.onward = optionsAll|optionsFilter|unix.PTRACE_O_TRACEEXIT, unix.PTRACE_CONT
+	if cfg.Every {
+		t.every, t.options, t.onward = true, optionsAll|unix.PTRACE_O_TRACEEXIT, unix.PTRACE_SYSCALL
+	}
 	t.root, t.rootPID, t.notStarted = o, o.PID(), cmd.Refused
 	// From here to the seize the process stands still, so it can be looked at.
 	p := &process{pid: t.rootPID, vpid: t.rootPID, mem: memory{pid: t.rootPID, served: &t.served}, root: true}
@@ -71,20 +81,23 @@ func Launch(o *launch.Original, cmd Command, cfg Config) error {
 	}
 	p.image = p.readImage(&t.proc, nil)
 	p.nsStart = namespaceStart(&t.proc)
-	t.table.add(t.rootPID, p)
-	if errno := sys.Ptrace(unix.PTRACE_SEIZE, t.rootPID, 0, options); errno != 0 {
+	th := t.table.add(t.rootPID, p)
+	if errno := sys.Ptrace(unix.PTRACE_SEIZE, t.rootPID, 0, t.options); errno != 0 {
 		if unix.Getppid() != t.rootPID {
 			return launch.ErrOriginalDied
 		}
 		return fmt.Errorf("%w: %w", ErrSeize, errno)
 	}
-	if cfg.Pin {
+	if cfg.Pin && !cfg.Every { // a tracer that is killed would leave its pin behind
 		t.pin.start()
 		defer t.pin.end()
 	}
+	if cfg.Every {
+		t.halt(th, time.Hour)
+	}
 	o.Run()
 	t.loop()
-	return nil
+	return t.failed
 }
 
 func newTracer(cfg Config) *Tracer {
@@ -138,7 +151,7 @@ func (t *Tracer) started() {
 	}
 	// The listener stays open and unused for ever: while it is there no filter
 	// of the command can answer for its calls.
-	if _, err := o.Listener(); err != nil {
+	if _, err := o.Listener(); err != nil && !t.every {
 		t.log.Info().Err(err).Msg("no place for a listener was taken")
 	}
 	var keep []int
@@ -162,6 +175,9 @@ func (t *Tracer) summarize() {
 		t.log.Warn().Err(err).Msg("summary not written")
 	}
 	t.sum = nil
+	if t.attached {
+		return // stderr is its own
+	}
 	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return

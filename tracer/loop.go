@@ -18,9 +18,10 @@ type report struct {
 // others waiting for ever.
 const turnEvery = 16
 
-// loop waits for stops and deaths until there is no tracee left.
+// loop waits for stops and deaths until there is no tracee left, or the tracees
+// are to be let go of.
 func (t *Tracer) loop() {
-	for n := 1; ; n++ {
+	for n := 1; !t.leaving.Load() && !t.alone(); n++ {
 		var status uint32
 		options := 0
 		if t.draining {
@@ -95,6 +96,9 @@ func (t *Tracer) stopped(tid int, status uint32) {
 		t.births.park(t, tid, status)
 		return
 	}
+	if th.seized {
+		t.settled(th, status)
+	}
 	switch event {
 	case unix.PTRACE_EVENT_SECCOMP:
 		t.enter(th)
@@ -105,7 +109,9 @@ func (t *Tracer) stopped(tid int, status uint32) {
 	case unix.PTRACE_EVENT_STOP:
 		t.eventStop(th, signalOf(status))
 	case 0:
-		if sig := signalOf(status); sig == callStop {
+		if sig := signalOf(status); sig == callStop && t.every {
+			t.called(th)
+		} else if sig == callStop {
 			t.exit(th)
 		} else {
 			t.signal(th, sig)
@@ -146,8 +152,12 @@ func (t *Tracer) signal(th *thread, sig int) {
 	t.disturbed(th, sig)
 	request := unix.PTRACE_CONT
 	if len(th.interrupted) > 0 && t.caught(th, sig) {
-		// The frame of the handler will tell whether the call goes on.
-		th.stepping, request = true, unix.PTRACE_SINGLESTEP
+		if t.every {
+			t.handled(th)
+		} else {
+			// The frame of the handler will tell whether the call goes on.
+			th.stepping, request = true, unix.PTRACE_SINGLESTEP
+		}
 	}
 	t.resume(th, request, sig)
 }

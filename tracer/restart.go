@@ -30,6 +30,7 @@ func (t *Tracer) interrupt(th *thread) {
 		th.interrupted = th.interrupted[:maxInterrupted-1]
 	}
 	th.interrupted = append(th.interrupted, th.call)
+	th.cut = true
 	th.call = call{fileFor: -1} // the buffers belong to the one put aside
 }
 
@@ -64,6 +65,12 @@ func (t *Tracer) handlerStarts(th *thread) {
 	if int64(binary.NativeEndian.Uint64(b[:])) != -int64(unix.EINTR) {
 		return
 	}
+	t.endInterrupted(th)
+}
+
+// endInterrupted ends the call of th that was interrupted last with EINTR.
+func (t *Tracer) endInterrupted(th *thread) {
+	last := len(th.interrupted) - 1
 	th.call = th.interrupted[last]
 	th.interrupted = th.interrupted[:last]
 	th.call.ret = -int64(unix.EINTR)

@@ -44,6 +44,14 @@ func (s *served) init() {
 	s.mounts = err != nil || anyServed(mounts)
 }
 
+// look is called for a process that runs already, which may have such memory.
+func (s *served) look(pid int) {
+	mounts, err := os.ReadFile(procPath(pid, "mountinfo"))
+	if err != nil || anyServed(mounts) {
+		s.mounts, s.memory = true, true
+	}
+}
+
 // anyServed reports whether a content of /proc/PID/mountinfo has such a file
 // system: the type is the first field behind the one that is a dash.
 func anyServed(mountinfo []byte) bool {

@@ -18,6 +18,9 @@ type thread struct {
 	exited   bool // its procexit event is out
 	unsure   bool // call has ended with EINTR: see ignored.go
 	halted   bool // its last signal may have stopped it
+	cut      bool // it has stopped last at the exit of a call that goes on if no handler runs
+	loose    bool // it stops at no call any more
+	seized   bool // while it ran, and has not stopped since: what it is in is not known
 
 	known     uint32 // the reader that has been told of it, see announce.go
 	announced bool   // what is emitted tells of it
@@ -136,10 +139,15 @@ func (t *table) get(tid int) *thread {
 	return th
 }
 
-// process is the process with that pid, nil if it is no tracee.
+// process returns the process with that pid of which threads are known, or nil.
 func (t *table) process(pid int) *process {
-	if th := t.threads[pid]; th != nil {
-		return th.proc
+	if leader := t.get(pid); leader != nil {
+		return leader.proc
+	}
+	for _, th := range t.threads {
+		if th.proc.pid == pid {
+			return th.proc
+		}
 	}
 	return nil
 }

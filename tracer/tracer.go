@@ -2,6 +2,7 @@ package tracer
 
 import (
 	"io"
+	"sync/atomic"
 
 	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
@@ -14,16 +15,18 @@ import (
 // Config is what a trace needs.
 type Config struct {
 	Calls   *Selection
+	Every   bool // stop the command at every call instead of installing a filter
 	Pin     bool // put the tracer and a thread that stops often on one CPU
 	Snaplen int  // bytes of data kept of a call, at most MaxSnaplen; 0: what the reader wants
 	Sink    Sink
 	// Summary gets a table of the calls when the command ends, before its
-	// parent learns of that. It is nil for none.
+	// parent learns of that, or when attached processes are let go of. It is
+	// nil for none.
 	Summary io.Writer
 	Log     zerolog.Logger
 }
 
-// Tracer traces one command.
+// Tracer traces one command, or the processes that it has attached to.
 type Tracer struct {
 	cfg   Config
 	sink  Sink
@@ -35,6 +38,10 @@ type Tracer struct {
 	pin   pin
 	in    sys.SyscallInfo
 	regs  bool // the kernel does not tell about calls: registers are read
+	every bool // there is no filter: all calls stop, see every.go
+
+	options uintptr // of ptrace
+	onward  int     // the request for threads that nothing special is wanted of
 
 	births births
 	served served
@@ -51,6 +58,11 @@ type Tracer struct {
 	release    int      // PTRACE_*
 	over       bool     // everybody's end has been told
 
+	attached bool        // no command was launched
+	leaving  atomic.Bool // the tracees are to be let go of
+	parting  bool        // and are being let go of
+	failed   error       // why
+
 	clock   func() uint64
 	ends    endpoints
 	diag    unixDiag
@@ -65,6 +77,10 @@ type Tracer struct {
 
 // resume lets a stopped thread go on. Its death meanwhile is not an error.
 func (t *Tracer) resume(th *thread, request, sig int) {
+	if request == unix.PTRACE_CONT {
+		request = t.onward
+		th.loose = t.parting
+	}
 	if !t.draining {
 		_ = sys.Ptrace(request, th.tid, 0, uintptr(sig))
 	}

@@ -9,6 +9,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/pdig/pdig/internal/cli"
 	"github.com/pdig/pdig/shm"
 	"github.com/pdig/pdig/tracer"
@@ -21,7 +23,7 @@ var version = "unknown"
 func main() {
 	switch launch.Self() {
 	case launch.Resumed:
-		os.Exit(inform(os.Args[1:], os.Stdout))
+		os.Exit(resume(os.Args[1:], os.Stdout, os.Stderr))
 	case launch.Tracer:
 		trace(launch.Start())
 	default:
@@ -33,13 +35,16 @@ func main() {
 // complain prints why the command is not started: one line.
 func complain(w io.Writer, err error) { fmt.Fprintf(w, "pdig: %v\n", err) }
 
-// inform answers options that start no command.
-func inform(args []string, stdout io.Writer) int {
+// resume does what starts no command. The arguments have been parsed before.
+func resume(args []string, stdout, stderr io.Writer) int {
 	o, _ := parse(args)
-	if o.version {
+	switch {
+	case o.version:
 		fmt.Fprintf(stdout, "pdig %s\n", version)
-	} else {
+	case o.help:
 		fmt.Fprint(stdout, usage(o))
+	default:
+		return attach(o, stderr)
 	}
 	return 0
 }
@@ -56,7 +61,7 @@ func trace(o *launch.Original) {
 	if err != nil {
 		refuse(o, stderr, err)
 	}
-	if opts.help || opts.version {
+	if opts.help || opts.version || opts.attaches() {
 		o.Resume()
 	}
 	target, err := launch.Resolve(opts.command[0])
@@ -72,13 +77,10 @@ func trace(o *launch.Original) {
 	if err != nil {
 		refuse(o, stderr, err)
 	}
-	if !awaitSensor(producer, opts.waitSensor) {
+	if !awaitSensor(producer, opts.waitSensor, nil) {
 		refuse(o, stderr, fmt.Errorf("no sensor reads the ring after %v (--wait-sensor)", opts.waitSensor))
 	}
-	cfg := tracer.Config{Calls: opts.calls, Snaplen: opts.snaplen, Pin: opts.pin == "auto", Sink: producer, Log: log}
-	if opts.summary {
-		cfg.Summary = stderr
-	}
+	cfg := opts.config(stderr, producer, log)
 	err = tracer.Launch(o, tracer.Command{
 		Target:   target,
 		Index:    len(o.Args()) - len(opts.command),
@@ -91,6 +93,24 @@ func trace(o *launch.Original) {
 	if err := producer.Close(); err != nil {
 		log.Error().Err(err).Msg("ring not closed")
 	}
+}
+
+// config is what the options say of the trace.
+func (o *options) config(stderr io.Writer, sink tracer.Sink, log zerolog.Logger) tracer.Config {
+	cfg := tracer.Config{Calls: o.calls, Snaplen: o.snaplen, Pin: o.pin == "auto", Sink: sink, Log: log}
+	switch o.seccomp {
+	case "never":
+		cfg.Every = true
+	case "auto":
+		if err := launch.Filters(); err != nil {
+			log.Warn().Err(err).Msg("the command stops at every call")
+			cfg.Every = true
+		}
+	}
+	if o.summary {
+		cfg.Summary = stderr
+	}
+	return cfg
 }
 
 // refuse ends the process and its tracer before the command was started.
@@ -107,15 +127,21 @@ func refuse(o *launch.Original, stderr io.Writer, err error) {
 }
 
 // awaitSensor waits for a reader of the ring, at most for the given time; a
-// negative one is for ever. It reports whether the command may start.
-func awaitSensor(p *shm.Producer, wait time.Duration) bool {
+// negative one is for ever. It reports whether the trace may start, or stop
+// is closed.
+func awaitSensor(p *shm.Producer, wait time.Duration, stop <-chan struct{}) bool {
 	if wait == 0 {
 		return true
 	}
 	const pause = 5 * time.Millisecond
-	for start := time.Now(); wait < 0 || time.Since(start) < wait; time.Sleep(pause) {
+	for start := time.Now(); wait < 0 || time.Since(start) < wait; {
 		if p.Active() {
 			return true
+		}
+		select {
+		case <-stop:
+			return true
+		case <-time.After(pause):
 		}
 	}
 	return p.Active()

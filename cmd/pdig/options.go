@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/pflag"
@@ -29,6 +30,10 @@ type options struct {
 	schema     string
 	waitFor    string
 	pin        string
+	seccomp    string
+	filter     bool
+	pids       []string
+	trees      []string
 	summary    bool
 	level      string
 	logFile    string
@@ -41,6 +46,7 @@ type options struct {
 	waitSensor time.Duration
 	logLevel   zerolog.Level
 	command    []string
+	attach     tracer.Attachment
 }
 
 // defaultSet is what --events selects when it is not given.
@@ -50,6 +56,8 @@ func newOptions() *options {
 	o := &options{flags: cli.NewFlagSet("pdig")}
 	f := o.flags
 	f.SetInterspersed(false) // what follows the command belongs to it
+	f.StringArrayVarP(&o.pids, "pid", "p", nil, "attach to the process `PID[,PID...]` instead of running a command; may be repeated")
+	f.StringArrayVarP(&o.trees, "proc-tree", "P", nil, "the same for the process `PID` and all its living descendants")
 	f.StringVarP(&o.events, "events", "e", defaultSet, "system calls to record: `SET` of levels (exec, security, io, all), classes (%file, %network, %process, %signal, %memory, %desc, %ipc), names and numbers with commas between them; ! takes away")
 	f.BoolVarP(&o.captureAll, "capture-all", "a", false, "record every call that has an event of its own")
 	f.IntVarP(&o.snaplen, "snaplen", "s", 0, "keep `N` bytes of the data of read, write, send... (default what the reader of the ring asks for: 80)")
@@ -59,6 +67,8 @@ func newOptions() *options {
 	f.StringVar(&o.schema, "schema", "auto", "`auto|336|374|418|newest` newest event types to send: auto is those that the reader knows")
 	f.StringVar(&o.waitFor, "wait-sensor", "never", "`DUR|never|forever` how long the start waits for a reader of the ring, for example 5s")
 	f.StringVar(&o.pin, "pin", "auto", "`auto|never` placement: auto keeps the tracer and a thread that makes many calls on one CPU, unseen")
+	f.StringVar(&o.seccomp, "seccomp", "auto", "`auto|always|never` stop at the recorded calls by a filter, or at every call, which is slower, but lets the command outlive pdig: auto is a filter if the kernel takes one")
+	f.BoolVarP(&o.filter, "always-seccomp", "S", false, "the same as --seccomp always")
 	f.BoolVarP(&o.summary, "summary", "c", false, "print a table of the calls on stderr when the command ends: calls, errors, dropped records, time")
 	f.StringVar(&o.level, "log-level", "error", "log pdig's own words from this `LEVEL` on: debug, info, warn, error")
 	f.StringVar(&o.logFile, "log-file", "", "log to `FILE`, as JSON, instead of stderr, which pdig lets go of when the command starts")
@@ -69,8 +79,10 @@ func newOptions() *options {
 
 // usage is the text of --help.
 func usage(o *options) string {
-	return "usage: pdig [options] [--] command [argument...]\n\n" +
-		"Runs the command and records the system calls of it and of all its descendants.\n\n" +
+	return "usage: pdig [options] [--] command [argument...]\n" +
+		"       pdig [options] -p PID[,PID...] | -P PID\n\n" +
+		"Runs the command, or attaches to processes that run, and records the system calls of all\n" +
+		"their threads and of the children born later.\n\n" +
 		"options:\n" + cli.Usage(o.flags)
 }
 
@@ -84,15 +96,52 @@ func parse(args []string) (*options, error) {
 	if o.help || o.version {
 		return o, nil
 	}
-	for _, check := range []func() error{o.checkCalls, o.checkSnaplen, o.checkRing, o.checkWait, o.checkLog} {
+	for _, check := range []func() error{o.checkCalls, o.checkSnaplen, o.checkRing, o.checkWait, o.checkLog, o.checkTargets} {
 		if err := check(); err != nil {
 			return o, err
 		}
 	}
-	if len(o.command) == 0 {
-		return o, fmt.Errorf("no command given (see pdig --help)")
-	}
 	return o, nil
+}
+
+// attaches reports whether there is no command.
+func (o *options) attaches() bool { return len(o.attach.PIDs)+len(o.attach.Trees) > 0 }
+
+func (o *options) checkTargets() (err error) {
+	if o.attach.PIDs, err = pidList("pid", o.pids); err != nil {
+		return err
+	}
+	if o.attach.Trees, err = pidList("proc-tree", o.trees); err != nil {
+		return err
+	}
+	switch {
+	case o.attaches() && o.seccomp == "always":
+		return fmt.Errorf("--seccomp always is for a command: no process gets rid of a filter again, and it could not run on without pdig")
+	case o.attaches() && len(o.command) > 0:
+		return fmt.Errorf("--pid and --proc-tree exclude a command: %q", o.command[0])
+	case !o.attaches() && len(o.command) == 0:
+		return fmt.Errorf("no command given (see pdig --help)")
+	}
+	return nil
+}
+
+// pidList reads the values of an option: numbers, with commas or white space
+// between them as pgrep and pidof print them.
+func pidList(option string, values []string) (pids []int, err error) {
+	for _, value := range values {
+		words := strings.FieldsFunc(value, func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
+		for _, word := range words {
+			pid, err := strconv.ParseInt(word, 10, 32)
+			if err != nil || pid < 1 {
+				return nil, cli.ValueError(option, word, "the number of a process")
+			}
+			pids = append(pids, int(pid))
+		}
+		if len(words) == 0 {
+			return nil, cli.ValueError(option, value, "the number of a process")
+		}
+	}
+	return pids, nil
 }
 
 func (o *options) checkCalls() (err error) {
@@ -122,6 +171,17 @@ func (o *options) checkRing() error {
 	}
 	if o.onFull != "drop" && o.onFull != "block" {
 		return cli.ValueError("on-full", o.onFull, "drop or block")
+	}
+	if o.filter {
+		if o.flags.Changed("seccomp") && o.seccomp != "always" {
+			return fmt.Errorf("--always-seccomp and --seccomp %s exclude each other", o.seccomp)
+		}
+		o.seccomp = "always"
+	}
+	switch o.seccomp {
+	case "auto", "always", "never":
+	default:
+		return cli.ValueError("seccomp", o.seccomp, "auto, always or never")
 	}
 	if o.pin != "auto" && o.pin != "never" {
 		return cli.ValueError("pin", o.pin, "auto or never")

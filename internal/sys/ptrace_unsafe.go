@@ -70,7 +70,12 @@ func (s *SyscallInfo) Get(tid int) unix.Errno {
 // but the world cannot be stopped meanwhile. So it is for a process that lets
 // no collection begin on its own (debug.SetGCPercent(-1)).
 func Wait(status *uint32, options int) (tid int, errno unix.Errno) {
-	r, _, e := unix.RawSyscall6(unix.SYS_WAIT4, ^uintptr(0), uintptr(unsafe.Pointer(status)), uintptr(unix.WALL|options), 0, 0, 0)
+	return WaitFor(-1, status, options)
+}
+
+// WaitFor is Wait for one of them.
+func WaitFor(id int, status *uint32, options int) (tid int, errno unix.Errno) {
+	r, _, e := unix.RawSyscall6(unix.SYS_WAIT4, uintptr(id), uintptr(unsafe.Pointer(status)), uintptr(unix.WALL|options), 0, 0, 0)
 	return int(int32(r)), e
 }
 

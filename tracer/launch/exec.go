@@ -2,10 +2,23 @@ package launch
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"golang.org/x/sys/unix"
 )
+
+// ErrNoFilter is why no process can be given a filter here.
+var ErrNoFilter = errors.New("seccomp filters are not to be had")
+
+// Filters returns nil if the kernel, and the filters that the process has
+// already, let a filter be installed, else an [ErrNoFilter].
+func Filters() error {
+	if errno := seccompProbe(0); errno != unix.EFAULT {
+		return fmt.Errorf("%w: seccomp: %w", ErrNoFilter, errno)
+	}
+	return nil
+}
 
 // Plan is what the process has to do to become the command.
 type Plan struct {

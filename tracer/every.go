@@ -1,0 +1,84 @@
+package tracer
+
+import (
+	"errors"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/pdig/pdig/internal/sys"
+)
+
+// Without a filter all threads stop at every call, before and after it, and the
+// tracer leaves out what nobody asked for. Which half a stop is only the kernel
+// knows: a thread may have been seized in the middle of a call.
+//
+// No thread is single-stepped then. A tracer that dies takes nobody along here,
+// and a step that was not yet asked for would end the program.
+
+// ErrNoCallInfo is why calls cannot be told from their ends.
+var ErrNoCallInfo = errors.New("the kernel does not tell a call from its end (PTRACE_GET_SYSCALL_INFO, Linux 5.3)")
+
+// called handles a stop of PTRACE_SYSCALL.
+func (t *Tracer) called(th *thread) {
+	if !t.read(th, false) {
+		t.resume(th, unix.PTRACE_CONT, 0)
+		return
+	}
+	if t.regs {
+		t.failed = ErrNoCallInfo
+		t.leaving.Store(true)
+		t.resume(th, unix.PTRACE_CONT, 0)
+		return
+	}
+	switch t.in.Op {
+	case sys.SyscallEntry:
+		th.halted, th.cut = false, false
+		t.sure(th)
+		if t.wants() {
+			t.enters(th)
+			return
+		}
+	case sys.SyscallExit:
+		if th.inCall {
+			t.exits(th)
+		}
+		if len(th.interrupted) > 0 {
+			t.returned(th)
+		}
+	default:
+		return // as in enter
+	}
+	t.resume(th, unix.PTRACE_CONT, 0)
+}
+
+// wants reports whether a filter would have stopped at the call in t.in.
+func (t *Tracer) wants() bool {
+	s := t.specs.lookup(number(t.in.Arch, t.in.Words[0]))
+	return !t.parting && (s.report || s.kind != kindPlain)
+}
+
+// handled is called when a handler of th is about to run. If that ends the call
+// in which th is, its result is known now; whether a read or a wait goes on
+// depends on the handler.
+func (t *Tracer) handled(th *thread) {
+	last := len(th.interrupted) - 1
+	if !th.cut {
+		return
+	}
+	th.cut = false
+	switch th.interrupted[last].ret {
+	case restartNoHandler, restartRestartBlock:
+		t.endInterrupted(th)
+	}
+}
+
+// returned is called at the exit of a call of th while others are interrupted.
+// A return from a handler is a call too, and shows what became of the one that
+// the signal has interrupted: at the same place it has ended with EINTR.
+func (t *Tracer) returned(th *thread) {
+	c := &th.interrupted[len(th.interrupted)-1]
+	if int64(t.in.Words[0]) == -int64(unix.EINTR) && t.in.IP == c.ip && t.in.SP == c.sp && !th.inCall {
+		t.sure(th) // the return itself
+		t.endInterrupted(th)
+	}
+}
