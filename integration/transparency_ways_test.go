@@ -24,6 +24,7 @@ type way struct {
 	traced bool
 	prefix string  // of the ring
 	reader *reader // nil without one
+	every  bool    // without a filter
 }
 
 // command puts pdig in front of a command, if the way is a traced one.
@@ -31,7 +32,11 @@ func (w *way) command(argv ...string) []string {
 	if !w.traced {
 		return argv
 	}
-	return append([]string{pdigPath, "--ring", w.prefix, "-e", "all", "--"}, argv...)
+	options := []string{pdigPath, "--ring", w.prefix, "-e", "all"}
+	if w.every {
+		options = append(options, "--seccomp", "never")
+	}
+	return append(append(options, "--"), argv...)
 }
 
 // compare runs f in each way and wants the same from all of them. With a

@@ -1,0 +1,235 @@
+package integration
+
+import (
+	"fmt"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/pdig/pdig/shm"
+)
+
+// TestAttachCalls: calls that are under way at attach and detach, and go on
+// beyond, have the results and take the time that they natively do.
+func TestAttachCalls(t *testing.T) {
+	t.Parallel()
+	program := fixture(t, "attach")
+	const seconds = 6
+	var want string
+	t.Run("native", func(t *testing.T) {
+		g := startTarget(t, program, "calls", strconv.Itoa(seconds))
+		time.Sleep((seconds + 1) * time.Second)
+		want = g.finish(t)
+	})
+	for _, how := range []string{"let go", "killed", "to the end"} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			w := readWay(t)
+			g := startTarget(t, program, "calls", strconv.Itoa(seconds))
+			tids := threadIDs(g.pid())
+			// A call that began anew now would be late at last.
+			time.Sleep(seconds * 2 / 3 * time.Second)
+			p := w.attach(t, g.pid())
+			switch how {
+			case "let go":
+				detach(t, p, unix.SIGINT, g.pid())
+				detach(t, w.attach(t, g.pid()), unix.SIGINT, g.pid())
+			case "killed":
+				_ = p.cmd.Process.Kill()
+				p.wait(t)
+				untraced(t, g.pid())
+			}
+			time.Sleep((seconds/3 + 1) * time.Second)
+			if got := g.finish(t); got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+			if how == "to the end" {
+				if r := p.wait(t); r.String() != "status 0x0\n" {
+					t.Errorf("got %s", r)
+				}
+				w.reader.settled()
+			}
+			checkAttached(t, w.reader.done(t), tids...)
+		})
+	}
+}
+
+// states are the states of the threads of a process and the CPUs that each may
+// run on.
+func states(pid int) (list []string) {
+	for _, tid := range threadIDs(pid) {
+		state := statusField(tid, "State")
+		list = append(list, fmt.Sprintf("%d %.1s %s", tid, state, statusField(tid, "Cpus_allowed")))
+	}
+	return list
+}
+
+// TestAttachStopped: a process that was stopped before stays stopped, runs when it
+// is continued, and is found by its parent to be stopped once.
+func TestAttachStopped(t *testing.T) {
+	t.Parallel()
+	w := readWay(t)
+	g := startTarget(t, fixture(t, "attach"), "steps")
+	stopped := func(letter string) func() bool {
+		return func() bool { return strings.HasPrefix(statusField(g.pid(), "State"), letter) }
+	}
+	tids := threadIDs(g.pid())
+	signal := func(sig unix.Signal) {
+		t.Helper()
+		if err := unix.Kill(g.pid(), sig); err != nil {
+			t.Fatal(err)
+		}
+	}
+	notices := func() (n int) {
+		for {
+			var ws unix.WaitStatus
+			if pid, err := unix.Wait4(g.pid(), &ws, unix.WUNTRACED|unix.WNOHANG, nil); pid != g.pid() || err != nil {
+				return n
+			}
+			n++
+		}
+	}
+	signal(unix.SIGSTOP)
+	eventually(t, "it is stopped", stopped("T"))
+	if n := notices(); n != 1 {
+		t.Errorf("it was stopped %d times", n)
+	}
+	detach(t, w.attach(t, g.pid()), unix.SIGINT, g.pid())
+	eventually(t, "it is stopped as before", stopped("T"))
+	p := w.attach(t, g.pid())
+	eventually(t, "it is held", stopped("t"))
+	signal(unix.SIGCONT)
+	g.step(t, 1)
+	if n := notices(); n != 0 {
+		t.Errorf("it was stopped %d times more", n)
+	}
+	signal(unix.SIGSTOP)
+	eventually(t, "it is stopped and traced", stopped("t"))
+	detach(t, p, unix.SIGTERM, g.pid())
+	eventually(t, "it is stopped without a tracer", stopped("T"))
+	if n := notices(); n != 1 {
+		t.Errorf("it was stopped %d times", n)
+	}
+	signal(unix.SIGCONT)
+	g.step(t, 2)
+	if got, want := g.finish(t), "status 0x0\n"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	records := w.reader.done(t)
+	checkAttached(t, records, tids...)
+	if enter, exit := opened(records, "/attach/1"); enter != 1 || exit != 1 {
+		t.Errorf("%d and %d halves while it was traced", enter, exit)
+	}
+}
+
+// TestDetachStates lets go of threads that compute, wait, and wait in a vfork.
+func TestDetachStates(t *testing.T) {
+	t.Parallel()
+	w := readWay(t)
+	g := startTarget(t, fixture(t, "attach"), "states")
+	inVfork := func() bool {
+		return slices.ContainsFunc(states(g.pid()), func(s string) bool { return strings.Contains(s, " D ") })
+	}
+	eventually(t, "a thread is in a vfork", inVfork)
+	before := states(g.pid())
+	for range 5 {
+		p := w.attach(t, g.pid())
+		detach(t, p, unix.SIGINT, g.pid())
+		eventually(t, "all are as before", func() bool { return slices.Equal(before, states(g.pid())) })
+	}
+	if got, want := g.finish(t), "end\nstatus 0x0\n"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	w.reader.done(t)
+}
+
+// TestAttachTree: -P takes the descendants that live, and -p the children that
+// are born later.
+func TestAttachTree(t *testing.T) {
+	t.Parallel()
+	w := readWay(t)
+	g := startTarget(t, fixture(t, "attach"), "tree")
+	var all []int
+	eventually(t, "there are descendants", func() bool {
+		all = append([]int{g.pid()}, children(g.pid())...)
+		all = append(all, children(all[len(all)-1])...)
+		return len(all) == 3
+	})
+	tree := []string{"-P", strconv.Itoa(g.pid())}
+	detach(t, w.startAttach(t, tree, all...), unix.SIGINT, all...)
+	p := w.attach(t, g.pid())
+	if tracerOf(all[1]) != 0 {
+		t.Error("-p has taken a child")
+	}
+	detach(t, p, unix.SIGINT, all...)
+	p = w.startAttach(t, tree, all...)
+	g.step(t, 1)
+	g.stdin.Close()
+	if r := p.wait(t); r.String() != "status 0x0\n" {
+		t.Errorf("got %s", r)
+	}
+	g.finish(t)
+	records := w.reader.done(t)
+	checkAttached(t, records, all...)
+	if n := count(records, func(r *record) bool { return r.call == "procexit" }); n != 3 {
+		t.Errorf("%d ends", n)
+	}
+
+	// A shell and what it starts.
+	w = readWay(t)
+	g = startTarget(t, "sh", "-c", "echo ready; read line; ls / >/dev/null; (ls /; ls /) | wc -l >/dev/null; exit 3")
+	p = w.attach(t, g.pid())
+	if _, err := g.stdin.Write([]byte("\n")); err != nil {
+		t.Fatal(err)
+	}
+	if r := p.wait(t); r.String() != "status 0x0\n" {
+		t.Errorf("got %s", r)
+	}
+	if got, want := g.finish(t), "status 0x300\n"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	records = w.reader.done(t)
+	checkAttached(t, records, g.pid())
+	execs := count(records, func(r *record) bool { return r.exit && executing(r.call) && r.ret == 0 })
+	ends := count(records, func(r *record) bool { return r.call == "procexit" })
+	births := count(records, func(r *record) bool { return r.birth() && !r.announcement() })
+	if execs != 4 || ends != births+1 {
+		t.Errorf("%d execs, %d births, %d ends", execs, births, ends)
+	}
+}
+
+// children are those of the first thread of a process.
+func children(pid int) (pids []int) {
+	out, _ := exec.Command("pgrep", "-P", strconv.Itoa(pid)).Output()
+	for _, word := range strings.Fields(string(out)) {
+		if n, err := strconv.Atoi(word); err == nil {
+			pids = append(pids, n)
+		}
+	}
+	return pids
+}
+
+// TestDetachWhileFull: a signal ends pdig while it holds a thread because the ring
+// is full.
+func TestDetachWhileFull(t *testing.T) {
+	t.Parallel()
+	w := &way{prefix: ring(t)}
+	const size = 64 << 10
+	c, err := shm.NewConsumer(shm.ConsumerConfig{Config: shm.Config{Prefix: w.prefix, Size: size}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	g := startTarget(t, fixture(t, "attach"), "load", "4")
+	p := start(t, exec.Command(pdigPath, "--ring", w.prefix, "-e", "all", "--on-full", "block", "-p", strconv.Itoa(g.pid())))
+	eventually(t, "the ring is full", func() bool { return ringHead(t, w.prefix) > size*9/10 })
+	detach(t, p, unix.SIGINT, g.pid())
+	if got, want := g.finish(t), "errors 0, lazy 0\nstatus 0x0\n"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
