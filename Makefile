@@ -29,13 +29,13 @@ build:
 
 # Not cached: what is tested is this kernel and this machine too.
 test: build test-race
-	@$(GO) run ./internal/testsum -count=1 ./...
+	@$(GO) run ./internal/testsum -count=1 -timeout 20m ./...
 
 # -short keeps the counts of the long tests small under the detector.
 test-race:
 	@if echo '#include <stdlib.h>' | $$($(GO) env CC) -x c -c -o /dev/null - 2>/dev/null; then \
 		pkgs=$$($(TESTED)) && pkgs=$$(echo "$$pkgs" | grep -Ev '$(RACE_EXCEPT)') && \
-		CGO_ENABLED=1 $(GO) run ./internal/testsum -label=race -count=1 -short -race $$pkgs; \
+		CGO_ENABLED=1 $(GO) run ./internal/testsum -label=race -count=1 -timeout 20m -short -race $$pkgs; \
 	else \
 		echo 'race: not run: no C compiler with headers, which the race detector needs'; \
 	fi

@@ -397,6 +397,7 @@ func inMountNamespace(t *testing.T, args ...string) string {
 	if os.Geteuid() != 0 {
 		cmd.SysProcAttr.Cloneflags |= unix.CLONE_NEWUSER
 		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Geteuid(), Size: 1}}
+		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}}
 	}
 	err := cmd.Run()
 	if errors.Is(err, unix.EPERM) || strings.HasPrefix(stderr.String(), "mount: ") && strings.Contains(stderr.String(), "not permitted") {

@@ -12,6 +12,7 @@ import (
 
 // TestBuilds runs what the linker can make of a program, and reads its entry.
 func TestBuilds(t *testing.T) {
+	t.Setenv("PATH", "/usr/bin:/bin") // without a directory that may not be searched
 	for _, tt := range []struct {
 		name string
 		args []string
