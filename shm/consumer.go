@@ -1,6 +1,7 @@
 package shm
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"os"
@@ -16,6 +17,9 @@ type ConsumerConfig struct {
 	Config
 	// Snaplen is how many bytes of data the producer is asked for; 0 is 80.
 	Snaplen int
+	// Ceiling is how many event codes a producer of ours is told to know of; 0
+	// is all.
+	Ceiling int
 	// Log hears of what is odd but no error. The zero Logger is silent.
 	Log zerolog.Logger
 }
@@ -132,7 +136,7 @@ func (c *Consumer) extend(start uint64) {
 	c.version.Store(extVersion)
 	c.extSize.Store(extSize)
 	c.consumed.Store(c.pid)
-	c.ceiling.Store(syscalls.CeilingNewest)
+	c.ceiling.Store(uint32(cmp.Or(c.cfg.Ceiling, syscalls.CeilingNewest)))
 	c.magic.Store(extMagic)
 	c.start.Store(start)
 	c.ours = true
