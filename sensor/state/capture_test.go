@@ -10,10 +10,10 @@ import (
 	"testing"
 )
 
-// capture is a .scap file in the making: section header, one process, events.
-type capture struct{ bytes.Buffer }
+// scap is a .scap file in the making: section header, one process, events.
+type scap struct{ bytes.Buffer }
 
-func (c *capture) block(kind uint32, payload []byte) {
+func (c *scap) block(kind uint32, payload []byte) {
 	padded := (len(payload) + 3) &^ 3
 	var head [8]byte
 	binary.NativeEndian.PutUint32(head[:], kind)
@@ -30,7 +30,7 @@ func u64(n int) []byte    { return binary.NativeEndian.AppendUint64(nil, uint64(
 func str(s string) []byte { return append(u16(len(s)), s...) }
 
 // header writes what stands before the events: process pp, 100, in /srv.
-func (c *capture) header() {
+func (c *scap) header() {
 	c.block(0x0A0D0D0A, bytes.Join([][]byte{u32(0x1A2B3C4D), u16(1), u16(2), u64(-1)}, nil))
 	c.block(0x201, append(u32(1), make([]byte, 8+8+128+4*8)...))
 	process := bytes.Join([][]byte{
@@ -42,10 +42,10 @@ func (c *capture) header() {
 }
 
 // event writes a record.
-func (c *capture) event(rec []byte) { c.block(0x216, append(u16(0), rec...)) }
+func (c *scap) event(rec []byte) { c.block(0x216, append(u16(0), rec...)) }
 
 // sysdig returns what sysdig prints for the events.
-func (c *capture) sysdig(t *testing.T) []string {
+func (c *scap) sysdig(t *testing.T) []string {
 	bin, err := exec.LookPath("sysdig")
 	if err != nil {
 		t.Skip("sysdig not installed")

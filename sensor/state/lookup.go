@@ -99,7 +99,7 @@ var linkLetters = [...]struct {
 
 // linked is the descriptor that /proc shows as a link.
 func linked(fd procfs.FD) descriptor {
-	d := descriptor{FDName: event.FDName{Letter: 'o', Name: fd.Link}}
+	d := descriptor{FDName: event.FDName{Letter: 'X', Name: fd.Link}}
 	for _, l := range linkLetters {
 		if strings.HasPrefix(fd.Link, l.prefix) {
 			d.Letter = l.letter

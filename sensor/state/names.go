@@ -66,9 +66,17 @@ func readNames(root, file string) names {
 		if err != nil {
 			continue
 		}
-		if _, ok := n[uint32(id)]; !ok {
-			n[uint32(id)] = fields[0]
-		}
+		n.add(uint32(id), fields[0])
 	}
 	return n
+}
+
+// maxNames bounds what a file, or a capture, can make of it.
+const maxNames = 1 << 20
+
+// add names a number that has no name yet.
+func (n names) add(id uint32, name string) {
+	if _, ok := n[id]; !ok && len(n) < maxNames {
+		n[id] = name
+	}
 }

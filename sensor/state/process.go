@@ -64,6 +64,12 @@ const cloneWindow = 2 * 1e9
 func (t *Table) cloned(exit half) {
 	tid := exit.TID()
 	if child := t.threads[tid]; child != nil {
+		if child.origin == fromList {
+			// It is older than the list, which libsinsp believes.
+			child.seen = t.now
+			t.cur = child
+			return
+		}
 		if child.origin == fromParent && t.now < child.seen+cloneWindow {
 			child.origin, child.seen = fromBoth, t.now
 			t.cur = child

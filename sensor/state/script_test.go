@@ -205,7 +205,7 @@ func encodeTuple(value string) ([]byte, error) {
 func newTable() *Table {
 	t := New(Config{})
 	th := t.add(100)
-	th.Comm, th.PTID, th.leader = "pp", 1, th
+	th.Comm, th.PTID, th.leader, th.origin = "pp", 1, th, fromList
 	th.dir.path = "/srv/"
 	return t
 }
@@ -262,7 +262,7 @@ func TestSysdig(t *testing.T) {
 			continue
 		}
 		t.Run(filepath.Base(s.path), func(t *testing.T) {
-			var c capture
+			var c scap
 			c.header()
 			var want []string
 			s.run(t, func(i int, rec []byte) {

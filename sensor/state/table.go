@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/sensor/capture"
 	"github.com/pdig/pdig/syscalls"
 )
 
@@ -63,6 +64,8 @@ type Table struct {
 	lastPurge time.Time
 
 	departed departed
+	machine  capture.Machine
+	restored *restored // until the next event, if a capture has told something
 	buf      []byte
 }
 
@@ -101,6 +104,9 @@ func (t *Table) Current() *Thread { return t.cur }
 // [event.Names] for that event; what the event has closed or ended goes when the
 // next one comes.
 func (t *Table) Apply(v *event.View) {
+	if t.restored != nil {
+		t.settle()
+	}
 	t.finish()
 	t.now = v.Time()
 	s := &shapes[v.Type()]
@@ -138,6 +144,12 @@ func (t *Table) arrive(v *event.View) {
 	th := t.threads[v.TID()]
 	if th == nil {
 		th = t.find(v.TID())
+	}
+	if th == nil && v.Info().Flags&syscalls.SkipParseReset != 0 {
+		// An event that tells nothing of its thread, such as a switch, does not
+		// make an entry in libsinsp either.
+		t.release(t.spare.files)
+		th = t.reset(&t.spare, v.TID())
 	}
 	if th == nil {
 		if th = t.add(v.TID()); th == &t.spare {

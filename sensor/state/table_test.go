@@ -84,10 +84,10 @@ func TestLookup(t *testing.T) {
 		got = append(got, fmt.Sprintf("%v %c %s", ok, max(' ', name.Letter), name.Name))
 	}
 	if diff := cmp.Diff([]string{
-		"true d /", "true f /dev/null", "true p pipe:[77]", "true o socket:[78]",
+		"true d /", "true f /dev/null", "true p pipe:[77]", "true X socket:[78]",
 		"true e anon_inode:[eventfd]", "true l anon_inode:[eventpoll]", "true s anon_inode:[signalfd]",
 		"true t anon_inode:[timerfd]", "true i anon_inode:inotify", "true P anon_inode:[pidfd]",
-		"true o anon_inode:bpf-map", "false   ",
+		"true X anon_inode:bpf-map", "false   ",
 	}, got); diff != "" {
 		t.Errorf("descriptors (-want +got)\n%s", diff)
 	}

@@ -36,6 +36,7 @@ const (
 	fromParent               // the clone exit of its parent; its own is to come
 	fromChild                // its own clone exit; its parent's is to come
 	fromBoth
+	fromList // it was there at the beginning of a capture
 )
 
 // files is a table of descriptors, shared by all threads that have the same.

@@ -1,0 +1,176 @@
+package state
+
+import (
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/sensor/capture"
+	"github.com/pdig/pdig/syscalls"
+)
+
+// Snapshot looks all threads up that /proc has and the table does not, as of
+// before the event v: what it tells of, a new thread, and that thread's children
+// are left out.
+func (t *Table) Snapshot(v *event.View) {
+	if t.cfg.Root == "" {
+		return
+	}
+	for _, pid := range numbered(t.proc()) {
+		for _, tid := range numbered(filepath.Join(t.proc(), strconv.FormatInt(pid, 10), "task")) {
+			if t.threads[tid] == nil {
+				t.find(tid)
+			}
+			if th := t.threads[tid]; th != nil {
+				th.origin = fromList
+			}
+		}
+	}
+	born := half{v, &shapes[v.Type()]}
+	if res, ok := born.Int(0); ok && res == 0 && born.rule == ruleClone && !syscalls.IsEnter(v.Type()) {
+		for _, th := range t.threads {
+			if t.descends(th, v.TID()) {
+				t.drop(th)
+			}
+		}
+	}
+}
+
+// maxAncestors bounds a walk through parents, which may be a circle.
+const maxAncestors = 1 << 10
+
+// descends reports whether a thread is tid or belongs to a descendant of it.
+func (t *Table) descends(th *Thread, tid int64) bool {
+	for range maxAncestors {
+		switch {
+		case th == nil:
+			return false
+		case th.TID == tid || th.PID == tid:
+			return true
+		}
+		th = t.threads[th.PTID]
+	}
+	return false
+}
+
+// numbered are the entries of a directory whose names are numbers.
+func numbered(dir string) []int64 {
+	entries, _ := os.ReadDir(dir) // without it there are none
+	var numbers []int64
+	for _, e := range entries {
+		if n, err := strconv.ParseInt(e.Name(), 10, 64); err == nil {
+			numbers = append(numbers, n)
+		}
+	}
+	return numbers
+}
+
+// Dump tells what the table holds, for a capture that begins with the next
+// event.
+func (t *Table) Dump(add func(capture.Entry)) {
+	if t.restored != nil {
+		t.settle()
+	}
+	t.finish()
+	add(&t.machine)
+	for uid, name := range t.users {
+		add(&capture.User{UID: uid, Name: name})
+	}
+	for gid, name := range t.groups {
+		add(&capture.Group{GID: gid, Name: name})
+	}
+	for _, th := range t.threads {
+		add(th.process())
+	}
+	for _, th := range t.threads {
+		if th.leader != nil && th.leader != th && th.leader.files == th.files {
+			continue // it says that it shares
+		}
+		for fd, d := range th.files.fds {
+			add(d.entry(th.TID, fd))
+		}
+	}
+}
+
+func (th *Thread) process() *capture.Process {
+	p := &capture.Process{
+		TID: th.TID, PID: th.PID, PTID: th.PTID, SID: -1, VPGID: -1, VTID: th.TID, VPID: th.PID,
+		Comm: th.Comm, Exe: th.Comm, Cwd: th.dir.path, Root: "/",
+		UID: th.UID, GID: ^uint32(0), LoginUID: ^uint32(0), PGID: -1,
+	}
+	if l := th.leader; l != nil && l != th {
+		p.Flags = cloneThread
+		if l.files == th.files {
+			p.Flags |= cloneFiles
+		}
+		if l.dir == th.dir {
+			p.Flags |= cloneFS
+		}
+	}
+	return p
+}
+
+// letterTypes are the kinds of descriptors that have a name only.
+var letterTypes = map[byte]capture.FDType{
+	'f': capture.FDFile, 'd': capture.FDDirectory, 'p': capture.FDFifo, 'u': capture.FDUnix,
+	'e': capture.FDEvent, 's': capture.FDSignal, 'l': capture.FDEventPoll, 'i': capture.FDInotify,
+	't': capture.FDTimer, 'n': capture.FDNetlink, 'b': capture.FDBPF, 'r': capture.FDIOUring,
+	'm': capture.FDMem, 'P': capture.FDPID,
+}
+
+func (d *descriptor) entry(tid, number int64) *capture.FD {
+	fd := &capture.FD{TID: tid, Number: number, Type: capture.FDUnsupported, Name: d.Name}
+	if typ, ok := letterTypes[d.Letter]; ok {
+		fd.Type = typ
+	}
+	if d.Letter == '4' || d.Letter == '6' {
+		d.socket(fd)
+	}
+	return fd
+}
+
+// socket makes fd an internet socket, as far as its name tells of its ends.
+func (d *descriptor) socket(fd *capture.FD) {
+	for i, letter := range l4Letters {
+		if letter != 0 && letter == d.protocol() {
+			fd.L4 = uint8(i)
+		}
+	}
+	v4 := d.Letter == '4'
+	source, dest, connected := strings.Cut(d.Name, "->")
+	var ok bool
+	if fd.Source, ok = parseEnd(source, v4); !ok {
+		connected = false
+	}
+	switch fd.Dest, ok = parseEnd(dest, v4); {
+	case connected && ok && v4:
+		fd.Type = capture.FDIPv4
+	case connected && ok:
+		fd.Type = capture.FDIPv6
+	case v4:
+		fd.Type = capture.FDIPv4Listen
+	default:
+		fd.Type = capture.FDIPv6Listen
+	}
+}
+
+// parseEnd reads an address, a colon and a port; anything else is no address.
+func parseEnd(s string, v4 bool) (netip.AddrPort, bool) {
+	none := netip.AddrPortFrom(netip.IPv6Unspecified(), 0)
+	if v4 {
+		none = netip.AddrPortFrom(netip.IPv4Unspecified(), 0)
+	}
+	i := strings.LastIndexByte(s, ':')
+	if i < 0 {
+		return none, false
+	}
+	addr, err := netip.ParseAddr(s[:i])
+	port, portErr := strconv.ParseUint(s[i+1:], 10, 16)
+	if err != nil || portErr != nil || addr.Is4() != v4 {
+		return none, false
+	}
+	return netip.AddrPortFrom(addr, uint16(port)), true
+}

@@ -1,0 +1,189 @@
+package state
+
+import (
+	"net/netip"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/sensor/capture"
+)
+
+// Restore takes what a capture says besides events: threads, descriptors, users
+// and groups. A section makes the table forget what it has.
+func (t *Table) Restore(e capture.Entry) {
+	switch e := e.(type) {
+	case *capture.Section:
+		t.restart()
+	case *capture.Machine:
+		t.machine = *e
+	case *capture.Process:
+		t.restoreThread(e)
+	case *capture.FD:
+		t.restoreFD(e)
+	case *capture.User:
+		t.users.add(e.UID, e.Name)
+	case *capture.Group:
+		t.groups.add(e.GID, e.Name)
+	}
+}
+
+// restored is what has to wait until all threads are known.
+type restored struct {
+	flags       map[int64]uint32           // of the threads that share with others
+	listening   map[*files]map[uint16]bool // ports of its IPv4 sockets
+	connections []connection               // of IPv4
+}
+
+type connection struct {
+	files *files
+	fd    int64
+	ends  event.SockTuple
+}
+
+// restart forgets everything but the counters.
+func (t *Table) restart() {
+	t.closed, t.closedIn, t.ended = -1, nil, nil
+	clear(t.threads)
+	t.users, t.groups = names{}, names{}
+	t.stats.Descriptors = 0
+	t.departed = departed{}
+	t.cur = t.reset(&t.spare, -1)
+	t.restored = &restored{flags: map[int64]uint32{}, listening: map[*files]map[uint16]bool{}}
+}
+
+func (t *Table) restoreThread(p *capture.Process) {
+	if t.threads[p.TID] != nil {
+		t.drop(t.threads[p.TID])
+	}
+	th := t.add(p.TID)
+	if th == &t.spare {
+		t.stats.ThreadsLost++
+		return
+	}
+	th.PID, th.PTID, th.UID, th.Comm = p.PID, p.PTID, p.UID, p.Comm
+	th.dir.path, th.origin = asDir(p.Cwd), fromList
+	if th.PID == th.TID {
+		th.leader = th
+	} else {
+		t.restored.flags[th.TID] = p.Flags
+	}
+}
+
+func (t *Table) restoreFD(fd *capture.FD) {
+	th := t.threads[fd.TID]
+	if th == nil || t.restored == nil {
+		return
+	}
+	d := kind(letterOf(fd.Type))
+	d.Name = fd.Name
+	switch fd.Type {
+	case capture.FDIPv4Listen, capture.FDIPv6Listen:
+		own := event.SockAddr{Family: familyOf(fd.Source), IP: fd.Source}
+		d.Name = string(own.AppendTo(nil))
+	case capture.FDIPv4, capture.FDIPv6:
+		d.Letter = ipLetter(familyOf(fd.Source), fd.Source, fd.Dest)
+		ends := event.SockTuple{Family: familyOf(fd.Source), Source: fd.Source, Dest: fd.Dest}
+		d.Name = string(ends.AppendTo(nil))
+		if d.Letter == '4' {
+			t.restored.connections = append(t.restored.connections, connection{th.files, fd.Number, ends})
+		}
+	}
+	if int(fd.L4) < len(l4Letters) {
+		d.setProtocol(l4Letters[fd.L4])
+		d.showL4()
+	}
+	t.set(th.files, fd.Number, d)
+	if fd.Type == capture.FDIPv4Listen {
+		ports := t.restored.listening[th.files]
+		if ports == nil {
+			ports = map[uint16]bool{}
+			t.restored.listening[th.files] = ports
+		}
+		ports[fd.Source.Port()] = true
+	}
+}
+
+func familyOf(a netip.AddrPort) uint8 {
+	if a.Addr().Is4() {
+		return unix.AF_INET
+	}
+	return unix.AF_INET6
+}
+
+// settle brings threads and their processes together when the lists are
+// complete.
+func (t *Table) settle() {
+	for tid, flags := range t.restored.flags {
+		th := t.threads[tid]
+		leader := t.threads[th.PID]
+		if leader == nil || leader == th {
+			continue
+		}
+		th.leader = leader
+		leader.members++
+		if flags&cloneFiles != 0 {
+			t.release(th.files)
+			th.files = leader.files.retain()
+		}
+		if flags&cloneFS != 0 {
+			th.dir = leader.dir
+		}
+	}
+	for _, c := range t.restored.connections {
+		if t.restored.listening[c.files][c.ends.Source.Port()] {
+			// The list has the own end first; libsinsp puts the client there.
+			c.ends.Source, c.ends.Dest = c.ends.Dest, c.ends.Source
+			d := c.files.fds[c.fd]
+			d.Name = string(c.ends.AppendTo(nil))
+			c.files.fds[c.fd] = d
+		}
+	}
+	t.restored = nil
+}
+
+// letterOf is how a descriptor of a list is shown.
+func letterOf(typ capture.FDType) byte {
+	switch typ {
+	case capture.FDFile, capture.FDFile2:
+		return 'f'
+	case capture.FDDirectory:
+		return 'd'
+	case capture.FDIPv4, capture.FDIPv4Listen:
+		return '4'
+	case capture.FDIPv6, capture.FDIPv6Listen:
+		return '6'
+	case capture.FDFifo:
+		return 'p'
+	case capture.FDUnix:
+		return 'u'
+	case capture.FDEvent:
+		return 'e'
+	case capture.FDUnsupported:
+		return 'X'
+	case capture.FDSignal:
+		return 's'
+	case capture.FDEventPoll:
+		return 'l'
+	case capture.FDInotify:
+		return 'i'
+	case capture.FDTimer:
+		return 't'
+	case capture.FDNetlink:
+		return 'n'
+	case capture.FDBPF:
+		return 'b'
+	case capture.FDUserFault:
+		return 'u'
+	case capture.FDIOUring:
+		return 'r'
+	case capture.FDMem:
+		return 'm'
+	case capture.FDPID:
+		return 'P'
+	}
+	return 'o'
+}
+
+// l4Letters are the protocols of sockets in a list.
+var l4Letters = [...]byte{capture.L4TCP: 't', capture.L4UDP: 'u', capture.L4ICMP: 'i', capture.L4Raw: 'r'}
