@@ -25,6 +25,10 @@ type Config struct {
 	State  *state.Table
 	Output *output.Writer // nil: nothing is printed
 
+	// Record gets all events, with those that are not shown, each before the
+	// state changes by it. Nil: nothing is recorded.
+	Record Recorder
+
 	// Count ends the loop after so many printed events; 0 is no limit.
 	Count uint64
 }
@@ -33,20 +37,46 @@ type Config struct {
 // those: after Stop its Next brings them, then io.EOF.
 type Stopper interface{ Stop() }
 
+// Recorder keeps events. Its errors end the loop.
+type Recorder interface {
+	// Event keeps an event that happened at a time in nanoseconds since the
+	// Unix epoch.
+	Event(timeNs uint64, cpu uint16, hidden bool, rec []byte) error
+	// Flush is called when the source is quiet, so that what was kept may soon
+	// outlive the sensor.
+	Flush() error
+}
+
+// Placer is a source that knows of its last record on which CPU it was made, and
+// whether it only changes the state.
+type Placer interface {
+	Place() (cpu uint16, hidden bool)
+}
+
+// Locator is a file: what is no event in it makes the run fail at its end.
+type Locator interface {
+	// Offset is where the last record begins.
+	Offset() int64
+}
+
 // Sensor brings the events of a source to an output.
 type Sensor struct {
 	cfg   Config
+	place Placer // nil: CPU 0, nothing hidden
 	view  event.View
 	shown output.Event
 	num   uint64 // of the last event
+	begun bool   // there was an event that is not about a container
 	count uint64 // printed
 
 	corrupt, unknown uint64 // records that were no events
+	firstCorrupt     int64  // where a Locator has the first
 }
 
 // New returns a sensor that has not begun.
 func New(cfg Config) *Sensor {
 	s := &Sensor{cfg: cfg}
+	s.place, _ = cfg.Source.(Placer)
 	s.shown.View, s.shown.Names = &s.view, cfg.State
 	return s
 }
@@ -90,7 +120,7 @@ func (s *Sensor) run(ctx context.Context) error {
 			}
 			n = -1
 		case errors.Is(err, io.EOF):
-			return nil
+			return s.faults()
 		default:
 			return fmt.Errorf("source: %w", err)
 		}
@@ -114,6 +144,11 @@ func (s *Sensor) stop() bool {
 
 // quiet lets out what waits: nothing else will push it.
 func (s *Sensor) quiet() error {
+	if s.cfg.Record != nil {
+		if err := s.cfg.Record.Flush(); err != nil {
+			return fmt.Errorf("record: %w", err)
+		}
+	}
 	if s.cfg.Output == nil {
 		return nil
 	}
@@ -127,8 +162,18 @@ func (s *Sensor) event(rec []byte) (done bool, err error) {
 		return false, nil
 	}
 	s.num++
+	stateOnly := false
+	if s.place != nil {
+		s.shown.CPU, stateOnly = s.place.Place()
+	}
+	if s.cfg.Record != nil {
+		if err := s.cfg.Record.Event(s.view.Time(), s.shown.CPU, stateOnly, s.view.Bytes()); err != nil {
+			return true, fmt.Errorf("record: %w", err)
+		}
+	}
 	s.cfg.State.Apply(&s.view)
-	if s.view.Info().Class == syscalls.CategoryInternal {
+	leading := s.leading()
+	if leading || stateOnly || s.view.Info().Class == syscalls.CategoryInternal {
 		return false, nil // of use to the state only
 	}
 	s.count++
@@ -141,13 +186,31 @@ func (s *Sensor) event(rec []byte) (done bool, err error) {
 	return s.count == s.cfg.Count, nil
 }
 
+// leading tells what sysdig takes for a part of a capture's header: what stands
+// about containers before all other events.
+func (s *Sensor) leading() bool {
+	s.begun = s.begun || s.view.Info().Name != "container"
+	return !s.begun
+}
+
 // refused counts a record that is no event.
 func (s *Sensor) refused(err error) {
 	if errors.Is(err, event.ErrUnknownType) {
 		s.unknown++
-	} else {
-		s.corrupt++
+		return
 	}
+	if file, ok := s.cfg.Source.(Locator); ok && s.corrupt == 0 {
+		s.firstCorrupt = file.Offset()
+	}
+	s.corrupt++
+}
+
+// faults says what was no event in a file.
+func (s *Sensor) faults() error {
+	if _, ok := s.cfg.Source.(Locator); !ok || s.corrupt == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d records are no events, the first at offset %d", s.corrupt, s.firstCorrupt)
 }
 
 // Stats is what became of the records of the source so far.

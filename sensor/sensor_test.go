@@ -364,3 +364,74 @@ func BenchmarkEvent(b *testing.B) {
 		})
 	}
 }
+
+// file is a source that knows where its records are.
+type file struct {
+	fake
+	hidden map[int]bool
+}
+
+func (f *file) Place() (uint16, bool) { return uint16(f.i), f.hidden[f.i] }
+func (f *file) Offset() int64         { return int64(f.i) * 100 }
+
+// recorder counts what it gets.
+type recorder struct {
+	events, hidden, flushes int
+	table                   *state.Table
+	before                  []string
+	err                     error
+}
+
+func (r *recorder) Event(_ uint64, _ uint16, hidden bool, _ []byte) error {
+	r.events++
+	if hidden {
+		r.hidden++
+	}
+	r.before = append(r.before, r.table.Cwd())
+	return r.err
+}
+
+func (r *recorder) Flush() error {
+	r.flushes++
+	return r.err
+}
+
+func TestFile(t *testing.T) {
+	e := rec(t, closeE, 3)
+	container := rec(t, 272, "{}")
+	long := bytes.Clone(e.rec)
+	long[26], long[27] = 0xff, 0xff
+	src := &file{fake: fake{steps: []step{container, e, {rec: long}, e, container, e, {rec: long}}}, hidden: map[int]bool{4: true}}
+	got, s, err := run(t, t.Context(), Config{Source: src})
+	if want := "2 4 5"; got != want {
+		t.Errorf("got events %s, want %s: not the leading one about a container, and not the hidden one", got, want)
+	}
+	if err == nil || !strings.Contains(err.Error(), "2 records") || !strings.Contains(err.Error(), "offset 300") {
+		t.Errorf("got %v, want 2 records, the first at offset 300", err)
+	}
+	if s.shown.CPU != 6 {
+		t.Errorf("got CPU %d, want 6", s.shown.CPU)
+	}
+}
+
+func TestRecord(t *testing.T) {
+	e := rec(t, closeE, 3)
+	steps := []step{e, e, {err: errQuiet}, e, rec(t, chdirE), rec(t, chdirX, 0, "/srv"), e}
+	table := state.New(state.Config{})
+	r := &recorder{table: table}
+	src := &file{fake: fake{steps: steps}, hidden: map[int]bool{2: true}}
+	if err := New(Config{Source: src, State: table, Record: r}).Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if r.events != 6 || r.hidden != 1 || r.flushes == 0 {
+		t.Errorf("got %d events, %d hidden, %d flushes, want 6, 1, some", r.events, r.hidden, r.flushes)
+	}
+	if got := r.before[4:]; got[0] != "" || got[1] != "/srv/" {
+		t.Errorf("directories before the last two events: %q, want the state as before each", got)
+	}
+	r.err = errBroken
+	src.i = 0
+	if err := New(Config{Source: src, State: table, Record: r}).Run(t.Context()); !errors.Is(err, errBroken) {
+		t.Errorf("got %v, want %v", err, errBroken)
+	}
+}
