@@ -26,7 +26,7 @@ func (p *program) follow() (int, error) {
 		return 0, err
 	}
 	// It reads before there is a writer, so that no event comes too early.
-	consumer, err := ring.Consumer(shm.ConsumerConfig{Snaplen: p.snaplen, Log: p.log})
+	consumer, err := ring.Consumer(shm.ConsumerConfig{Snaplen: p.snaplen, Ceiling: p.ceiling(), Log: p.log})
 	if err != nil {
 		return 0, errors.Join(err, ring.Close())
 	}
@@ -56,7 +56,7 @@ func (p *program) follow() (int, error) {
 		end()
 	}()
 	go pass(signals, cmd.Process)
-	err = p.loop(ended, consumer)
+	err = p.loop(ended, consumer, living())
 	if err != nil {
 		complain(p.stderr, err) // at once: the command may run for long
 	}

@@ -16,8 +16,8 @@ import (
 
 	"github.com/pdig/pdig/event"
 	"github.com/pdig/pdig/internal/cli"
-	"github.com/pdig/pdig/internal/procfs"
 	"github.com/pdig/pdig/sensor"
+	"github.com/pdig/pdig/sensor/capture"
 	"github.com/pdig/pdig/sensor/output"
 	"github.com/pdig/pdig/sensor/source"
 	"github.com/pdig/pdig/sensor/state"
@@ -81,6 +81,9 @@ type program struct {
 	stdout, stderr io.Writer
 	log            zerolog.Logger
 	writer         *output.Writer
+	files          *capture.Files // nil: no capture is written
+	table          *state.Table   // what its files begin with
+	begun          bool           // the first of them has begun
 }
 
 func (p *program) run() (status int, err error) {
@@ -100,11 +103,20 @@ func (p *program) run() (status int, err error) {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, closeOutput()) }()
-	if !p.quiet {
+	if p.prints() {
 		p.writer = output.NewWriter(to, p.format())
 	}
-	if len(p.command) > 0 {
+	if p.write != "" {
+		if p.files, err = p.create(); err != nil {
+			return 0, err
+		}
+		defer func() { err = errors.Join(err, p.files.Close()) }()
+	}
+	switch {
+	case len(p.command) > 0:
 		return p.follow()
+	case p.read != "":
+		return 0, p.replay()
 	}
 	return 0, p.watch()
 }
@@ -114,30 +126,38 @@ func (p *program) watch() error {
 	if !p.userspace {
 		fmt.Fprintln(p.stderr, "sensor: no source given: reading the userspace ring (-u)")
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), endingSignals()...)
-	defer stop()
-	context.AfterFunc(ctx, stop) // the next signal acts at once
-	defer quitQuietly()()
+	ctx, done := p.untilSignal()
+	defer done()
 	consumer, err := shm.NewConsumer(shm.ConsumerConfig{
 		Config:  shm.Config{Prefix: p.ring, Mode: p.mode},
-		Snaplen: p.snaplen, Log: p.log,
+		Snaplen: p.snaplen, Ceiling: p.ceiling(), Log: p.log,
 	})
 	if err != nil {
 		return err
 	}
-	return p.loop(ctx, consumer)
+	return p.loop(ctx, consumer, living())
+}
+
+// untilSignal is a context that a signal ends.
+func (p *program) untilSignal() (ctx context.Context, done func()) {
+	ctx, stop := signal.NotifyContext(context.Background(), endingSignals()...)
+	context.AfterFunc(ctx, stop) // the next signal acts at once
+	quit := quitQuietly()
+	return ctx, func() { quit(); stop() }
 }
 
 // loop prints the events of a source, closes it, and says what was lost.
-func (p *program) loop(ctx context.Context, src source.Source) error {
+func (p *program) loop(ctx context.Context, src source.Source, table *state.Table) error {
 	if p.seconds > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, time.Duration(p.seconds)*time.Second)
 		defer cancel()
 	}
-	proc, _ := procfs.Root()
-	table := state.New(state.Config{Root: "/", Proc: proc})
-	s := sensor.New(sensor.Config{Source: src, State: table, Output: p.writer, Count: uint64(p.count)})
+	cfg := sensor.Config{Source: src, State: table, Output: p.writer, Count: uint64(p.count)}
+	if p.files != nil {
+		p.table, cfg.Record = table, p.files
+	}
+	s := sensor.New(cfg)
 	err := s.Run(ctx)
 	if closeErr := src.Close(); err == nil {
 		err = closeErr

@@ -24,6 +24,7 @@ type options struct {
 	flags *pflag.FlagSet
 
 	userspace bool
+	read      string
 	ring      string
 	ringSize  string
 	ringMode  string
@@ -35,6 +36,11 @@ type options struct {
 	seconds   int64
 	quiet     bool
 	output    string
+	write     string
+	pack      bool
+	fileSize  int64
+	fileTime  int64
+	limit     int
 	level     string
 	logFile   string
 	help      bool
@@ -56,6 +62,7 @@ func newOptions() *options {
 	o := &options{flags: cli.NewFlagSet("sensor")}
 	f := o.flags
 	f.BoolVarP(&o.userspace, "userspace", "u", false, "read the ring that pdig writes (the source when none is given)")
+	f.StringVarP(&o.read, "read", "r", "", "read the capture `FILE`, - for stdin")
 	f.StringVar(&o.ring, "ring", shm.DefaultPrefix, "read the pair of ring objects `PREFIX`_buf and PREFIX_descs: a name below /dev/shm, or a path")
 	f.StringVar(&o.ringMode, "ring-mode", defaultMode, "permissions, an octal `MODE`, of ring objects that have to be created")
 	f.StringVar(&o.ringSize, "ring-size", defaultSize, "with a command: `SIZE` of the ring between it and the sensor, a power of two, with K, M or G")
@@ -67,6 +74,11 @@ func newOptions() *options {
 	f.Int64VarP(&o.seconds, "seconds", "M", 0, "end after `N` seconds; a command goes on without")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "print no events")
 	f.StringVarP(&o.output, "output", "o", "", "print events into `FILE` instead of stdout (with a command: stderr)")
+	f.StringVarP(&o.write, "write", "w", "", "write a capture into `FILE`; events are printed only if -o, -j or --msgpack is given too")
+	f.BoolVarP(&o.pack, "compress", "z", false, "with -w: pack the capture by gzip")
+	f.Int64VarP(&o.fileSize, "file-size", "C", 0, "with -w: go on in another file, FILE0, FILE1, ..., after `N` million bytes")
+	f.Int64VarP(&o.fileTime, "file-seconds", "G", 0, "with -w: go on in another file after `N` seconds; FILE may have the time in it, as in %H%M%S")
+	f.IntVarP(&o.limit, "limit", "W", 0, "with -C or -G: keep `N` files and overwrite the oldest")
 	f.StringVar(&o.level, "log-level", "warn", "log the sensor's own words from this `LEVEL` on: debug, info, warn, error")
 	f.StringVar(&o.logFile, "log-file", "", "log to `FILE`, as JSON, instead of stderr")
 	f.BoolVarP(&o.help, "help", "h", false, "print this help")
@@ -77,8 +89,10 @@ func newOptions() *options {
 // usage is the text of --help.
 func usage(o *options) string {
 	return "usage: sensor [options]\n" +
+		"       sensor -r FILE [options]\n" +
 		"       sensor [options] -- command [argument...]\n\n" +
-		"Prints the system calls that pdig records; with a command, starts pdig on it.\n\n" +
+		"Prints the system calls that pdig records, or those of a capture file; with a command,\n" +
+		"starts pdig on it.\n\n" +
 		"options:\n" + cli.Usage(o.flags)
 }
 
@@ -103,7 +117,7 @@ func parse(args []string) (*options, error) {
 	if len(words) > 0 {
 		return o, wordError(words[0])
 	}
-	for _, check := range []func() error{o.checkRing, o.checkNumbers, o.checkOutput} {
+	for _, check := range []func() error{o.checkRead, o.checkRing, o.checkNumbers, o.checkOutput, o.checkWrite} {
 		if err := check(); err != nil {
 			return o, err
 		}
@@ -175,6 +189,51 @@ func (o *options) checkNumbers() error {
 		return cli.ValueError("seconds", strconv.FormatInt(o.seconds, 10), fmt.Sprintf("between 1 and %d", math.MaxInt32))
 	}
 	return nil
+}
+
+func (o *options) checkRead() error {
+	if !o.flags.Changed("read") {
+		return nil
+	}
+	switch {
+	case o.read == "":
+		return cli.ValueError("read", o.read, "the name of a file")
+	case len(o.command) > 0:
+		return fmt.Errorf("--read: a command has events of its own")
+	case o.read != "-" && o.read == o.write:
+		return fmt.Errorf("--write: %s is the file that is read", o.write)
+	}
+	for _, name := range []string{"userspace", "ring", "ring-mode", "ring-size", "snaplen", "all"} {
+		if o.flags.Changed(name) {
+			return fmt.Errorf("--read and --%s exclude each other", name)
+		}
+	}
+	return nil
+}
+
+func (o *options) checkWrite() error {
+	if o.flags.Changed("write") && o.write == "" {
+		return cli.ValueError("write", o.write, "the name of a file")
+	}
+	for name, n := range map[string]int64{"file-size": o.fileSize, "file-seconds": o.fileTime, "limit": int64(o.limit)} {
+		if o.flags.Changed(name) && (n < 1 || n > math.MaxInt32) {
+			return cli.ValueError(name, strconv.FormatInt(n, 10), fmt.Sprintf("between 1 and %d", math.MaxInt32))
+		}
+	}
+	for _, name := range []string{"compress", "file-size", "file-seconds", "limit"} {
+		if o.flags.Changed(name) && o.write == "" {
+			return fmt.Errorf("--%s: there is no --write", name)
+		}
+	}
+	if o.limit > 0 && o.fileSize == 0 && o.fileTime == 0 {
+		return fmt.Errorf("--limit: neither --file-size nor --file-seconds begins another file")
+	}
+	return nil
+}
+
+// prints reports whether events are printed.
+func (o *options) prints() bool {
+	return !o.quiet && (o.write == "" || o.json || o.msgpack || o.output != "")
 }
 
 func (o *options) checkOutput() (err error) {

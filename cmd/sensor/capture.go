@@ -1,0 +1,80 @@
+package main
+
+import (
+	"os"
+	"runtime"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/internal/procfs"
+	"github.com/pdig/pdig/sensor/capture"
+	"github.com/pdig/pdig/sensor/state"
+	"github.com/pdig/pdig/syscalls"
+)
+
+// replay prints what is in a capture file, or writes it into another one. Names
+// come from the file: it may be of another machine.
+func (p *program) replay() error {
+	table := state.New(state.Config{})
+	reader, err := capture.Open(p.read, p.stdin, func(e capture.Entry) {
+		table.Restore(e)
+		if p.files != nil {
+			p.files.Add(e)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	ctx, done := p.untilSignal()
+	defer done()
+	return p.loop(ctx, reader, table)
+}
+
+// create creates the capture that is written.
+func (p *program) create() (*capture.Files, error) {
+	return capture.Create(capture.FilesConfig{
+		Path: p.write, Pack: p.pack, Log: p.log,
+		Size: p.fileSize * 1e6, Every: time.Duration(p.fileTime) * time.Second, Keep: p.limit,
+		Begin: p.begin,
+	})
+}
+
+// begin tells a file of the capture what is known before its first event.
+func (p *program) begin(rec []byte, add func(capture.Entry)) {
+	var first event.View
+	if !p.begun && first.Parse(rec) == nil {
+		p.table.Snapshot(&first)
+	}
+	p.begun = true
+	p.table.Dump(add)
+}
+
+// ceiling is how many event codes the producer may use, 0 for all: what is
+// written has to be readable for sysdig 0.29.3.
+func (p *program) ceiling() int {
+	if p.write != "" {
+		return syscalls.CeilingA
+	}
+	return 0
+}
+
+// living is a table that asks this machine for what events do not tell.
+func living() *state.Table {
+	proc, _ := procfs.Root()
+	table := state.New(state.Config{Root: "/", Proc: proc})
+	table.Restore(machine())
+	return table
+}
+
+// machine describes this one. What it does not tell is 0.
+func machine() *capture.Machine {
+	m := &capture.Machine{CPUs: uint32(runtime.NumCPU()), MaxPID: 1 << 22}
+	m.Host, _ = os.Hostname()
+	var info unix.Sysinfo_t
+	if unix.Sysinfo(&info) == nil {
+		m.Memory = uint64(info.Totalram) * uint64(info.Unit)
+	}
+	return m
+}
