@@ -112,16 +112,7 @@ func (p *Printer) AppendInfo(dst []byte, v *View, n Names) []byte {
 // newest version has it; one that the record does not hold adds nothing. n may
 // not be nil.
 func (p *Printer) AppendParam(dst []byte, v *View, i int, n Names) []byte {
-	var (
-		a            arg
-		ok           bool
-		shown, count = Edition(v.typ)
-	)
-	if uint(i) < uint(count) {
-		a, ok = shownArg(v, shown, i)
-	} else {
-		a, ok = todaysArg(v, i)
-	}
+	a, ok := paramArg(v, i)
 	if !ok {
 		return dst
 	}

@@ -139,6 +139,15 @@ const (
 // Category is the kind of an event, evt.category.
 type Category uint8
 
+// String returns the category's name as in table/events.txt, for example
+// io_read.
+func (c Category) String() string {
+	if int(c) < len(categoryNames) {
+		return categoryNames[c]
+	}
+	return "?"
+}
+
 // Event is one event code: one half of a system call, or a single event.
 type Event struct {
 	Name   string
