@@ -20,6 +20,7 @@ type Status struct {
 	PID  int    // of the process: its first thread
 	PPID int    // process that created it
 	UID  uint32 // effective
+	GID  uint32 // effective
 }
 
 // ReadStatus reads the status file of a process or of any thread. The error is
@@ -38,7 +39,7 @@ func ReadStatus(root string, tid int) (Status, error) {
 }
 
 func parseStatus(b []byte) (Status, error) {
-	s := Status{UID: ^uint32(0)}
+	s := Status{UID: ^uint32(0), GID: ^uint32(0)}
 	for line := range bytes.Lines(b) {
 		key, value, _ := bytes.Cut(bytes.TrimSuffix(line, []byte("\n")), []byte(":\t"))
 		switch string(key) {
@@ -49,18 +50,25 @@ func parseStatus(b []byte) (Status, error) {
 		case "PPid":
 			s.PPID, _ = strconv.Atoi(string(value))
 		case "Uid":
-			// Real, effective, saved, file system.
-			if ids := bytes.Fields(value); len(ids) > 1 {
-				if uid, err := strconv.ParseUint(string(ids[1]), 10, 32); err == nil {
-					s.UID = uint32(uid)
-				}
-			}
+			s.UID = effective(value)
+		case "Gid":
+			s.GID = effective(value)
 		}
 	}
 	if s.PID <= 0 {
 		return Status{}, fmt.Errorf("status: %w", ErrFormat)
 	}
 	return s, nil
+}
+
+// effective is the second of the numbers real, effective, saved, file system.
+func effective(value []byte) uint32 {
+	if ids := bytes.Fields(value); len(ids) > 1 {
+		if id, err := strconv.ParseUint(string(ids[1]), 10, 32); err == nil {
+			return uint32(id)
+		}
+	}
+	return ^uint32(0)
 }
 
 // unescape undoes what the kernel does to a name in a status file: newlines

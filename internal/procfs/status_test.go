@@ -19,8 +19,8 @@ func TestParseStatus(t *testing.T) {
 	}{
 		{"thread", "Name:\tworker\nUmask:\t0022\nState:\tS (sleeping)\nTgid:\t7\nNgid:\t0\nPid:\t9\nPPid:\t3\nUid:\t0\t1000\t0\t1000\nGid:\t0\t0\t0\t0\n",
 			Status{Comm: "worker", PID: 7, PPID: 3, UID: 1000}, nil},
-		{"escaped", "Name:\ta\\nb\\\\n\nTgid:\t1\n", Status{Comm: "a\nb\\n", PID: 1, UID: ^uint32(0)}, nil},
-		{"name with a colon", "Name:\tTgid:\t5\nTgid:\t1\n", Status{Comm: "Tgid:\t5", PID: 1, UID: ^uint32(0)}, nil},
+		{"escaped", "Name:\ta\\nb\\\\n\nTgid:\t1\n", Status{Comm: "a\nb\\n", PID: 1, UID: ^uint32(0), GID: ^uint32(0)}, nil},
+		{"name with a colon", "Name:\tTgid:\t5\nTgid:\t1\n", Status{Comm: "Tgid:\t5", PID: 1, UID: ^uint32(0), GID: ^uint32(0)}, nil},
 		{"cut", "Name:\tx\nTgi", Status{}, ErrFormat},
 		{"empty", "", Status{}, ErrFormat},
 	} {

@@ -25,8 +25,9 @@ func (t *Table) find(tid int64) *Thread {
 	}
 	th := t.add(tid)
 	th.PID, th.PTID = int64(status.PID), int64(status.PPID)
-	th.UID, th.Comm = status.UID, status.Comm
+	th.UID, th.GID, th.Comm = status.UID, status.GID, status.Comm
 	if th.PID == th.TID {
+		th.Program = t.program(tid)
 		th.leader = th
 		t.adopt(th)
 		t.enterDir(th)
@@ -39,7 +40,7 @@ func (t *Table) find(tid int64) *Thread {
 	if leader == nil {
 		return th
 	}
-	th.leader = leader
+	th.leader, th.Program = leader, leader.Program
 	leader.members++
 	t.release(th.files)
 	th.files, th.dir = leader.files.retain(), leader.dir

@@ -129,6 +129,7 @@ func (t *Table) inherit(child, parent *Thread, flags int64, exit half) {
 	if uid, ok := exit.int(fieldUID); ok {
 		child.UID = uint32(uid)
 	}
+	child.begins(parent, exit)
 	child.leader = child
 	if child.PID != child.TID {
 		if child.leader = t.threads[child.PID]; child.leader != nil {
@@ -159,6 +160,7 @@ func (t *Table) inherit(child, parent *Thread, flags int64, exit half) {
 func (t *Table) exec(c *call) {
 	th := c.thread
 	th.Comm = commOf(c.exit)
+	th.executes(c.exit)
 	if pid, ok := c.exit.int(fieldPID); ok {
 		th.PID = pid
 	}
@@ -180,11 +182,23 @@ func (t *Table) exec(c *call) {
 
 // setUID follows the effective user.
 func setUID(c *call) {
-	uid, ok := c.int(fieldEUID)
+	if id, ok := c.owner(fieldEUID, fieldUID); ok {
+		c.thread.UID = id
+	}
+}
+
+// setGID follows the effective group.
+func setGID(c *call) {
+	if id, ok := c.owner(fieldEGID, fieldGID); ok {
+		c.thread.GID = id
+	}
+}
+
+// owner is a user or group that a call sets, false if it leaves it as it is.
+func (c *call) owner(effective, only field) (uint32, bool) {
+	id, ok := c.int(effective)
 	if !ok {
-		uid, ok = c.int(fieldUID)
+		id, ok = c.int(only)
 	}
-	if ok && uint32(uid) != ^uint32(0) {
-		c.thread.UID = uint32(uid)
-	}
+	return uint32(id), ok && uint32(id) != ^uint32(0)
 }

@@ -15,6 +15,7 @@ const (
 	ruleExec
 	ruleExit
 	ruleSetUID
+	ruleSetGID
 	ruleChdir
 	ruleFchdir
 	ruleOpen
@@ -34,6 +35,7 @@ var rules = map[string]rule{
 	"execve": ruleExec, "execveat": ruleExec,
 	"procexit": ruleExit,
 	"setuid":   ruleSetUID, "setreuid": ruleSetUID, "setresuid": ruleSetUID,
+	"setgid": ruleSetGID, "setregid": ruleSetGID, "setresgid": ruleSetGID,
 	"chdir": ruleChdir, "fchdir": ruleFchdir,
 	"open": ruleOpen, "openat": ruleOpen, "openat2": ruleOpen, "creat": ruleOpen,
 	"open_by_handle_at": ruleOpen,
@@ -62,32 +64,42 @@ type field uint8
 
 const (
 	fieldAddr field = iota
+	fieldArgs
 	fieldCmd
 	fieldComm
 	fieldDirfd
 	fieldDomain
+	fieldEGID
+	fieldEnv
 	fieldEUID
 	fieldExe
+	fieldExePath
 	fieldFD
 	fieldFD1
 	fieldFD2
 	fieldFlags
+	fieldGID
+	fieldLoginUID
 	fieldName
 	fieldOldFD
 	fieldPath
 	fieldPID
 	fieldProto
 	fieldPTID
+	fieldTTY
 	fieldTuple
 	fieldType
 	fieldUID
+	fieldVPGID
+	fieldVPID
 	fieldVTID
 	numFields
 )
 
 var fieldNames = [numFields]string{
-	"addr", "cmd", "comm", "dirfd", "domain", "euid", "exe", "fd", "fd1", "fd2", "flags",
-	"name", "oldfd", "path", "pid", "proto", "ptid", "tuple", "type", "uid", "vtid",
+	"addr", "args", "cmd", "comm", "dirfd", "domain", "egid", "env", "euid", "exe", "trusted_exepath",
+	"fd", "fd1", "fd2", "flags", "gid", "loginuid", "name", "oldfd", "path", "pid", "proto",
+	"ptid", "tty", "tuple", "type", "uid", "vpgid", "vpid", "vtid",
 }
 
 // shape says of an event code which rule it comes under and where its
@@ -95,6 +107,8 @@ var fieldNames = [numFields]string{
 type shape struct {
 	rule   rule
 	letter byte
+	makes  bool            // the result is a descriptor
+	fd     int8            // index of the descriptor that the event is about, -1 if none
 	at     [numFields]int8 // index of the parameter, -1 if the event has none
 }
 
@@ -110,6 +124,7 @@ func makeShapes() *[syscalls.NumEvents]shape {
 		if s.rule == ruleNone && s.letter != 0 {
 			s.rule = ruleNew
 		}
+		s.findFD(typ, info.Params)
 		for f, name := range fieldNames {
 			s.at[f] = -1
 			for i := range info.Params {

@@ -128,7 +128,7 @@ func (t *Table) bind(c *call) {
 		return
 	}
 	t.buf = addr.AppendTo(t.buf[:0])
-	d.Name = string(t.buf)
+	d.Name, d.server = string(t.buf), true
 	if d.showL4(); addr.Family != unix.AF_UNIX && addr.IP.Port() == 0 {
 		d.L4 = 0
 	}
@@ -187,6 +187,7 @@ func (t *Table) connected(c *call, fd int64, d descriptor) {
 	switch tuple.Family {
 	case unix.AF_INET, unix.AF_INET6:
 		d.Letter = ipLetter(tuple.Family, tuple.Source, tuple.Dest)
+		d.server = c.exit.rule == ruleAccept
 		if c.exit.rule == ruleAccept {
 			// The listening socket is not in the event, but only a stream can be
 			// accepted from.

@@ -169,6 +169,9 @@ const maxEnter = 4096
 func (t *Table) entered(h half) {
 	th := t.cur
 	th.entered, th.enter = h.Type(), th.enter[:0]
+	if fd, ok := h.Int(int(h.fd)); ok {
+		th.lastFD = fd
+	}
 	if h.rule == ruleNone || h.Len() > maxEnter {
 		return
 	}
@@ -206,6 +209,8 @@ func (t *Table) apply(c *call) {
 		t.exec(c)
 	case ruleSetUID:
 		setUID(c)
+	case ruleSetGID:
+		setGID(c)
 	case ruleChdir:
 		t.chdir(c)
 	case ruleFchdir:
@@ -236,7 +241,7 @@ func (t *Table) apply(c *call) {
 // reset makes th the entry of a thread of which nothing is known.
 func (t *Table) reset(th *Thread, tid int64) *Thread {
 	*th = Thread{
-		TID: tid, PID: tid, PTID: -1, UID: ^uint32(0), Comm: unknown,
+		TID: tid, PID: tid, PTID: -1, UID: ^uint32(0), GID: ^uint32(0), LoginUID: ^uint32(0), Comm: unknown, Program: noProgram,
 		files: &files{fds: map[int64]descriptor{}, refs: 1}, dir: &dir{},
 		seen: t.now, entered: noEnter, enter: th.enter,
 	}

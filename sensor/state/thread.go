@@ -8,7 +8,12 @@ const unknown = "<NA>"
 // Thread is what is known of a thread.
 type Thread struct {
 	TID, PID, PTID int64 // itself, its process, the process that created that
-	UID            uint32
+	VTID, VPID     int64 // the same in the innermost pid namespace, 0 if not known
+	VPGID          int64 // process group there, 0 if not known
+	UID, GID       uint32
+	LoginUID       uint32 // all ones: none
+	TTY            uint32 // device of the terminal, 0 if none
+	Program        *Program
 	Comm           string // "<NA>" if not known
 
 	leader  *Thread // of its process, perhaps itself; nil if not known
@@ -23,6 +28,7 @@ type Thread struct {
 	// the record if the rules need it.
 	entered uint16
 	enter   []byte
+	lastFD  int64 // descriptor of the last enter event that had one
 }
 
 const noEnter = ^uint16(0)
@@ -55,6 +61,7 @@ type descriptor struct {
 	// Of a socket: the letter of its protocol as one of IPv4 and of IPv6.
 	// libsinsp loses it when a socket of one becomes one of the other.
 	l4v4, l4v6 byte
+	server     bool // was accepted, or has an address of its own
 }
 
 // retain and release count the users of a descriptor table.

@@ -1,0 +1,92 @@
+package state
+
+import (
+	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/syscalls"
+)
+
+// Lookup returns a thread by its number, from /proc if need be; nil if nobody
+// knows it. It is valid until the next event.
+func (t *Table) Lookup(tid int64) *Thread {
+	if th := t.threads[tid]; th != nil {
+		return th
+	}
+	return t.find(tid)
+}
+
+// Parent returns the process that has created the thread's, or nil.
+func (t *Table) Parent(th *Thread) *Thread {
+	if th.PTID <= 0 || th.PTID == th.PID {
+		return nil
+	}
+	return t.Lookup(th.PTID)
+}
+
+// NumThreads returns how many threads the thread's process has, as far as known.
+func (th *Thread) NumThreads() int {
+	if th.leader == nil {
+		return 1
+	}
+	return th.leader.members + 1
+}
+
+// NumFDs returns how many descriptors the thread has open, as far as known.
+func (th *Thread) NumFDs() int { return len(th.files.fds) }
+
+// Descriptor returns what a descriptor of any thread is.
+func (th *Thread) Descriptor(fd int64) (event.FDName, bool) {
+	d, ok := th.files.fds[fd]
+	return d.FDName, ok
+}
+
+// Server reports whether a descriptor of the event's thread is the end of a
+// connection that was accepted, or has listened.
+func (t *Table) Server(fd int64) bool { return t.cur.files.fds[fd].server }
+
+// usesFD are the events that are about a descriptor.
+const usesFD = syscalls.UsesFD | syscalls.CreatesFD | syscalls.DestroysFD
+
+// EventFD returns the descriptor that the event which was applied last is about,
+// -1 if that is not known, and false if it is about none.
+func (t *Table) EventFD(v *event.View) (fd int64, ok bool) {
+	flags := v.Info().Flags
+	if flags&usesFD == 0 {
+		return 0, false
+	}
+	s := &shapes[v.Type()]
+	switch {
+	case flags&syscalls.CreatesFD != 0:
+		if syscalls.IsEnter(v.Type()) || !s.makes {
+			return -1, true
+		}
+		fd, ok = v.Int(0)
+	default:
+		fd, ok = v.Int(int(s.fd))
+		if !ok && !syscalls.IsEnter(v.Type()) {
+			fd, ok = t.cur.lastFD, true
+		}
+	}
+	if !ok || fd < 0 {
+		return -1, true
+	}
+	return fd, true
+}
+
+// isFD reports whether a parameter is a descriptor.
+func isFD(p *syscalls.Param) bool { return p.Type == syscalls.FD || p.Type == syscalls.FD32 }
+
+// findFD sets which parameter is the descriptor of an event.
+func (s *shape) findFD(typ int, params []syscalls.Param) {
+	s.fd = -1
+	for i := range params {
+		if !isFD(&params[i]) {
+			continue
+		}
+		if i == 0 && !syscalls.IsEnter(uint16(typ)) {
+			s.makes = true // the result
+			continue
+		}
+		s.fd = int8(i)
+		return
+	}
+}

@@ -1,0 +1,83 @@
+package state
+
+import (
+	"strings"
+
+	"github.com/pdig/pdig/internal/procfs"
+)
+
+// Program is what a thread executes. Threads that have it from each other share
+// it: it never changes.
+type Program struct {
+	Exe  string // argv[0]
+	Path string // of the file, "" if not known
+	Args string // the arguments behind argv[0], each with its NUL
+	Env  string // of the start, each with its NUL
+}
+
+// noProgram is that of a thread of which nothing is known.
+var noProgram = &Program{}
+
+// programOf is the program in a clone or exec exit.
+func programOf(exit half) *Program {
+	p := &Program{
+		Exe:  string(exit.str(fieldExe)),
+		Args: string(exit.bytes(fieldArgs)),
+		Env:  string(exit.bytes(fieldEnv)),
+	}
+	if path := exit.str(fieldExePath); len(path) > 0 && string(path) != unknown {
+		p.Path = string(path)
+	}
+	return p
+}
+
+// executes fills in what an exec exit tells of the thread.
+func (th *Thread) executes(exit half) {
+	th.Program = programOf(exit)
+	th.setGroup(exit)
+	if n, ok := exit.int(fieldTTY); ok {
+		th.TTY = uint32(n)
+	}
+	if n, ok := exit.int(fieldLoginUID); ok {
+		th.LoginUID = uint32(n)
+	}
+	if n, ok := exit.int(fieldVPGID); ok {
+		th.VPGID = n
+	}
+}
+
+func (th *Thread) setGroup(exit half) {
+	if n, ok := exit.int(fieldGID); ok {
+		th.GID = uint32(n)
+	}
+}
+
+// begins fills in what a clone exit tells of the new thread, and what it has
+// from its parent, which may be nil.
+func (th *Thread) begins(parent *Thread, exit half) {
+	if parent != nil {
+		th.Program, th.TTY, th.LoginUID, th.VPGID, th.GID = parent.Program, parent.TTY, parent.LoginUID, parent.VPGID, parent.GID
+	} else {
+		th.Program = programOf(exit)
+	}
+	th.setGroup(exit)
+	if n, ok := exit.int(fieldVTID); ok {
+		th.VTID = n
+	}
+	if n, ok := exit.int(fieldVPID); ok {
+		th.VPID = n
+	}
+}
+
+// program looks up what a process executes.
+func (t *Table) program(pid int64) *Program {
+	args, err := procfs.ReadCmdline(t.proc(), int(pid))
+	if err != nil {
+		return noProgram
+	}
+	p := &Program{}
+	p.Exe, p.Args, _ = strings.Cut(args, "\x00")
+	// Both fail where the process may not be looked into.
+	p.Path, _ = procfs.ReadExe(t.proc(), int(pid))
+	return p
+}
