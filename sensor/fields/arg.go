@@ -1,0 +1,168 @@
+package fields
+
+import (
+	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/sensor/filter"
+	"github.com/pdig/pdig/syscalls"
+)
+
+func evtArgs(e *Event, _ *argument, v *filter.Values) bool {
+	e.buf = e.printer.AppendInfo(e.buf[:0], e.View, e.State)
+	v.Copy(e.buf)
+	return true
+}
+
+// param is the number of the parameter that was asked for, -1 for none.
+func (a *argument) param(typ uint16) int {
+	if a.at != nil {
+		return int(a.at[typ])
+	}
+	return a.index
+}
+
+func evtArg(e *Event, a *argument, v *filter.Values) bool {
+	return e.paramText(a.param(e.View.Type()), v)
+}
+
+func (e *Event) paramText(i int, v *filter.Values) (ok bool) {
+	if i < 0 {
+		return false
+	}
+	e.buf, ok = e.printer.AppendValue(e.buf[:0], e.View, i, e.State)
+	v.Copy(e.buf)
+	return ok
+}
+
+// rawType is the type of evt.rawarg for a parameter.
+func rawType(p *syscalls.Param) filter.Type {
+	switch p.Type {
+	case syscalls.Int8, syscalls.Int16, syscalls.Int32, syscalls.Int64, syscalls.Errno,
+		syscalls.FD, syscalls.FD32, syscalls.PID, syscalls.PID32:
+		return filter.Int
+	case syscalls.ByteBuf:
+		return filter.Bytes
+	}
+	if p.Type.Size() > 0 && p.Type.Size() <= 8 {
+		return filter.Uint
+	}
+	return filter.String
+}
+
+func evtRawArg(e *Event, a *argument, v *filter.Values) bool {
+	typ := e.View.Type()
+	i := a.param(typ)
+	raw := e.View.Param(i)
+	if raw == nil {
+		return false
+	}
+	switch p := &syscalls.Events[typ].Params[i]; rawType(p) {
+	case filter.Int:
+		n, ok := e.View.Int(i)
+		v.Int(n)
+		return ok
+	case filter.Uint:
+		n, ok := e.View.Uint(i)
+		v.Uint(n)
+		return ok
+	case filter.Bytes:
+		v.Borrow(raw)
+		return true
+	}
+	if t := syscalls.Events[typ].Params[i].Type; t == syscalls.CharBuf || t == syscalls.FSPath || t == syscalls.FSRelPath {
+		v.Borrow(e.View.Str(i))
+		return true
+	}
+	return e.paramText(i, v)
+}
+
+// paramNamed is a parameter of the event, by its name.
+func (e *Event) paramNamed(name string) int { return event.ParamIndex(e.View.Type(), name) }
+
+func evtBuffer(e *Event, _ *argument, v *filter.Values) bool {
+	raw := e.View.Param(e.paramNamed("data"))
+	v.Borrow(raw)
+	return raw != nil
+}
+
+func evtBuflen(e *Event, _ *argument, v *filter.Values) bool {
+	flags := e.View.Info().Flags
+	res, ok := e.result()
+	if !ok || res < 0 || flags&(syscalls.ReadsFromFD|syscalls.WritesToFD) == 0 {
+		return false
+	}
+	v.Uint(uint64(res))
+	return true
+}
+
+// Kinds of opens.
+const (
+	openRead = iota
+	openWrite
+	openExec
+	openCreate
+)
+
+// Bits of the flags of an open, in Falco's numbering.
+const (
+	oRead, oWrite = 1 << 0, 1 << 1
+	oCreate       = 1 << 2
+	oTmpfile      = 1 << 13
+	oCreated      = 1 << 14
+	anyExec       = 0o111
+)
+
+// opens reports whether a call opens a file in some way. All events have it.
+func opens(kind int) getter {
+	return func(e *Event, _ *argument, v *filter.Values) bool {
+		v.Bool(e.opens(kind))
+		return true
+	}
+}
+
+func (e *Event) opens(kind int) bool {
+	creat := false
+	if !e.exit() {
+		return false
+	}
+	switch e.View.Name() {
+	case "open", "openat", "openat2", "open_by_handle_at":
+	case "creat":
+		creat = true
+	default:
+		return false
+	}
+	flags, _ := e.View.Uint(e.paramNamed("flags"))
+	mode, _ := e.View.Uint(e.paramNamed("mode"))
+	switch kind {
+	case openRead:
+		return !creat && flags&oRead != 0
+	case openWrite:
+		return !creat && flags&oWrite != 0
+	case openExec:
+		return (creat || flags&(oCreate|oTmpfile) != 0) && mode&anyExec != 0
+	}
+	return flags&oCreated != 0
+}
+
+// evtAbspath is what a path parameter resolves to.
+func evtAbspath(e *Event, a *argument, v *filter.Values) bool {
+	if !e.exit() {
+		return false
+	}
+	seen := 0
+	params := e.View.Info().Params
+	want := 0
+	if a.text == "dst" {
+		want = 1
+	}
+	for i := range params {
+		if params[i].Type != syscalls.FSRelPath {
+			continue
+		}
+		if seen == want {
+			return e.paramText(i, v)
+		}
+		seen++
+	}
+	return false
+}

@@ -1,0 +1,262 @@
+package fields
+
+import (
+	"bytes"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/sensor/filter"
+)
+
+// twoSided are the bounds of fields that look at both ends of a connection.
+const twoSided = filterOnly | noRight | noTransformer
+
+var fdFields = []Field{
+	{Name: "fd.num", Type: filter.Int, Desc: "number of the descriptor, -1 if it is not known", get: fdNum},
+	{Name: "fd.type", Type: filter.String, Desc: "file, directory, ipv4, ipv6, unix, pipe, event, signalfd, eventpoll, inotify, timerfd, netlink, memfd, pidfd and so on", get: fdType},
+	{Name: "fd.typechar", Type: filter.String, Desc: "the letter for it, as in <f>", get: fdTypeChar},
+	{Name: "fd.name", Type: filter.String, Desc: "path, or the ends of a connection", get: fdName},
+	{Name: "fd.directory", Type: filter.String, Desc: "directory of a file", get: fdDirectory},
+	{Name: "fd.filename", Type: filter.String, Desc: "name of a file in its directory", get: fdFilename},
+	{Name: "fd.ip", Type: filter.Addr, Desc: "address of either end of a connection", get: sides(addr, client, server), several: filter.Sides, bounds: twoSided},
+	{Name: "fd.cip", Type: filter.Addr, Desc: "address of the client", get: side(addr, client)},
+	{Name: "fd.sip", Type: filter.Addr, Desc: "address of the server", get: side(addr, server)},
+	{Name: "fd.lip", Type: filter.Addr, Desc: "address of this end", get: side(addr, local)},
+	{Name: "fd.rip", Type: filter.Addr, Desc: "address of the other end", get: side(addr, remote)},
+	{Name: "fd.port", Type: filter.Port, Desc: "port of either end", get: sides(port, client, server), several: filter.Sides, bounds: twoSided},
+	{Name: "fd.cport", Type: filter.Port, Desc: "port of the client", get: side(port, client)},
+	{Name: "fd.sport", Type: filter.Port, Desc: "port of the server", get: side(port, server)},
+	{Name: "fd.lport", Type: filter.Port, Desc: "port of this end", get: side(port, local)},
+	{Name: "fd.rport", Type: filter.Port, Desc: "port of the other end", get: side(port, remote)},
+	{Name: "fd.net", Type: filter.Net, Desc: "network of either end: fd.net = 10.0.0.0/8", get: sides(addr, client, server), several: filter.Sides, bounds: twoSided | firstInList},
+	{Name: "fd.cnet", Type: filter.Net, Desc: "network of the client", get: side(addr, client), bounds: twoSided},
+	{Name: "fd.snet", Type: filter.Net, Desc: "network of the server", get: side(addr, server), bounds: twoSided},
+	{Name: "fd.lnet", Type: filter.Net, Desc: "network of this end", get: side(addr, local), bounds: twoSided},
+	{Name: "fd.rnet", Type: filter.Net, Desc: "network of the other end", get: side(addr, remote), bounds: twoSided},
+	{Name: "fd.l4proto", Type: filter.String, Desc: "tcp, udp, icmp or raw", get: fdL4Proto},
+	{Name: "fd.sockfamily", Type: filter.String, Desc: "ip or unix", get: fdSockFamily},
+	{Name: "fd.is_server", Type: filter.Bool, Desc: "this end has accepted the connection, or listens", get: fdIsServer},
+	{Name: "fd.uid", Type: filter.String, Desc: "numbers of the thread and the descriptor", get: fdUID},
+}
+
+// descriptor is what the event is about, its number, and whether it is known.
+func (e *Event) descriptor() (d event.FDName, fd int64, known bool) {
+	fd, ok := e.State.EventFD(e.View)
+	if !ok || fd < 0 {
+		return d, fd, false
+	}
+	d, known = e.State.FD(fd)
+	return d, fd, known
+}
+
+func fdNum(e *Event, _ *argument, v *filter.Values) bool {
+	fd, ok := e.State.EventFD(e.View)
+	v.Int(fd)
+	return ok
+}
+
+// fdTypes are the types by their letters.
+var fdTypes = [128]string{
+	'f': "file", 'd': "directory", '4': "ipv4", '6': "ipv6", 'u': "unix", 'p': "pipe",
+	'e': "event", 's': "signalfd", 'l': "eventpoll", 'i': "inotify", 't': "timerfd",
+	'n': "netlink", 'm': "memfd", 'P': "pidfd", 'r': "io_uring", 'o': unknown,
+}
+
+func fdType(e *Event, _ *argument, v *filter.Values) bool {
+	d, _, ok := e.descriptor()
+	v.Str(fdTypes[d.Letter&0x7f])
+	return ok
+}
+
+func fdTypeChar(e *Event, _ *argument, v *filter.Values) bool {
+	d, _, ok := e.descriptor()
+	e.buf = append(e.buf[:0], d.Letter)
+	v.Copy(e.buf)
+	return ok
+}
+
+// fdName is a path for a call that was to open one, too.
+func fdName(e *Event, _ *argument, v *filter.Values) bool {
+	_, ok := e.fdName()
+	v.Copy(e.buf)
+	return ok
+}
+
+// fdName puts the name of the descriptor into the buffer. What is printed of a
+// descriptor is the kind of what has a name.
+func (e *Event) fdName() (d event.FDName, ok bool) {
+	e.buf = e.buf[:0]
+	d, fd, known := e.descriptor()
+	if known {
+		e.buf = append(e.buf, d.Name...)
+		return d, true
+	}
+	if _, ok := e.State.EventFD(e.View); !ok {
+		return d, false
+	}
+	if fd < 0 && e.exit() && e.opened() {
+		e.buf, _ = e.printer.AppendValue(e.buf, e.View, e.paramNamed("name"), e.State)
+	}
+	return d, true
+}
+
+// opened reports whether the event is of a call that opens a path.
+func (e *Event) opened() bool {
+	switch e.View.Name() {
+	case "open", "openat", "openat2", "creat":
+		return true
+	}
+	return false
+}
+
+func isPath(d event.FDName) bool { return d.Letter == 'f' || d.Letter == 'd' || d.Letter == 0 }
+
+func fdDirectory(e *Event, _ *argument, v *filter.Values) bool {
+	d, ok := e.fdName()
+	if !ok || !isPath(d) || len(e.buf) == 0 {
+		return false
+	}
+	slash := bytes.LastIndexByte(e.buf, '/')
+	if slash <= 0 {
+		v.Str("/")
+		return true
+	}
+	v.Copy(e.buf[:slash])
+	return true
+}
+
+func fdFilename(e *Event, _ *argument, v *filter.Values) bool {
+	d, _, ok := e.descriptor()
+	if !ok || d.Letter != 'f' {
+		return false
+	}
+	v.Str(d.Name[strings.LastIndexByte(d.Name, '/')+1:])
+	return true
+}
+
+var l4Protos = [128]string{'t': "tcp", 'u': "udp", 'i': "icmp", 'r': "raw"}
+
+func fdL4Proto(e *Event, _ *argument, v *filter.Values) bool {
+	d, _, ok := e.descriptor()
+	v.Str(l4Protos[d.L4&0x7f])
+	return ok && l4Protos[d.L4&0x7f] != ""
+}
+
+func fdSockFamily(e *Event, _ *argument, v *filter.Values) bool {
+	d, _, _ := e.descriptor()
+	switch d.Letter {
+	case '4', '6':
+		v.Str("ip")
+	case 'u':
+		v.Str("unix")
+	default:
+		return false
+	}
+	return true
+}
+
+func fdIsServer(e *Event, _ *argument, v *filter.Values) bool {
+	_, fd, ok := e.descriptor()
+	v.Bool(ok && e.State.Server(fd))
+	return ok
+}
+
+func fdUID(e *Event, _ *argument, v *filter.Values) bool {
+	fd, ok := e.State.EventFD(e.View)
+	e.buf = strconv.AppendInt(e.buf[:0], e.State.Current().TID, 10)
+	e.buf = strconv.AppendInt(e.buf, fd, 10)
+	v.Copy(e.buf)
+	return ok
+}
+
+// end is one end of a connection.
+type end uint8
+
+const (
+	client end = iota
+	server
+	local
+	remote
+)
+
+// endpoint is one end of the connection that the event is about. A socket that
+// listens has one end, which is the server and this one.
+func (e *Event) endpoint(which end) (netip.AddrPort, bool) {
+	d, fd, ok := e.descriptor()
+	if !ok || d.Letter != '4' && d.Letter != '6' {
+		return netip.AddrPort{}, false
+	}
+	source, dest, connected := strings.Cut(d.Name, "->")
+	if !connected {
+		if which == client || which == remote {
+			return netip.AddrPort{}, false
+		}
+		a, ok := splitPort(source)
+		return a, ok && a.Port() != 0 // the port is still to be chosen
+	}
+	accepted := e.State.Server(fd)
+	switch {
+	case which == client, which == local && !accepted, which == remote && accepted:
+		return splitPort(source)
+	}
+	return splitPort(dest)
+}
+
+// splitPort reads an address as descriptors have it in their names: a:port,
+// without brackets around addresses of IPv6.
+func splitPort(s string) (netip.AddrPort, bool) {
+	colon := strings.LastIndexByte(s, ':')
+	if colon < 0 || !plausible(s) {
+		return netip.AddrPort{}, false
+	}
+	a, err := netip.ParseAddr(s[:colon])
+	if err != nil {
+		return netip.AddrPort{}, false
+	}
+	n, err := strconv.ParseUint(s[colon+1:], 10, 16)
+	if err != nil {
+		return netip.AddrPort{}, false
+	}
+	return netip.AddrPortFrom(a, uint16(n)), true
+}
+
+// plausible keeps what is no address from being parsed: that allocates an
+// error.
+func plausible(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if c != '.' && c != ':' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+// part adds an address or a port.
+type part func(netip.AddrPort, *filter.Values)
+
+func addr(a netip.AddrPort, v *filter.Values) { v.Addr(a.Addr()) }
+func port(a netip.AddrPort, v *filter.Values) { v.Uint(uint64(a.Port())) }
+
+func side(add part, which end) getter {
+	return func(e *Event, _ *argument, v *filter.Values) bool {
+		a, ok := e.endpoint(which)
+		if ok {
+			add(a, v)
+		}
+		return ok
+	}
+}
+
+func sides(add part, ends ...end) getter {
+	return func(e *Event, _ *argument, v *filter.Values) bool {
+		for _, which := range ends {
+			if a, ok := e.endpoint(which); ok {
+				add(a, v)
+			}
+		}
+		return len(v.All()) > 0
+	}
+}

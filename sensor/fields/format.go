@@ -1,0 +1,235 @@
+package fields
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/pdig/pdig/sensor/filter"
+)
+
+// Format is a compiled format: text with fields in it, as sysdig -p has it.
+//
+//	%proc.name %12fd.name %evt.arg.flags %proc.aname[1]
+//
+// A number before a field is a width that its text is filled up or cut to. \n
+// and \t are a newline and a tab. A format that begins with a * shows missing
+// fields as <NA>; without it an event that lacks a field is not shown.
+type Format struct {
+	set    *Set
+	parts  []piece
+	lax    bool
+	values filter.Values
+}
+
+// piece is a text and the field behind it.
+type piece struct {
+	text  string
+	ref   int // -1: no field
+	width int
+}
+
+// Bounds of a format.
+const (
+	maxFormat = 1 << 16
+	maxWidth  = 1 << 12
+)
+
+// NewFormat compiles a format over the fields of set. Errors are of type
+// [*filter.Error].
+func NewFormat(text string, set *Set) (*Format, error) {
+	f := &Format{set: set}
+	if len(text) > maxFormat {
+		return nil, formatError(text, 0, fmt.Errorf("longer than %d bytes", maxFormat))
+	}
+	at := 0
+	if strings.HasPrefix(text, "*") {
+		f.lax, at = true, 1
+	}
+	for at < len(text) {
+		percent := strings.IndexByte(text[at:], '%')
+		if percent < 0 {
+			f.parts = append(f.parts, piece{text: escapes.Replace(text[at:]), ref: -1})
+			break
+		}
+		p := piece{text: escapes.Replace(text[at : at+percent])}
+		at += percent + 1
+		used, err := f.field(text[at:], &p)
+		if err != nil {
+			return nil, formatError(text, at-1, err)
+		}
+		at += used
+		f.parts = append(f.parts, p)
+	}
+	return f, nil
+}
+
+func formatError(text string, at int, err error) error {
+	return &filter.Error{Pos: filter.Place(text, at), Msg: err.Error(), Text: text, Err: err}
+}
+
+var escapes = strings.NewReplacer(`\n`, "\n", `\t`, "\t")
+
+// field reads a width and a field, and returns how much of s they are.
+func (f *Format) field(s string, p *piece) (int, error) {
+	digits := 0
+	for digits < len(s) && s[digits] >= '0' && s[digits] <= '9' {
+		digits++
+	}
+	if digits > 0 {
+		n, err := strconv.Atoi(s[:digits])
+		if err != nil || n > maxWidth {
+			return 0, fmt.Errorf("the width %s is more than %d", s[:digits], maxWidth)
+		}
+		p.width = n
+	}
+	end := digits
+	for end < len(s) && nameByte(s[end]) {
+		end++
+	}
+	name := s[digits:end]
+	if name == "" {
+		return 0, fmt.Errorf("no field behind the %%")
+	}
+	var arg *string
+	if end < len(s) && s[end] == '[' {
+		close := strings.IndexByte(s[end:], ']')
+		if close < 0 {
+			return 0, fmt.Errorf("%s[ has no ]", name)
+		}
+		text := s[end+1 : end+close]
+		arg, end = &text, end+close+1
+	} else if short := longest(name); short != "" {
+		end = digits + len(short)
+		name = short
+	}
+	ref, err := f.set.bind(name, arg)
+	if err != nil {
+		return 0, err
+	}
+	p.ref = ref
+	return end, nil
+}
+
+func nameByte(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '.'
+}
+
+// longest is the longest beginning of name that is a field: what stands behind
+// is text. Names that begin with that of a field which takes any name behind a
+// dot are whole, without a dot at the end.
+func longest(name string) string {
+	name = strings.TrimRight(name, ".")
+	for end := len(name); end > 0; end-- {
+		if _, _, ok := lookup(name[:end]); ok {
+			return name[:end]
+		}
+	}
+	return ""
+}
+
+// Append appends the line of the event and reports whether it has one. The line
+// has no newline at its end, and no other control character than those that
+// stand in the format.
+func (f *Format) Append(dst []byte) ([]byte, bool) {
+	start := len(dst)
+	for i := range f.parts {
+		p := &f.parts[i]
+		dst = append(dst, p.text...)
+		if p.ref < 0 {
+			continue
+		}
+		from := len(dst)
+		f.values.Reset()
+		switch {
+		case f.set.Value(p.ref, &f.values):
+			dst = f.set.bound[p.ref].appendText(dst, &f.values)
+		case f.lax:
+			dst = append(dst, unknown...)
+		default:
+			return dst[:start], false
+		}
+		if p.width > 0 {
+			dst = fit(dst, from, p.width)
+		}
+	}
+	return dst, true
+}
+
+// fit makes dst[from:] as long as width.
+func fit(dst []byte, from, width int) []byte {
+	for len(dst) < from+width {
+		dst = append(dst, ' ')
+	}
+	return dst[:from+width]
+}
+
+// appendText appends the values of a field: those of a list in parentheses, of
+// other fields with several joined by blanks.
+func (b *bound) appendText(dst []byte, v *filter.Values) []byte {
+	list := b.field.several == filter.List
+	separator := byte(' ')
+	if list {
+		dst, separator = append(dst, '('), ','
+	}
+	for i, value := range v.All() {
+		if i > 0 {
+			dst = append(dst, separator)
+		}
+		dst = b.appendValue(dst, &value)
+	}
+	if list {
+		dst = append(dst, ')')
+	}
+	return dst
+}
+
+func (b *bound) appendValue(dst []byte, v *filter.Value) []byte {
+	switch b.typ {
+	case filter.Bool:
+		return strconv.AppendBool(dst, v.Num != 0)
+	case filter.Bytes:
+		return appendDots(dst, v.Text)
+	case filter.String:
+		return appendLine(dst, v.Text)
+	case filter.Addr, filter.Net:
+		return v.Addr.AppendTo(dst)
+	case filter.Float:
+		return strconv.AppendFloat(dst, math.Float64frombits(v.Num), 'g', 6, 64)
+	case filter.Int:
+		return strconv.AppendInt(dst, int64(v.Num), 10)
+	}
+	switch b.field.show {
+	case hexadecimal:
+		return strconv.AppendUint(dst, v.Num, 16)
+	case padded:
+		for unit := uint64(1e8); unit > 1 && v.Num < unit; unit /= 10 {
+			dst = append(dst, '0')
+		}
+	}
+	return strconv.AppendUint(dst, v.Num, 10)
+}
+
+// appendDots replaces what is not printable ASCII by dots.
+func appendDots(dst, s []byte) []byte {
+	for _, c := range s {
+		if c < ' ' || c > '~' {
+			c = '.'
+		}
+		dst = append(dst, c)
+	}
+	return dst
+}
+
+// appendLine keeps a value on its line: control characters other than the tab
+// become dots.
+func appendLine(dst, s []byte) []byte {
+	for _, c := range s {
+		if c < ' ' && c != '\t' || c == 0x7f {
+			c = '.'
+		}
+		dst = append(dst, c)
+	}
+	return dst
+}

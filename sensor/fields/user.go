@@ -1,0 +1,53 @@
+package fields
+
+import "github.com/pdig/pdig/sensor/filter"
+
+var userFields = []Field{
+	{Name: "user.uid", Type: filter.Uint, Desc: "its number", get: userUID},
+	{Name: "user.name", Type: filter.String, Desc: "its name, <NA> if it has none", get: userName},
+	{Name: "user.loginuid", Type: filter.Int, Desc: "number of the user who has logged in, -1 for nobody", get: userLoginUID},
+	{Name: "user.loginname", Type: filter.String, Desc: "their name, <NA> if it has none", get: userLoginName},
+}
+
+var groupFields = []Field{
+	{Name: "group.gid", Type: filter.Uint, Desc: "its number", get: groupGID},
+	{Name: "group.name", Type: filter.String, Desc: "its name, <NA> if it has none", get: groupName},
+}
+
+// unknown is the text of what has no name.
+const unknown = "<NA>"
+
+func named(v *filter.Values, name string) bool {
+	if name == "" {
+		name = unknown
+	}
+	v.Str(name)
+	return true
+}
+
+func userUID(e *Event, _ *argument, v *filter.Values) bool {
+	v.Uint(uint64(e.State.Current().UID))
+	return true
+}
+
+func userName(e *Event, _ *argument, v *filter.Values) bool {
+	return named(v, e.State.User(e.State.Current().UID))
+}
+
+func userLoginUID(e *Event, _ *argument, v *filter.Values) bool {
+	v.Int(int64(int32(e.State.Current().LoginUID)))
+	return true
+}
+
+func userLoginName(e *Event, _ *argument, v *filter.Values) bool {
+	return named(v, e.State.User(e.State.Current().LoginUID))
+}
+
+func groupGID(e *Event, _ *argument, v *filter.Values) bool {
+	v.Uint(uint64(e.State.Current().GID))
+	return true
+}
+
+func groupName(e *Event, _ *argument, v *filter.Values) bool {
+	return named(v, e.State.Group(e.State.Current().GID))
+}
