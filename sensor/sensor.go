@@ -13,6 +13,7 @@ import (
 	"os"
 
 	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/sensor/fields"
 	"github.com/pdig/pdig/sensor/output"
 	"github.com/pdig/pdig/sensor/source"
 	"github.com/pdig/pdig/sensor/state"
@@ -24,6 +25,8 @@ type Config struct {
 	Source source.Source
 	State  *state.Table
 	Output *output.Writer // nil: nothing is printed
+	Filter *fields.Filter // of what is printed; nil: everything
+	Event  *fields.Event  // what Filter and Output look at; nil if they look at none
 
 	// Record gets all events, with those that are not shown, each before the
 	// state changes by it. Nil: nothing is recorded.
@@ -65,7 +68,7 @@ type Sensor struct {
 	place Placer // nil: CPU 0, nothing hidden
 	view  event.View
 	shown output.Event
-	num   uint64 // of the last event
+	event *fields.Event
 	begun bool   // there was an event that is not about a container
 	count uint64 // printed
 
@@ -78,6 +81,10 @@ func New(cfg Config) *Sensor {
 	s := &Sensor{cfg: cfg}
 	s.place, _ = cfg.Source.(Placer)
 	s.shown.View, s.shown.Names = &s.view, cfg.State
+	if s.event = cfg.Event; s.event == nil {
+		s.event = &fields.Event{}
+	}
+	s.event.View, s.event.State = &s.view, cfg.State
 	return s
 }
 
@@ -111,7 +118,7 @@ func (s *Sensor) run(ctx context.Context) error {
 		rec, err := s.cfg.Source.Next()
 		switch {
 		case err == nil:
-			if done, err := s.event(rec); done || err != nil {
+			if done, err := s.record(rec); done || err != nil {
 				return err
 			}
 		case errors.Is(err, os.ErrDeadlineExceeded):
@@ -155,16 +162,18 @@ func (s *Sensor) quiet() error {
 	return s.cfg.Output.Flush()
 }
 
-// event handles one record and reports whether it was the last.
-func (s *Sensor) event(rec []byte) (done bool, err error) {
+// record handles one record and reports whether it was the last.
+func (s *Sensor) record(rec []byte) (done bool, err error) {
+	before := s.view.Time()
 	if err := s.view.Parse(rec); err != nil {
 		s.refused(err)
 		return false, nil
 	}
-	s.num++
+	s.event.Next(before)
 	stateOnly := false
 	if s.place != nil {
 		s.shown.CPU, stateOnly = s.place.Place()
+		s.event.CPU = s.shown.CPU
 	}
 	if s.cfg.Record != nil {
 		if err := s.cfg.Record.Event(s.view.Time(), s.shown.CPU, stateOnly, s.view.Bytes()); err != nil {
@@ -176,13 +185,16 @@ func (s *Sensor) event(rec []byte) (done bool, err error) {
 	if leading || stateOnly || s.view.Info().Class == syscalls.CategoryInternal {
 		return false, nil // of use to the state only
 	}
-	s.count++
+	if s.cfg.Filter != nil && !s.cfg.Filter.Match() {
+		return false, nil
+	}
 	if s.cfg.Output != nil {
-		s.shown.Num, s.shown.Comm = s.num, s.cfg.State.Current().Comm
-		if err := s.cfg.Output.Write(&s.shown); err != nil {
-			return true, err
+		s.shown.Num, s.shown.Comm = s.event.Num, s.cfg.State.Current().Comm
+		if shown, err := s.cfg.Output.Write(&s.shown); err != nil || !shown {
+			return err != nil, err
 		}
 	}
+	s.count++
 	return s.count == s.cfg.Count, nil
 }
 

@@ -338,7 +338,7 @@ func TestAllocations(t *testing.T) {
 	table := state.New(state.Config{})
 	s := New(Config{State: table, Output: output.NewWriter(io.Discard, &output.Text{})})
 	one := func(i int) {
-		if _, err := s.event(e[i].rec); err != nil {
+		if _, err := s.record(e[i].rec); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -357,7 +357,7 @@ func BenchmarkEvent(b *testing.B) {
 			s := New(Config{State: state.New(state.Config{}), Output: w})
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
-				if _, err := s.event(e[7+i&1].rec); err != nil {
+				if _, err := s.record(e[7+i&1].rec); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -46,7 +46,11 @@ func main() {
 // the number of the signal that has ended the command.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	o, err := parse(args)
+	var bad *refusedError
 	switch {
+	case errors.As(err, &bad):
+		complainRefused(stderr, bad)
+		return statusRefused
 	case err != nil:
 		complain(stderr, err)
 		return statusUsage
@@ -55,6 +59,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return 0
 	case o.version:
 		fmt.Fprintf(stdout, "sensor %s\n", version)
+		return 0
+	case o.list != "" || o.listEvents:
+		o.listing(stdout)
 		return 0
 	}
 	// A reader of our output that goes away is an error of the write, no reason
@@ -153,7 +160,10 @@ func (p *program) loop(ctx context.Context, src source.Source, table *state.Tabl
 		ctx, cancel = context.WithTimeout(ctx, time.Duration(p.seconds)*time.Second)
 		defer cancel()
 	}
-	cfg := sensor.Config{Source: src, State: table, Output: p.writer, Count: uint64(p.count)}
+	cfg := sensor.Config{
+		Source: src, State: table, Output: p.writer, Count: uint64(p.count),
+		Filter: p.filter, Event: &p.event,
+	}
 	if p.files != nil {
 		p.table, cfg.Record = table, p.files
 	}

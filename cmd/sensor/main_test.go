@@ -71,6 +71,46 @@ func TestUsage(t *testing.T) {
 	}
 }
 
+// TestRefused wants a filter or format that is refused shown with a caret.
+func TestRefused(t *testing.T) {
+	for _, row := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"proc.nam=cat"}, "sensor: filter: 1:1: unknown field \"proc.nam\": is proc.name meant?\n  proc.nam=cat\n  ^\n"},
+		{[]string{"evt.type=open", "and", "(", "fd.num=1", "--", "ls"}, "sensor: filter: 1:29: expected \")\"\n  evt.type=open and ( fd.num=1\n                              ^\n"},
+		{[]string{"evt.rawres", "<", "-1", "evt.type=open"}, "sensor: filter: 1:17: expected \"and\" or \"or\"\n  evt.rawres < -1 evt.type=open\n                  ^\n"},
+		{[]string{"ls", "-l"}, "sensor: filter: 1:1: \"ls\" is neither a field with a dot in its name nor a macro that is known here\n  ls\n  ^\n  a command stands behind --\n"},
+		{[]string{"ls", "--color"}, "sensor: filter: 1:1: \"ls\" is neither a field with a dot in its name nor a macro that is known here\n  ls\n  ^\n  a command stands behind --\n"},
+		{[]string{"-p", "%evt.num %evt.typ"}, "sensor: --format: 1:10: unknown field \"evt.typ\": is evt.type meant?\n  %evt.num %evt.typ\n           ^\n"},
+		{[]string{"-p", "%", "--", "ls"}, "sensor: --format: 1:1: no field behind the %\n  %\n  ^\n"},
+	} {
+		status, stdout, stderr := runWith(row.args...)
+		if status != statusRefused || stdout != "" || stderr != row.want {
+			t.Errorf("%q: status %d, stdout %q, stderr\n%s\nwant %d and\n%s", row.args, status, stdout, stderr, statusRefused, row.want)
+		}
+	}
+}
+
+// TestLists wants fields and events listed.
+func TestLists(t *testing.T) {
+	for _, row := range []struct {
+		args []string
+		want string
+		not  string
+	}{
+		{[]string{"-l"}, "\nproc.name ", "evt.outputtime"},
+		{[]string{"-l=user"}, "\nuser.name ", "proc.name "},
+		{[]string{"--list=evt"}, "\nevt.arg.NAME ", "proc.name "},
+		{[]string{"-L"}, "\n> close(FD fd)\n", "procinfo"},
+	} {
+		status, stdout, stderr := runWith(row.args...)
+		if status != 0 || stderr != "" || !strings.Contains(stdout, row.want) || strings.Contains(stdout, row.not) {
+			t.Errorf("%q: status %d, stderr %q, stdout\n%s", row.args, status, stderr, stdout)
+		}
+	}
+}
+
 // TestDocs wants the documentation to say what --help says.
 func TestDocs(t *testing.T) {
 	const path = "../../docs/sensor.md"

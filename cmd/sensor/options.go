@@ -15,6 +15,7 @@ import (
 
 	"github.com/pdig/pdig/event"
 	"github.com/pdig/pdig/internal/cli"
+	"github.com/pdig/pdig/sensor/fields"
 	"github.com/pdig/pdig/sensor/output"
 	"github.com/pdig/pdig/shm"
 )
@@ -23,33 +24,41 @@ import (
 type options struct {
 	flags *pflag.FlagSet
 
-	userspace bool
-	read      string
-	ring      string
-	ringSize  string
-	ringMode  string
-	snaplen   int
-	all       bool
-	json      bool
-	msgpack   bool
-	count     int64
-	seconds   int64
-	quiet     bool
-	output    string
-	write     string
-	pack      bool
-	fileSize  int64
-	fileTime  int64
-	limit     int
-	level     string
-	logFile   string
-	help      bool
-	version   bool
+	userspace  bool
+	read       string
+	ring       string
+	ringSize   string
+	ringMode   string
+	snaplen    int
+	all        bool
+	json       bool
+	msgpack    bool
+	count      int64
+	seconds    int64
+	quiet      bool
+	show       string // format of the user
+	list       string // class of fields, allClasses for every one
+	listEvents bool
+	output     string
+	write      string
+	pack       bool
+	fileSize   int64
+	fileTime   int64
+	limit      int
+	level      string
+	logFile    string
+	help       bool
+	version    bool
 
 	size     int         // of the ring of a command, bytes
 	mode     os.FileMode // of a shared ring that has to be created
 	logLevel zerolog.Level
+	dash     bool // what follows is a command
 	command  []string
+
+	event  fields.Event   // what filter and fields look at
+	filter *fields.Filter // nil: all events
+	fields *output.Fields // nil: no format of the user
 }
 
 // Defaults of the ring; the size is udig's.
@@ -73,8 +82,12 @@ func newOptions() *options {
 	f.Int64VarP(&o.count, "count", "n", 0, "end after `N` printed events; a command goes on without")
 	f.Int64VarP(&o.seconds, "seconds", "M", 0, "end after `N` seconds; a command goes on without")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "print no events")
+	f.StringVarP(&o.show, "format", "p", "", "print lines in `FORMAT`, text with fields such as %proc.name in it; * before it shows missing ones as <NA>")
+	f.StringVarP(&o.list, "list", "l", "", "print the fields of filters and formats, or with `[=CLASS]` those of a class")
+	f.Lookup("list").NoOptDefVal = allClasses
+	f.BoolVarP(&o.listEvents, "list-events", "L", false, "print the events with their parameters")
 	f.StringVarP(&o.output, "output", "o", "", "print events into `FILE` instead of stdout (with a command: stderr)")
-	f.StringVarP(&o.write, "write", "w", "", "write a capture into `FILE`; events are printed only if -o, -j or --msgpack is given too")
+	f.StringVarP(&o.write, "write", "w", "", "write a capture into `FILE`; events are printed only if -o, -p, -j or --msgpack is given too")
 	f.BoolVarP(&o.pack, "compress", "z", false, "with -w: pack the capture by gzip")
 	f.Int64VarP(&o.fileSize, "file-size", "C", 0, "with -w: go on in another file, FILE0, FILE1, ..., after `N` million bytes")
 	f.Int64VarP(&o.fileTime, "file-seconds", "G", 0, "with -w: go on in another file after `N` seconds; FILE may have the time in it, as in %H%M%S")
@@ -88,46 +101,42 @@ func newOptions() *options {
 
 // usage is the text of --help.
 func usage(o *options) string {
-	return "usage: sensor [options]\n" +
-		"       sensor -r FILE [options]\n" +
-		"       sensor [options] -- command [argument...]\n\n" +
-		"Prints the system calls that pdig records, or those of a capture file; with a command,\n" +
-		"starts pdig on it.\n\n" +
+	return "usage: sensor [options] [filter words...]\n" +
+		"       sensor -r FILE [options] [filter words...]\n" +
+		"       sensor [options] [filter words...] -- command [argument...]\n\n" +
+		"Prints the system calls that pdig records, or those of a capture file, that pass the\n" +
+		"filter; with a command, starts pdig on it.\n\n" +
 		"options:\n" + cli.Usage(o.flags)
 }
 
 // parse reads the arguments of sensor. Its errors name the option.
 func parse(args []string) (*options, error) {
 	o := newOptions()
-	if err := cli.Parse(o.flags, args); err != nil {
-		if words := o.flags.Args(); len(words) > 0 && o.flags.ArgsLenAtDash() < 0 {
-			err = wordError(words[0]) // the option is the command's, as in "sensor ls -l"
+	words, err := o.takeWords(args)
+	if err != nil {
+		if bad := o.makeFilter(words); bad != nil {
+			err = bad // the option is the command's, as in "sensor ls -l"
 		}
 		return o, err
 	}
 	if o.help || o.version {
 		return o, nil
 	}
-	words := o.flags.Args()
-	if dash := o.flags.ArgsLenAtDash(); dash >= 0 {
-		if words, o.command = words[:dash], words[dash:]; len(words) == 0 && len(o.command) == 0 {
-			return o, fmt.Errorf("no command after -- (see sensor --help)")
-		}
+	if o.dash && len(o.command) == 0 {
+		return o, fmt.Errorf("no command after -- (see sensor --help)")
 	}
-	if len(words) > 0 {
-		return o, wordError(words[0])
-	}
-	for _, check := range []func() error{o.checkRead, o.checkRing, o.checkNumbers, o.checkOutput, o.checkWrite} {
+	for _, check := range []func() error{o.checkRead, o.checkRing, o.checkNumbers, o.checkOutput, o.checkWrite, o.checkFields} {
 		if err := check(); err != nil {
 			return o, err
 		}
 	}
-	return o, nil
-}
-
-// wordError is about a word that is no option.
-func wordError(word string) error {
-	return fmt.Errorf("%q: filters are not supported; a command stands behind --", word)
+	if err := o.makeFilter(words); err != nil {
+		return o, err
+	}
+	if o.write != "" && len(words) > 0 {
+		return o, fmt.Errorf("--write: a capture gets all events, it takes no filter")
+	}
+	return o, o.makeFormat()
 }
 
 func (o *options) checkRing() (err error) {
@@ -233,7 +242,7 @@ func (o *options) checkWrite() error {
 
 // prints reports whether events are printed.
 func (o *options) prints() bool {
-	return !o.quiet && (o.write == "" || o.json || o.msgpack || o.output != "")
+	return !o.quiet && (o.write == "" || o.json || o.msgpack || o.output != "" || o.show != "")
 }
 
 func (o *options) checkOutput() (err error) {
@@ -246,6 +255,8 @@ func (o *options) checkOutput() (err error) {
 
 func (o *options) format() output.Format {
 	switch {
+	case o.fields != nil:
+		return o.fields
 	case o.json:
 		return &output.JSON{}
 	case o.msgpack:

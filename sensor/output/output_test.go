@@ -198,7 +198,7 @@ func TestWriter(t *testing.T) {
 		e := sample(t, 1, 0, 1, "c", "/")
 		write := func() {
 			t.Helper()
-			if err := w.Write(e); err != nil {
+			if _, err := w.Write(e); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -237,14 +237,14 @@ func TestWriterError(t *testing.T) {
 	c := chunks{err: full}
 	w := NewWriter(&c, &Text{})
 	e := sample(t, 1, 0, 1, "c", "/")
-	if err := w.Write(e); err != nil {
+	if _, err := w.Write(e); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
 		if err := w.Flush(); !errors.Is(err, full) {
 			t.Errorf("Flush: got %v, want %v", err, full)
 		}
-		if err := w.Write(e); !errors.Is(err, full) {
+		if _, err := w.Write(e); !errors.Is(err, full) {
 			t.Errorf("Write: got %v, want %v", err, full)
 		}
 	}

@@ -29,20 +29,23 @@ func NewWriter(w io.Writer, f Format) *Writer {
 	return &Writer{to: w, format: f, buf: make([]byte, 0, bufferSize)}
 }
 
-// Write adds an event. The error is that of the place.
-func (w *Writer) Write(e *Event) error {
+// Write adds an event and reports whether its format shows it. The error is that
+// of the place.
+func (w *Writer) Write(e *Event) (shown bool, err error) {
 	if w.err != nil {
-		return w.err
+		return false, w.err
 	}
 	now := time.Now()
 	if len(w.buf) == 0 {
 		w.oldest = now
 	}
+	before := len(w.buf)
 	w.buf = w.format.Append(w.buf, e)
+	shown = len(w.buf) > before
 	if len(w.buf) >= bufferSize || now.Sub(w.oldest) >= maxDelay {
-		return w.Flush()
+		return shown, w.Flush()
 	}
-	return nil
+	return shown, nil
 }
 
 // Flush writes what is in the buffer.
