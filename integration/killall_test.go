@@ -48,3 +48,18 @@ func TestKillAllReach(t *testing.T) {
 		})
 	}
 }
+
+// TestKillAllSignals: no signal that a command sends to everybody hurts the
+// tracer, and where nobody else is the command is told so.
+func TestKillAllSignals(t *testing.T) {
+	t.Parallel()
+	const signals = "ILL TRAP ABRT BUS FPE SEGV 16 SYS HUP INT QUIT TERM USR1 USR2 ALRM PIPE"
+	const script = `(trap "" ` + signals + `; exec sleep 100) & until [ "$(cat /proc/$!/comm)" = sleep ]; do :; done
+		for s in ` + signals + `; do trap "echo $s" $s; kill -$s -1; done
+		kill -9 $!; wait; while kill -0 -1 2>&-; do sleep 0.05; done; echo alone; exit 3`
+	compare(t, func(t *testing.T, w *way) string {
+		argv := append([]string{"sh", "-c", `trap : ` + signals + `; "$@"; echo $?`, "init"},
+			w.command("sh", "-c", script)...)
+		return start(t, asInit(t, argv)).wait(t).String()
+	})
+}

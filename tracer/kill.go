@@ -1,6 +1,7 @@
 package tracer
 
 import (
+	"iter"
 	"os"
 	"strconv"
 
@@ -11,22 +12,52 @@ import (
 
 // A kill of all processes with a signal that nobody can ignore would hit the
 // tracer, and with it the command, which without us survives what it has sent.
-// So the tracer carries it out, on all but itself.
+// And one with another signal would find somebody where natively nobody else is.
+// So the tracer carries these out, on all but itself.
 
 // killsAll reports whether the call of th is such a kill and the kernel would
 // let it reach the tracer.
 func (t *Tracer) killsAll(th *thread) bool {
 	c := &th.call
-	sig := unix.Signal(c.args[1])
-	if int32(c.args[0]) != -1 || sig != unix.SIGKILL && sig != unix.SIGSTOP {
+	if int32(c.args[0]) != -1 {
 		return false
 	}
 	if th.proc.nested {
 		return false // all processes are those of its pid namespace
 	}
 	var sender, self procStatus
-	return sender.read(th.proc.pid, &t.proc) && self.read(os.Getpid(), &t.proc) &&
-		sender.maySignal(&self, th.proc.pid, os.Getpid())
+	if !sender.read(th.proc.pid, &t.proc) || !self.read(os.Getpid(), &t.proc) ||
+		!sender.maySignal(&self, th.proc.pid, os.Getpid()) {
+		return false
+	}
+	switch unix.Signal(c.args[1]) {
+	case unix.SIGKILL, unix.SIGSTOP:
+		return true
+	}
+	for range t.others(th) {
+		return false
+	}
+	return true
+}
+
+// others are all processes that a kill by th would reach but the tracer.
+func (t *Tracer) others(th *thread) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		var sender procStatus
+		sender.read(th.proc.pid, &t.proc)
+		root, _ := procfs.Root()
+		entries, _ := os.ReadDir(root)
+		for _, e := range entries {
+			pid, err := strconv.Atoi(e.Name())
+			if err != nil || pid <= 1 || pid == os.Getpid() || pid == th.proc.pid {
+				continue
+			}
+			var to procStatus
+			if to.read(pid, &t.proc) && sender.maySignal(&to, th.proc.pid, pid) && !yield(pid) {
+				return
+			}
+		}
+	}
 }
 
 // maySignal is the kernel's check_kill_permission (kernel/signal.c): s is what
@@ -63,22 +94,9 @@ func userNS(pid int) string { return procPath(pid, "ns/user") }
 
 // killAll does what the call of th asks for and gives it the result.
 func (t *Tracer) killAll(th *thread) {
-	sig := unix.Signal(th.call.args[1])
-	var sender procStatus
-	sender.read(th.proc.pid, &t.proc)
-	result, self := -int64(unix.ESRCH), os.Getpid()
-	root, _ := procfs.Root()
-	entries, _ := os.ReadDir(root)
-	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
-		if err != nil || pid <= 1 || pid == self || pid == th.proc.pid {
-			continue
-		}
-		var to procStatus
-		if !to.read(pid, &t.proc) || !sender.maySignal(&to, th.proc.pid, pid) {
-			continue
-		}
-		if unix.Kill(pid, sig) == nil {
+	result := -int64(unix.ESRCH)
+	for pid := range t.others(th) {
+		if unix.Kill(pid, unix.Signal(th.call.args[1])) == nil {
 			result = 0
 		}
 	}

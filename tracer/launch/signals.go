@@ -2,6 +2,7 @@ package launch
 
 import (
 	"errors"
+	"os"
 	"os/signal"
 	"syscall"
 
@@ -19,8 +20,12 @@ func IgnoreSignals() error {
 		unix.SIGUSR1, unix.SIGUSR2, unix.SIGPIPE, unix.SIGALRM,
 		unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU,
 		// Hard limits of the command hold for its tracer too, as a rule.
-		unix.SIGXCPU, unix.SIGXFSZ)
-	return sys.QuietChildStops()
+		unix.SIGXCPU, unix.SIGXFSZ,
+		unix.SIGILL, unix.SIGTRAP, unix.SIGABRT, unix.SIGSTKFLT, unix.SIGSYS)
+	// A fault is answered by the runtime all the same.
+	signal.Notify(make(chan os.Signal, 1), unix.SIGSEGV, unix.SIGBUS, unix.SIGFPE)
+	// The runtime leaves these, which C libraries use, as they are.
+	return errors.Join(sys.Ignore(32), sys.Ignore(34), sys.QuietChildStops())
 }
 
 // errnoOf is the number of an error of golang.org/x/sys/unix.
