@@ -49,9 +49,12 @@ func (t *Tracer) enters(th *thread) {
 	s := t.specs.lookup(arch, n)
 	if len(th.interrupted) > 0 && t.restarted(th, s) {
 		th.cut = false
-		if s.kind == kindClone { // as fork does for a signal that is pending
+		switch s.kind {
+		case kindClone: // as fork does for a signal that is pending
 			th.call.order = t.births.next()
 			t.keepTraced(th)
+		case kindWait:
+			t.childless(th)
 		}
 		th.inCall = true
 		t.resume(th, unix.PTRACE_SYSCALL, 0)
@@ -103,7 +106,7 @@ func (t *Tracer) enters(th *thread) {
 		// none: without us the kernel would refuse the call with this error.
 		skipCall(th.tid, -int64(unix.ENOSYS))
 	}
-	needed := c.sent || t.sum != nil && s.report || s.kind.result()
+	needed := c.sent || th.awaits || t.sum != nil && s.report || s.kind.result()
 	if s.noReturn || !needed {
 		t.resume(th, unix.PTRACE_CONT, 0)
 		return
@@ -153,7 +156,12 @@ func (t *Tracer) exits(th *thread) {
 		th.unsure = true
 	default:
 		t.finish(th)
+		if th.awaits {
+			th.awaits = false
+			t.childGone() // others may wait for the one that it has collected
+		}
 	}
+	th.awaits = false
 }
 
 // finish ends the call of th, whose result is known.

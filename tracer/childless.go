@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/pdig/pdig/internal/sys"
 	"github.com/pdig/pdig/syscalls"
 	"github.com/pdig/pdig/tracer/seccomp"
 )
@@ -14,7 +15,9 @@ import (
 // The tracer is a child of the command, without an exit signal: a wait with
 // __WALL or __WCLONE sees it. Programs that look after clones wait like that
 // until there is no child left (strace does), and would wait for their own
-// tracer. So such a wait of the command gets ECHILD where it natively would.
+// tracer. So such a wait of the command gets ECHILD where it natively would: at
+// its entry, or, when the last child goes otherwise while it waits, after it has
+// been made to begin again.
 
 // seesClones are the options of a wait with which it sees the tracer.
 const seesClones = unix.WALL | unix.WCLONE
@@ -43,6 +46,7 @@ func (t *Tracer) childless(th *thread) {
 	if !th.proc.root || th.proc.attached || !any || options&seesClones == 0 {
 		return
 	}
+	th.awaits = true
 	threads := []int{th.tid}
 	if options&unix.WNOTHREAD == 0 {
 		threads = tids(th.proc.pid)
@@ -63,7 +67,17 @@ func (t *Tracer) childless(th *thread) {
 		}
 	}
 	if found {
+		th.awaits = false
 		skipCall(th.tid, -int64(unix.ECHILD))
+	}
+}
+
+// childGone makes waits of the command that see the tracer begin again.
+func (t *Tracer) childGone() {
+	for _, th := range t.table.threads {
+		if th.awaits {
+			_ = sys.Ptrace(unix.PTRACE_INTERRUPT, th.tid, 0, 0)
+		}
 	}
 }
 

@@ -174,6 +174,9 @@ func (t *Tracer) ended(tid int, status uint32) {
 	t.table.remove(th)
 	if th.proc.threads == 0 {
 		t.orphan(th.proc)
+		if up := th.proc.up; up != nil && up.root {
+			t.childGone()
+		}
 	}
 	switch {
 	case tid == t.rootPID:

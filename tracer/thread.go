@@ -17,6 +17,7 @@ type thread struct {
 	stepping bool // to the first instruction of a signal handler
 	exited   bool // its procexit event is out
 	unsure   bool // call has ended with EINTR: see ignored.go
+	awaits   bool // is in a wait that sees the tracer
 	halted   bool // its last signal may have stopped it
 	cut      bool // it has stopped last at the exit of a call that goes on if no handler runs
 	loose    bool // it stops at no call any more

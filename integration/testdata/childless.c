@@ -1,6 +1,7 @@
 /* Waits that see clones too, until there is no child left. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -29,6 +30,38 @@ static void until_none(int options)
 	while (wait4(-1, &status, options, NULL) > 0)
 		children++;
 	printf("%d children, then %s\n", children, strerror(errno));
+}
+
+static void *one(void *arg)
+{
+	return wait4(-1, NULL, __WALL, NULL) > 0 ? arg : NULL;
+}
+
+/* Waits that have a child when they begin, which another one collects. */
+static void collected(void)
+{
+	pthread_t threads[2];
+	int children = 0;
+	void *child;
+
+	if (fork() == 0) {
+		usleep(100000);
+		_exit(0);
+	}
+	for (int i = 0; i < 2; i++)
+		pthread_create(&threads[i], NULL, one, &children);
+	for (int i = 0; i < 2; i++) {
+		pthread_join(threads[i], &child);
+		children += child != NULL;
+	}
+	printf("two waits: %d children\n", children);
+
+	signal(SIGCHLD, SIG_IGN);
+	if (fork() == 0) {
+		usleep(100000);
+		_exit(0);
+	}
+	say("one that nobody need collect", wait4(-1, NULL, __WALL, NULL));
 }
 
 int main(void)
@@ -64,5 +97,6 @@ int main(void)
 	say("one that lives, __WALL|WNOHANG", wait4(-1, NULL, __WALL | WNOHANG, NULL));
 	kill(pid, SIGKILL);
 	until_none(__WALL);
+	collected();
 	return 0;
 }
