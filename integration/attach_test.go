@@ -328,6 +328,7 @@ func TestAttachSignals(t *testing.T) {
 	tids := threadIDs(g.pid())
 	p := w.attach(t, g.pid())
 	w.reader.manyMore(t)
+	eventually(t, "a nanosleep has ended by a signal", func() bool { return w.reader.cut.Load() > 0 })
 	detach(t, p, unix.SIGINT, g.pid())
 	if got, want := g.finish(t), "some ended 1\nstatus 0x0\n"; got != want {
 		t.Errorf("got %s, want %s", got, want)

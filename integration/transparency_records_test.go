@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/pdig/pdig/event"
 	"github.com/pdig/pdig/shm"
 	"github.com/pdig/pdig/syscalls"
@@ -88,6 +90,7 @@ type reader struct {
 	consumer *shm.Consumer
 	records  []record
 	seen     atomic.Int64 // how many there are
+	cut      atomic.Int64 // sleeps that a signal has ended
 	living   atomic.Int64 // threads that were born and have not ended
 	stop     atomic.Bool
 	err      error
@@ -132,6 +135,9 @@ func (r *reader) read() {
 				return
 			}
 			r.records = append(r.records, rec)
+			if rec.call == "nanosleep" && rec.ret == -int64(unix.EINTR) {
+				r.cut.Add(1)
+			}
 			switch {
 			case rec.birth(), rec.exit && rec.ret == 0 && executing(rec.call):
 				living[rec.tid()] = true
