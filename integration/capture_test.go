@@ -9,21 +9,21 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/sensor/capture"
+	"github.com/pdig/pdig/syscalls"
 )
 
-// TestCapture compares what sysdig and the sensor print of the same captures:
-// those that sysdig -u makes over pdig, those that the sensor makes of them, and
-// those that it makes of a command, of which it has printed the lines itself.
+// TestCapture compares what the sensor has printed of a command with what is
+// printed of the captures of it: those that the sensor makes and, with sysdig at hand,
+// those that sysdig -u makes over pdig, and those that the sensor makes of these.
 func TestCapture(t *testing.T) {
 	t.Parallel()
 	shell := []string{"/bin/sh", "-c", "cd / && cat <etc/passwd >/dev/null; (exec ls -l usr | tr a b) >/dev/null; kill -0 $$; exit 0"}
 	for _, program := range []string{"shell", "parity", "oracle-files", "oracle-sockets", "oracle-processes", "oracle-exec"} {
 		t.Run(program, func(t *testing.T) {
 			t.Parallel()
-			sysdig, err := exec.LookPath("sysdig")
-			if err != nil {
-				t.Skip("no sysdig: apt-get install --no-install-recommends sysdig")
-			}
 			dir := filepath.Join(t.TempDir(), "d")
 			command := shell
 			if program != "shell" {
@@ -34,29 +34,73 @@ func TestCapture(t *testing.T) {
 			path := func(name string) string { return filepath.Join(files, name) }
 
 			workplace(t, dir)
-			sysdigWrites(t, path("sysdig"), command)
-			sameLines(t, "of sysdig", readCapture(t, sysdig, path("sysdig")), readCapture(t, sensorPath, path("sysdig")))
-
-			for _, options := range [][]string{nil, {"-z"}} {
-				r := runCommand(t, append([]string{sensorPath, "-r", path("sysdig"), "-w", path("again")}, options...)...)
-				if r.status != 0 || r.stdout != "" {
-					t.Errorf("sensor -r -w: status %#x, %q, %s", r.status, r.stdout, r.stderr)
-				}
-				sameLines(t, "written again", readCapture(t, sysdig, path("sysdig")), readCapture(t, sysdig, path("again")))
-				if err := os.Remove(path("again")); err != nil {
-					t.Fatal(err)
-				}
-			}
-
-			workplace(t, dir)
 			r := runCommand(t, append([]string{sensorPath, "-A", "-w", path("own"), "-o", path("lines"), "--"}, command...)...)
 			if r.status != 0 {
 				t.Fatalf("sensor -w -- command: status %#x: %s", r.status, r.stderr)
 			}
 			want := printed(t, path("lines"), r.stderr)
 			sameLines(t, "of the sensor, read by it", want, readCapture(t, sensorPath, path("own")))
+			writtenAgain(t, sensorPath, path("own"))
+
+			sysdig := needSysdig(t)
 			sameLines(t, "of the sensor, read by sysdig", want, readCapture(t, sysdig, path("own")))
+			workplace(t, dir)
+			sysdigWrites(t, path("sysdig"), command)
+			sameLines(t, "of sysdig", readCapture(t, sysdig, path("sysdig")), readCapture(t, sensorPath, path("sysdig")))
+			writtenAgain(t, sysdig, path("sysdig"))
 		})
+	}
+}
+
+// writtenAgain wants a reader to print the same of a capture and of what the
+// sensor makes of it.
+func writtenAgain(t *testing.T, reader, file string) {
+	t.Helper()
+	again := file + ".again"
+	for _, options := range [][]string{nil, {"-z"}} {
+		r := runCommand(t, append([]string{sensorPath, "-r", file, "-w", again}, options...)...)
+		if r.status != 0 || r.stdout != "" {
+			t.Errorf("sensor -r -w: status %#x, %q, %s", r.status, r.stdout, r.stderr)
+		}
+		sameLines(t, "written again", readCapture(t, reader, file), readCapture(t, reader, again))
+		if err := os.Remove(again); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestCaptureParts has sysdig read what shows in few captures: the CPU of an
+// event, an event that only changes the state, a process of the list.
+func TestCaptureParts(t *testing.T) {
+	t.Parallel()
+	sysdig := needSysdig(t)
+	var e event.Encoder
+	e.Begin(1700000000000000000, 100, syscalls.LookupName("chdir").Enter[0]+1, 2)
+	e.Int(8, 0)
+	e.String([]byte("/x"))
+	chdir, err := e.End()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pack := range []bool{false, true} {
+		path := filepath.Join(t.TempDir(), "f.scap")
+		f, err := capture.Create(capture.FilesConfig{Path: path, Pack: pack})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Add(&capture.Process{TID: 100, PID: 100, PTID: 1, Comm: "pp", Exe: "pp", ExePath: "/bin/pp", Cwd: "/srv", Root: "/"})
+		for _, hidden := range []bool{true, false} {
+			if err := f.Event(1, 3, hidden, chdir); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+		r := runCommand(t, sysdig, "-r", path, "-p", "*%evt.num %evt.cpu %proc.name %thread.tid %proc.exe %proc.cwd %evt.type")
+		if want := "2 3 pp 100 pp /x/ chdir\n"; r.stdout != want || r.status != 0 {
+			t.Errorf("pack %t: sysdig printed %s, want %q", pack, r, want)
+		}
 	}
 }
 

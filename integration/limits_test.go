@@ -98,7 +98,7 @@ func TestLimitsOfCommand(t *testing.T) {
 				t.Fatal(err)
 			}
 			if limit.Max < 1<<30 && row.resource != unix.RLIMIT_NOFILE {
-				t.Skipf("the hard limit is %d", limit.Max)
+				t.Skipf("needs CAP_SYS_RESOURCE to raise the hard limit of %d (ulimit -H%s)", limit.Max, row.option)
 			}
 			show := "ulimit -S" + row.option + "; ulimit -H" + row.option
 			native := limited(t, "-S"+row.option+" "+row.value, "/bin/sh", "-c", show)

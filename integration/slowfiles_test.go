@@ -30,9 +30,7 @@ func TestServedByTracees(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			alone := runCommand(t, append([]string{program}, tt.args(t)...)...)
-			if alone.status.ExitStatus() == 77 {
-				t.Skipf("the kernel does not let the program: %s", alone.stderr)
-			}
+			needServed(t, alone)
 			if alone.status != 0 {
 				t.Fatalf("the program alone: %#x, %s", alone.status, alone.stderr)
 			}
@@ -54,9 +52,7 @@ func TestRewrittenName(t *testing.T) {
 	t.Parallel()
 	program, dir := fixture(t, "slowfiles"), t.TempDir()
 	alone := runCommand(t, program, "rewritten", dir)
-	if alone.status.ExitStatus() == 77 {
-		t.Skipf("the kernel does not let the program: %s", alone.stderr)
-	}
+	needServed(t, alone)
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
@@ -112,4 +108,13 @@ func devNulls(t *testing.T, records [][]byte) (opened, written int) {
 		}
 	}
 	return opened, written
+}
+
+// needServed skips a test whose program the kernel has not given what it serves
+// memory or files with.
+func needServed(t *testing.T, alone result) {
+	t.Helper()
+	if alone.status.ExitStatus() == 77 {
+		t.Skipf("needs userfaultfd (CAP_SYS_PTRACE or vm.unprivileged_userfaultfd=1) or FUSE (CAP_SYS_ADMIN): %s", alone.stderr)
+	}
 }

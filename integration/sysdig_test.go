@@ -53,12 +53,19 @@ func startSysdig(t *testing.T) *sysdig {
 	return startSysdigWith(t, "-p", "*%proc.pid %evt.num %evt.outputtime %evt.cpu %proc.name (%thread.tid) %evt.dir %evt.type %evt.info")
 }
 
-func startSysdigWith(t *testing.T, args ...string) *sysdig {
+// needSysdig is the path of Debian's sysdig, which we are compared with.
+func needSysdig(t *testing.T) string {
 	t.Helper()
 	path, err := exec.LookPath("sysdig")
 	if err != nil {
 		t.Skip("no sysdig: apt-get install --no-install-recommends sysdig")
 	}
+	return path
+}
+
+func startSysdigWith(t *testing.T, args ...string) *sysdig {
+	t.Helper()
+	path := needSysdig(t)
 	dir := t.TempDir()
 	s := &sysdig{t: t, ended: make(chan error, 1), out: filepath.Join(dir, "out"), errors: filepath.Join(dir, "err")}
 	out, err := os.Create(s.out)

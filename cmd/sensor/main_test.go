@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/internal/sys"
 	"github.com/pdig/pdig/shm"
 )
 
@@ -33,7 +34,30 @@ func TestMain(m *testing.M) {
 	if n, err := strconv.Atoi(os.Getenv(dieEnv)); err == nil {
 		os.Exit(die(unix.Signal(n)))
 	}
+	if err := unignore(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	os.Exit(m.Run())
+}
+
+// unignore gives the signals that were ignored at the start (nohup, the
+// background of a script) their default action, and begins anew: the runtime
+// has taken note of them.
+func unignore() error {
+	ignored := false
+	for _, sig := range []unix.Signal{unix.SIGHUP, unix.SIGINT} {
+		if signal.Ignored(sig) {
+			ignored = true
+			if err := sys.DefaultAction(sig); err != nil {
+				return err
+			}
+		}
+	}
+	if !ignored {
+		return nil
+	}
+	return unix.Exec("/proc/self/exe", os.Args, os.Environ())
 }
 
 // runWith runs the program and returns what it leaves.

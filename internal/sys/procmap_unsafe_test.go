@@ -30,7 +30,7 @@ func TestMapping(t *testing.T) {
 	at := uint64(uintptr(unsafe.Pointer(&mem[0])))
 	var m Mapping
 	if errno := m.Get(int(maps.Fd()), at); errors.Is(errno, unix.ENOTTY) {
-		t.Skip("a kernel before 6.11")
+		t.Skip("needs PROCMAP_QUERY of Linux 6.11")
 	} else if errno != 0 || m.Start > at || m.End != at+uint64(page) || m.Flags&MappingPermissions != 1 {
 		t.Errorf("readable: %v, %#x to %#x, flags %#x, want the page at %#x", errno, m.Start, m.End, m.Flags, at)
 	}

@@ -8,7 +8,6 @@ import (
 	"math"
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -277,39 +276,6 @@ func TestFilesGivenEntries(t *testing.T) {
 	}
 	if _, err := Create(FilesConfig{Path: "/proc/self/nosuch/f"}); err == nil {
 		t.Error("created a file in no directory")
-	}
-}
-
-// TestSysdig has sysdig read what was written.
-func TestSysdig(t *testing.T) {
-	sysdig, err := exec.LookPath("sysdig")
-	if err != nil {
-		t.Skip("no sysdig: apt-get install --no-install-recommends sysdig")
-	}
-	for _, pack := range []bool{false, true} {
-		path := filepath.Join(t.TempDir(), "f.scap")
-		f, err := Create(FilesConfig{Path: path, Pack: pack})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, e := range entries() {
-			f.Add(e)
-		}
-		for _, hidden := range []bool{true, false} {
-			if err := f.Event(1, 3, hidden, rec("/x")); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := f.Close(); err != nil {
-			t.Fatal(err)
-		}
-		cmd := exec.Command(sysdig, "-r", path, "-p", "*%evt.num %evt.cpu %proc.name %thread.tid %proc.exe %proc.cwd %evt.type")
-		var stderr bytes.Buffer
-		cmd.Stderr = &stderr
-		out, err := cmd.Output()
-		if want := "2 3 pp 100 pp /x/ chdir\n"; string(out) != want || err != nil {
-			t.Errorf("pack %t: sysdig printed %q, %v, %s, want %q", pack, out, err, stderr.String(), want)
-		}
 	}
 }
 
