@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/internal/testrecord"
 	"github.com/pdig/pdig/sensor/capture"
 	"github.com/pdig/pdig/syscalls"
 )
@@ -74,14 +74,7 @@ func writtenAgain(t *testing.T, reader, file string) {
 func TestCaptureParts(t *testing.T) {
 	t.Parallel()
 	sysdig := needSysdig(t)
-	var e event.Encoder
-	e.Begin(1700000000000000000, 100, syscalls.LookupName("chdir").Enter[0]+1, 2)
-	e.Int(8, 0)
-	e.String([]byte("/x"))
-	chdir, err := e.End()
-	if err != nil {
-		t.Fatal(err)
-	}
+	chdir := testrecord.Make(t, 1700000000000000000, 100, syscalls.LookupName("chdir").Enter[0]+1, 0, "/x")
 	for _, pack := range []bool{false, true} {
 		path := filepath.Join(t.TempDir(), "f.scap")
 		f, err := capture.Create(capture.FilesConfig{Path: path, Pack: pack})

@@ -15,9 +15,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/internal/testrecord"
 	"github.com/pdig/pdig/sensor/output"
 	"github.com/pdig/pdig/sensor/state"
-	"github.com/pdig/pdig/syscalls"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -65,28 +65,10 @@ func (f *fake) Next() ([]byte, error) {
 func (f *fake) Stats() event.Stats { return f.stats }
 func (f *fake) Close() error       { return nil }
 
-// rec makes a record of an event of thread 100; numbers become as wide as their
-// parameter, strings get their NUL.
+// rec is a step that brings an event of thread 100.
 func rec(t testing.TB, typ uint16, values ...any) step {
 	t.Helper()
-	var e event.Encoder
-	e.Begin(1700000000000001000, 100, typ, len(values))
-	for i, v := range values {
-		p := &syscalls.Events[typ].Params[i]
-		switch v := v.(type) {
-		case int:
-			e.Int(p.Type.Size(), uint64(v))
-		case string:
-			e.String([]byte(v))
-		case []byte:
-			e.Bytes(v)
-		}
-	}
-	b, err := e.End()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return step{rec: bytes.Clone(b)}
+	return step{rec: testrecord.Make(t, 1700000000000001000, 100, typ, values...)}
 }
 
 const (

@@ -25,20 +25,9 @@
 #include <time.h>
 #include <unistd.h>
 
-static volatile int over;
+#include "thread.h"
 
-static pthread_t start(void *(*f)(void *), void *arg)
-{
-	pthread_t t;
-	pthread_attr_t a;
-	pthread_attr_init(&a);
-	pthread_attr_setstacksize(&a, 1 << 16);
-	if (pthread_create(&t, &a, f, arg)) {
-		printf("pthread_create: %s\n", strerror(errno));
-		exit(95);
-	}
-	return t;
-}
+static volatile int over;
 
 static void ready(void)
 {
@@ -117,8 +106,8 @@ static void load(int n)
 	int lazy = 0;
 	for (int i = 0; i < n; i++) {
 		socketpair(AF_UNIX, SOCK_SEQPACKET, 0, p[i].fd);
-		t[2 * i] = start(serve, &p[i]);
-		t[2 * i + 1] = start(ask, &p[i]);
+		t[2 * i] = small_thread(serve, &p[i]);
+		t[2 * i + 1] = small_thread(ask, &p[i]);
 	}
 	ready();
 	untilEnd();
@@ -267,7 +256,7 @@ static void calling(int seconds)
 	}
 	sigwaitinfo(&set, NULL); // the child has the lock
 	for (long i = 0; i < COUNT; i++)
-		t[i] = start(blocked, (void *)i);
+		t[i] = small_thread(blocked, (void *)i);
 	ready();
 	untilEnd();
 	write(own[1], "", 1);
@@ -315,7 +304,7 @@ static void *steps(void *unused)
 // headless does so in a thread whose leader has ended.
 static void headless(void)
 {
-	start(steps, NULL);
+	small_thread(steps, NULL);
 	ready();
 	syscall(SYS_exit, 0);
 }
@@ -353,8 +342,8 @@ static void *waitsInVfork(void *unused)
 // states has threads in all of them.
 static void states(void)
 {
-	start(computes, NULL);
-	start(waitsInVfork, NULL);
+	small_thread(computes, NULL);
+	small_thread(waitsInVfork, NULL);
 	ready();
 	untilEnd();
 	printf("end\n");
@@ -383,7 +372,7 @@ static void signals(void)
 	pthread_t self = pthread_self(), t;
 	sigaction(SIGUSR1, &sa, NULL);
 	fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK);
-	t = start(sends, &self);
+	t = small_thread(sends, &self);
 	ready();
 	for (char c;;) {
 		if (read(STDIN_FILENO, &c, 1) == 0)

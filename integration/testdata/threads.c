@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "thread.h"
+
 static char **args;
 static volatile int started;
 
@@ -43,15 +45,7 @@ static void *executes(void *left)
 
 static void start(void *(*f)(void *), void *arg)
 {
-	pthread_t t;
-	pthread_attr_t a;
-	pthread_attr_init(&a);
-	pthread_attr_setstacksize(&a, 1 << 16);
-	if (pthread_create(&t, &a, f, arg)) {
-		printf("pthread_create: %s\n", strerror(errno));
-		exit(95);
-	}
-	pthread_detach(t);
+	pthread_detach(small_thread(f, arg));
 }
 
 static void execthread(long n)

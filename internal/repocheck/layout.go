@@ -24,6 +24,8 @@ var ranks = map[string]int{
 	"event":           2,
 	"internal/procfs": 2,
 
+	"internal/testrecord": 3,
+
 	"shm":            3,
 	"tracer/seccomp": 3,
 	"tracer/launch":  3,

@@ -1,7 +1,6 @@
 package fields
 
 import (
-	"bytes"
 	"errors"
 	"os"
 	"strings"
@@ -9,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/internal/testrecord"
 	"github.com/pdig/pdig/sensor/filter"
 	"github.com/pdig/pdig/sensor/state"
 	"github.com/pdig/pdig/syscalls"
@@ -29,28 +29,10 @@ const (
 	thread, start, now = 100, 1700000000000000000, 1700000000000001000
 )
 
-// rec makes a record of an event of thread 100; numbers become as wide as their
-// parameter.
+// rec is a record of an event of the thread.
 func rec(t testing.TB, ts uint64, typ uint16, values ...any) []byte {
 	t.Helper()
-	var e event.Encoder
-	e.Begin(ts, thread, typ, len(values))
-	for i, v := range values {
-		p := &syscalls.Events[typ].Params[i]
-		switch v := v.(type) {
-		case int:
-			e.Int(p.Type.Size(), uint64(v))
-		case string:
-			e.String([]byte(v))
-		case []byte:
-			e.Bytes(v)
-		}
-	}
-	b, err := e.End()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return bytes.Clone(b)
+	return testrecord.Make(t, ts, thread, typ, values...)
 }
 
 func tuple(port byte) []byte {

@@ -164,12 +164,17 @@ func threadIsMain(e *Event, _ *argument, v *filter.Values) bool {
 	return true
 }
 
+// words gives a list of NUL-terminated strings as one.
+func (e *Event) words(list string, v *filter.Values) bool {
+	e.buf = appendWords(e.buf[:0], list)
+	v.Copy(e.buf)
+	return true
+}
+
 func procArgs(e *Event, a *argument, v *filter.Values) bool {
 	args := e.State.Current().Program.Args
 	if !a.given {
-		e.buf = appendWords(e.buf[:0], args)
-		v.Copy(e.buf)
-		return true
+		return e.words(args, v)
 	}
 	for range a.index {
 		_, args, _ = strings.Cut(args, "\x00")
@@ -193,9 +198,7 @@ func procLenArgs(e *Event, _ *argument, v *filter.Values) bool {
 func procEnv(e *Event, a *argument, v *filter.Values) bool {
 	env := e.State.Current().Program.Env
 	if !a.given {
-		e.buf = appendWords(e.buf[:0], env)
-		v.Copy(e.buf)
-		return true
+		return e.words(env, v)
 	}
 	for rest := env; rest != ""; {
 		var entry string

@@ -4,12 +4,12 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/internal/testrecord"
 	"github.com/pdig/pdig/sensor/capture"
 )
 
@@ -67,15 +67,8 @@ func facts(t *testing.T, tab *Table) (lines []string) {
 func at(t *testing.T, tab *Table, tid int64) {
 	t.Helper()
 	const closeX = 5
-	var e event.Encoder
-	e.Begin(startTime, tid, closeX, 1)
-	e.Int(8, 1)
-	rec, err := e.End()
-	if err != nil {
-		t.Fatal(err)
-	}
 	var v event.View
-	if err := v.Parse(rec); err != nil {
+	if err := v.Parse(testrecord.Make(t, startTime, tid, closeX, 1)); err != nil {
 		t.Fatal(err)
 	}
 	tab.Apply(&v)
@@ -143,17 +136,10 @@ func TestRestoreBounds(t *testing.T) {
 
 // TestSnapshot wants this process, but not what is born by the first event.
 func TestSnapshot(t *testing.T) {
-	var e event.Encoder
 	const cloneX = 223
 	view := func(typ uint16, tid int64) *event.View {
-		e.Begin(startTime, tid, typ, 1)
-		e.Int(8, 0)
-		rec, err := e.End()
-		if err != nil {
-			t.Fatal(err)
-		}
 		var v event.View
-		if err := v.Parse(slices.Clone(rec)); err != nil {
+		if err := v.Parse(testrecord.Make(t, startTime, tid, typ, 0)); err != nil {
 			t.Fatal(err)
 		}
 		return &v
