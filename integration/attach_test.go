@@ -355,7 +355,17 @@ func TestAttachExecs(t *testing.T) {
 	w := readWay(t)
 	g := start(t, exec.Command(threads, "exec", "300"))
 	attached := 0
-	over := func() bool { return len(threadIDs(g.pid())) == 0 } // its leader may have ended before
+	// Its leader may have ended before. While a thread takes the leader's place
+	// there is none for a moment.
+	over := func() bool {
+		for range 50 {
+			if len(threadIDs(g.pid())) > 0 {
+				return false
+			}
+			time.Sleep(time.Millisecond)
+		}
+		return true
+	}
 	for !over() {
 		g.timer.Reset(patience)
 		p := start(t, exec.Command(pdigPath, "--ring", w.prefix, "-e", "exec", "-p", strconv.Itoa(g.pid())))
