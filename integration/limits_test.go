@@ -63,7 +63,7 @@ func TestFewProcesses(t *testing.T) {
 		t.Fatal(err)
 	}
 	program := copyProgram(t, pdigPath, filepath.Join(dir, "pdig"))
-	for n := 1; n <= 12; n++ {
+	for n := 1; n <= 16; n++ {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			var stdout, stderr strings.Builder
 			// The shell of the test has the limit as -p, others as -u.

@@ -46,6 +46,7 @@ func Launch(o *launch.Original, cmd Command, cfg Config) error {
 	defer runtime.UnlockOSThread()
 	// The loop occupies one P while it waits; other goroutines need another.
 	runtime.GOMAXPROCS(max(2, runtime.GOMAXPROCS(0)))
+	haveThreads()
 	// Collections happen where the loop wants them: see heap.
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	cookie := uint16(rand.Uint32())
