@@ -76,7 +76,7 @@ func (t *Tracer) enters(th *thread) {
 		t.cloneFlags(th)
 		c.order = t.births.next()
 		t.keepTraced(th)
-		t.pin.reveal()
+		t.pin.yield()
 	case kindAffinity:
 		t.pin.reveal()
 	case kindKill:
@@ -86,7 +86,9 @@ func (t *Tracer) enters(th *thread) {
 	case kindMount:
 		t.mounted(th)
 	case kindFaults:
-		t.served.locks = true
+		if syscalls.Calls[s.index].Name != "ioctl" || uint32(c.args[1]) == newFaults {
+			t.served.locks = true
+		}
 	case kindWait:
 		t.childless(th)
 	case kindCreds, kindName: // or what prctl does beside: dumpable
@@ -227,7 +229,6 @@ func (t *Tracer) capture(th *thread) {
 	}
 	th.readStrings()
 	t.willCreate(th)
-	t.opensFaults(th)
 	th.readAddress()
 }
 

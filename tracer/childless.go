@@ -9,7 +9,6 @@ import (
 
 	"github.com/pdig/pdig/internal/sys"
 	"github.com/pdig/pdig/syscalls"
-	"github.com/pdig/pdig/tracer/seccomp"
 )
 
 // The tracer is a child of the command, without an exit signal: a wait with
@@ -24,13 +23,6 @@ const seesClones = unix.WALL | unix.WCLONE
 
 // waitOptions is which argument of a call holds these options.
 var waitOptions = map[string]int{"wait4": 2, "waitpid": 2, "waitid": 3}
-
-// clonesSeen makes a filter stop at call nr, which is the one of that name, if it is a
-// wait that sees the tracer.
-func clonesSeen(name string, nr uint32) (m seccomp.Mask, ok bool) {
-	n, ok := waitOptions[name]
-	return seccomp.Mask{Call: nr, Argument: n, Bits: seesClones}, ok
-}
 
 // childless ends the wait at whose entry th stands if nobody but the tracer
 // could be waited for.

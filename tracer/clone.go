@@ -91,6 +91,9 @@ func (t *Tracer) cloned(th *thread) {
 		}
 	}
 	t.resume(th, request, 0)
+	if child := t.table.get(tid); child != nil && child.proc != th.proc {
+		t.pin.born(tid, th.tid)
+	}
 	t.births.told(t, tid, c.order)
 }
 
@@ -116,7 +119,7 @@ func (t *Tracer) fork(th *thread, tid int) *process {
 	p := &process{
 		pid:         tid,
 		vpid:        tid,
-		mem:         memory{pid: tid, served: &t.served},
+		mem:         memory{pid: tid, served: &t.served, direct: directReads},
 		image:       from.image,
 		nested:      from.nested || from.childNested,
 		childNested: from.nested || from.childNested,

@@ -10,10 +10,11 @@ import (
 // executed handles the event stop of a successful exec. The thread that made
 // the call has the tid of its process now, and no other thread is left.
 func (t *Tracer) executed(tid int) {
-	msg, errno := sys.EventMessage(tid)
-	former := int(msg)
-	if errno != 0 {
-		former = tid
+	former := tid
+	if th := t.table.get(tid); th == nil || th.proc.threads > 1 || !th.executing() {
+		if msg, errno := sys.EventMessage(tid); errno == 0 {
+			former = int(msg)
+		}
 	}
 	th := t.table.get(former)
 	if th == nil {
@@ -33,7 +34,7 @@ func (t *Tracer) executed(tid int) {
 	p.mem.close()
 	p.mem.fresh = true
 	p.image = p.readImage(&t.proc, p.image)
-	p.mem.fresh = false
+	p.mem.fresh, p.mem.direct = false, directReads
 	t.heap.grew()
 	th.interrupted = nil
 	switch {
@@ -48,7 +49,13 @@ func (t *Tracer) executed(tid int) {
 	if t.root != nil {
 		t.started()
 	}
+	t.pin.executed(tid)
 	t.resume(th, unix.PTRACE_CONT, 0)
+}
+
+// executing reports whether th is in an exec.
+func (th *thread) executing() bool {
+	return th.inCall && th.call.spec.kind == kindExec
 }
 
 // replaceLeader gives th, which has executed a program, the place of the

@@ -1,7 +1,6 @@
 package tracer
 
 import (
-	"bytes"
 	"encoding/binary"
 	"strconv"
 
@@ -75,15 +74,6 @@ func (c *call) nameOfOpen() (at uint8, dirfd int32, ok bool) {
 		return 1, int32(c.args[0]), true
 	}
 	return 0, 0, false
-}
-
-// opensFaults looks for the other way to a userfaultfd.
-func (t *Tracer) opensFaults(th *thread) {
-	if at, _, ok := th.call.nameOfOpen(); ok {
-		if name, _ := th.call.string(at); bytes.HasSuffix(name, []byte("/userfaultfd")) {
-			t.served.locks = true
-		}
-	}
 }
 
 // trueName is for the name of an open that was read when the call had ended.

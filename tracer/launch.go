@@ -90,7 +90,7 @@ func Launch(o *launch.Original, cmd Command, cfg Config) error {
 		return fmt.Errorf("%w: %w", ErrSeize, errno)
 	}
 	if cfg.Pin && !cfg.Every { // a tracer that is killed would leave its pin behind
-		t.pin.start()
+		t.pin.start(cfg.Calls)
 		defer t.pin.end()
 	}
 	if cfg.Every {

@@ -171,6 +171,7 @@ func (t *Tracer) ended(tid int, status uint32) {
 	}
 	creating := th.creating()
 	t.procExit(th, status)
+	t.pin.died(tid, th.proc.maker)
 	t.table.remove(th)
 	if th.proc.threads == 0 {
 		t.orphan(th.proc)

@@ -11,17 +11,23 @@ import (
 
 // memory reads the address space of a process through /proc/PID/mem, which is
 // kept open until the next exec. After a change of user only a descriptor that is
-// open already works. process_vm_readv is for where there is no such file: it waits
-// for whoever handles the faults of the memory (see [served]).
+// open already works. process_vm_readv waits for whoever handles the faults of the
+// memory (see [served]): it is for where there is no such file, and for the first
+// few reads while nobody handles faults. Many processes only live for an exec,
+// and to open and close the file costs more than those reads.
 type memory struct {
 	fd     int // one more than the descriptor; 0: not opened
 	pages  int // the same of /proc/PID/pagemap
 	pid    int
 	tried  bool    // and could not be opened
 	fresh  bool    // the program has not run yet, so nobody handles faults
+	direct int     // reads to come without the file
 	maps   int     // one more than /proc/PID/maps, while reading as the program could
 	served *served // nil: nothing is served
 }
+
+// directReads is how many reads of a new address space go without the file.
+const directReads = 8
 
 func (m *memory) close() {
 	for _, fd := range [2]int{m.fd, m.pages} {
@@ -38,7 +44,8 @@ func (m *memory) read(buf []byte, addr uint64) int {
 	if m.served != nil && m.served.memory {
 		buf = buf[:m.present(addr, len(buf))]
 	}
-	if m.fresh { // many processes only live for an exec: that saves them the file
+	if m.fresh || m.direct > 0 && !m.served.locks {
+		m.direct--
 		if n, _ := sys.ReadProcess(m.pid, buf, addr); n == len(buf) {
 			return n
 		}

@@ -16,26 +16,31 @@ import (
 // few microseconds; on two each is a wake-up of an idle CPU, and the scheduler
 // prefers two: PTRACE_CONT wakes the tracee while the tracer still runs. So a
 // thread that stops again and again is put on the tracer's CPU, and the tracer
-// too.
+// too. A child takes its parent's turn, as long as the parent makes no call
+// before the child has ended: that is how a shell runs one program after the
+// other.
 //
 // Nobody is to notice. The thread has its own mask again before it asks for or
 // sets a mask, before it opens the file of /proc that shows it, before it makes
-// a child, which would inherit the mask, and after a silence. A tracer that dies takes its tracees along, so no mask is
-// left behind.
+// a child, which would inherit the mask, and after a silence. A tracer that dies
+// takes its tracees along, so no mask is left behind.
 type pin struct {
 	enabled bool
-	hot     int // thread of the last stops
-	streak  int // how many those were
+	opened  bool // opens are seen
+	hot     int  // thread of the last stops
+	heir    int  // thread that takes the turn of hot, if it is the next to stop
+	streak  int  // how many stops there were in this turn
+	rest    int  // how many more there have to be
 
-	stops  atomic.Uint64 // to see a silence
-	pinned atomic.Bool
-	wake   chan struct{} // something is pinned: watch it
+	stops  atomic.Uint64 // of the pinned thread, to see a silence
+	narrow atomic.Bool   // the tracer is on one CPU
+	tid    atomic.Int64  // the thread that is there too, or 0
+	wake   chan struct{} // the tracer is on one CPU: watch it
 
-	mu     sync.Mutex
-	self   int // thread of the tracer
-	tid    int // the pinned thread
-	saved  [2]unix.CPUSet
-	narrow unix.CPUSet
+	mu    sync.Mutex // for changes of masks
+	self  int        // thread of the tracer
+	saved struct{ self, tid unix.CPUSet }
+	one   unix.CPUSet
 }
 
 const (
@@ -45,11 +50,12 @@ const (
 
 // start begins to watch, from the thread of the tracer. With one CPU there is
 // nothing to gain.
-func (p *pin) start() {
+func (p *pin) start(sel *Selection) {
 	if runtime.NumCPU() < 2 {
 		return
 	}
 	p.enabled, p.self, p.wake = true, unix.Gettid(), make(chan struct{}, 1)
+	p.opened = sel.names("open") && sel.names("openat") && sel.names("openat2")
 	go p.watch()
 }
 
@@ -61,10 +67,10 @@ func (p *pin) end() {
 	}
 }
 
-// watch gives the masks back when no stop comes any more.
+// watch gives the masks back when the pinned thread does not stop any more.
 func (p *pin) watch() {
 	for range p.wake {
-		for p.pinned.Load() {
+		for p.narrow.Load() {
 			last := p.stops.Load()
 			time.Sleep(pinSilence)
 			if p.stops.Load() == last {
@@ -79,76 +85,152 @@ func (p *pin) stop(tid int) {
 	if !p.enabled {
 		return
 	}
-	p.stops.Store(p.stops.Load() + 1)
-	if tid != p.hot {
-		p.hot, p.streak = tid, 0
+	switch tid {
+	case p.hot:
+		p.rest--
+	case p.heir:
+		p.hot, p.heir, p.rest = tid, 0, 0
+	default:
+		p.hot, p.heir, p.streak, p.rest = tid, 0, 0, 0
 	}
-	if p.streak++; p.streak == pinAfter {
+	p.streak++
+	if int(p.tid.Load()) == tid {
+		p.stops.Add(1)
+	} else if p.streak >= pinAfter && p.rest <= 0 {
 		p.place(tid)
 	}
 }
 
-// place puts the tracer and thread tid on the CPU that the tracer runs on.
+// born notes that thread tid, which has not run yet, is the only thread of a
+// child of thread parent.
+func (p *pin) born(tid, parent int) {
+	if !p.enabled || parent != p.hot {
+		return
+	}
+	p.heir = tid
+	if p.streak >= pinAfter {
+		p.place(tid)
+	}
+}
+
+// executed is called when thread tid has executed a program, which may look at
+// its mask first of all (libnuma does): if that is not seen, it is to find its own.
+func (p *pin) executed(tid int) {
+	if p.opened || tid != p.hot {
+		return
+	}
+	p.rest = pinAfter
+	p.yield()
+}
+
+// died notes the end of thread tid of a process that thread parent has made.
+func (p *pin) died(tid, parent int) {
+	if tid == p.hot || tid == p.heir {
+		p.heir = parent
+	}
+	if int(p.tid.Load()) == tid {
+		p.mu.Lock()
+		p.tid.CompareAndSwap(int64(tid), 0)
+		p.mu.Unlock()
+	}
+}
+
+// place puts the tracer and thread tid on the CPU that the tracer runs on. If
+// that is not possible it is tried again in the next turn.
 func (p *pin) place(tid int) {
-	p.release()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.narrow.Zero()
+	p.widen()
+	if unix.SchedGetaffinity(tid, &p.saved.tid) == nil && p.saved.tid.Count() > 1 && p.gather() &&
+		unix.SchedSetaffinity(tid, &p.one) == nil {
+		p.stops.Add(1)
+		p.tid.Store(int64(tid))
+	} else {
+		p.streak = 0
+	}
+}
+
+// gather puts the tracer on one CPU, unless it is, on which the thread whose
+// mask has been saved may run.
+func (p *pin) gather() bool {
+	if p.narrow.Load() {
+		return within(&p.one, &p.saved.tid)
+	}
 	cpu, errno := sys.CPU()
-	if errno != 0 || unix.SchedGetaffinity(tid, &p.saved[0]) != nil || unix.SchedGetaffinity(p.self, &p.saved[1]) != nil {
-		return
+	if errno != 0 || unix.SchedGetaffinity(p.self, &p.saved.self) != nil {
+		return false
 	}
-	if !p.saved[0].IsSet(cpu) || p.saved[0].Count() < 2 {
-		return // it may not run here, or is somewhere for good
+	p.one.Zero()
+	p.one.Set(cpu)
+	if !within(&p.one, &p.saved.tid) || unix.SchedSetaffinity(p.self, &p.one) != nil {
+		return false
 	}
-	p.narrow.Set(cpu)
-	if unix.SchedSetaffinity(p.self, &p.narrow) != nil {
-		return
-	}
-	if unix.SchedSetaffinity(tid, &p.narrow) != nil {
-		_ = unix.SchedSetaffinity(p.self, &p.saved[1])
-		return
-	}
-	p.tid = tid
-	p.pinned.Store(true)
+	p.narrow.Store(true)
 	select {
 	case p.wake <- struct{}{}:
 	default:
 	}
+	return true
 }
 
-// release gives both masks back. A mask that somebody else has changed
-// meanwhile stays as it is.
+// within reports whether all CPUs of a set are in another one.
+func within(part, of *unix.CPUSet) bool {
+	for i := range part {
+		if part[i]&^of[i] != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// widen gives the pinned thread its own mask again.
+func (p *pin) widen() {
+	if tid := int(p.tid.Swap(0)); tid != 0 {
+		p.restore(tid, &p.saved.tid)
+	}
+}
+
+// restore gives a mask back. One that somebody else has changed meanwhile stays
+// as it is.
+func (p *pin) restore(tid int, mask *unix.CPUSet) {
+	var now unix.CPUSet
+	if unix.SchedGetaffinity(tid, &now) == nil && now == p.one {
+		_ = unix.SchedSetaffinity(tid, mask)
+	}
+}
+
+// yield gives the pinned thread its own mask again, before a child inherits it.
+func (p *pin) yield() {
+	if p.tid.Load() != 0 {
+		p.mu.Lock()
+		p.widen()
+		p.mu.Unlock()
+	}
+}
+
+// reveal is called at the entry of a call by which masks are seen or set: what
+// it finds is the thread's own mask, and that of the tracer.
+func (p *pin) reveal() {
+	p.rest = pinAfter
+	p.release()
+}
+
+// release gives both masks back.
 func (p *pin) release() {
-	if !p.pinned.Load() {
+	if !p.narrow.Load() {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.pinned.Load() {
-		return
-	}
-	p.pinned.Store(false)
-	for i, tid := range [2]int{p.tid, p.self} {
-		var now unix.CPUSet
-		if unix.SchedGetaffinity(tid, &now) == nil && now == p.narrow {
-			_ = unix.SchedSetaffinity(tid, &p.saved[i])
-		}
-	}
-}
-
-// reveal is called at the entry of a call by which masks are seen, set or
-// inherited: what it finds is the thread's own mask.
-func (p *pin) reveal() {
-	if p.pinned.Load() {
-		p.release()
-		p.streak = 0
+	p.widen()
+	if p.narrow.Swap(false) {
+		p.restore(p.self, &p.saved.self)
 	}
 }
 
 // opens is called at the entry of a call with the strings of its arguments.
 func (p *pin) opens(text []byte) {
-	if p.pinned.Load() && bytes.HasSuffix(text, statusFile) {
+	if p.enabled && bytes.HasSuffix(text, statusFile) {
 		p.reveal()
 	}
 }

@@ -2,6 +2,7 @@ package tracer
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -122,6 +123,12 @@ func (s *Selection) has(i, n int) bool {
 	return on || !ok && s.rest
 }
 
+// names reports whether the call of that name is selected.
+func (s *Selection) names(name string) bool {
+	i := slices.IndexFunc(syscalls.Calls[:], func(c syscalls.Call) bool { return c.Name == name })
+	return i >= 0 && s.calls[i]
+}
+
 // maxNumber is above every number of a system call that a kernel knows; those
 // without a name in the table are searched for below it.
 const maxNumber = 1024
@@ -148,7 +155,7 @@ func (s *Selection) sets() []seccomp.Set {
 				continue
 			}
 			name := syscalls.Calls[i].Name
-			if m, ok := clonesSeen(name, nr); ok {
+			if m, ok := someOf(name, nr); ok {
 				masks = append(masks, m)
 			} else if callKind(name) != kindPlain {
 				numbers = append(numbers, nr)

@@ -3,6 +3,7 @@ package tracer
 import (
 	"github.com/pdig/pdig/shm"
 	"github.com/pdig/pdig/syscalls"
+	"github.com/pdig/pdig/tracer/seccomp"
 )
 
 // kind is what the tracer itself has to do about a call, besides recording it.
@@ -19,7 +20,7 @@ const (
 	kindKill     // may hit the tracer
 	kindName     // prctl: may change the name of a process, and who may look at it
 	kindMount    // may mount files that a process serves
-	kindFaults   // makes a process handle faults of memory
+	kindFaults   // may make a process handle faults of memory
 	kindWait     // may wait for the tracer
 	kindTrace    // may make the process a tracer
 )
@@ -65,6 +66,7 @@ var kinds = map[string]kind{
 	"mount":             kindMount,
 	"fsopen":            kindMount,
 	"userfaultfd":       kindFaults,
+	"ioctl":             kindFaults,
 	"wait4":             kindWait,
 	"waitid":            kindWait,
 	"waitpid":           kindWait,
@@ -74,9 +76,24 @@ var kinds = map[string]kind{
 }
 
 // callKind returns what the tracer needs a call for. Calls of another kind
-// than kindPlain are stopped at whether they are selected or not; of waits only
-// those of [clonesSeen].
+// than kindPlain are stopped at whether they are selected or not; of some only
+// those of [someOf].
 func callKind(name string) kind { return kinds[name] }
+
+// newFaults is the ioctl of /dev/userfaultfd that makes a userfaultfd
+// (USERFAULTFD_IOC_NEW, include/uapi/linux/userfaultfd.h).
+const newFaults = 0xaa00
+
+// someOf tells by which argument a filter stops at call nr, which is the one of
+// that name, if the tracer needs only some of them: waits that see the tracer,
+// and the ioctl that makes a userfaultfd.
+func someOf(name string, nr uint32) (m seccomp.Mask, ok bool) {
+	if name == "ioctl" {
+		return seccomp.Mask{Call: nr, Argument: 1, Bits: newFaults, Exact: true}, true
+	}
+	n, ok := waitOptions[name]
+	return seccomp.Mask{Call: nr, Argument: n, Bits: seesClones}, ok
+}
 
 // spec is what to do at a call, worked out once for each number and ceiling.
 type spec struct {

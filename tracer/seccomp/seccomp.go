@@ -22,11 +22,13 @@ type Set struct {
 }
 
 // Mask is a call that is traced only if the lower half of an argument has one
-// of the bits; among the calls of a set it is traced whatever its arguments.
+// of the bits or, where Exact is set, just these; among the calls of a set it is
+// traced whatever its arguments.
 type Mask struct {
 	Call     uint32
 	Argument int // from 0
 	Bits     uint32
+	Exact    bool
 }
 
 // SizeError means that a filter would need more than [MaxInstructions].
@@ -173,7 +175,11 @@ func (p *program) search(edges []uint32, masks []Mask) label {
 	// (kernel/seccomp.c, seccomp_is_const_allow): no others may come to a test.
 	tests := make([]label, len(masks))
 	for i, m := range masks {
-		p.jump(unix.BPF_JSET, m.Bits, p.ret(p.trace), p.ret(unix.SECCOMP_RET_ALLOW))
+		test := uint16(unix.BPF_JSET)
+		if m.Exact {
+			test = unix.BPF_JEQ
+		}
+		p.jump(test, m.Bits, p.ret(p.trace), p.ret(unix.SECCOMP_RET_ALLOW))
 		tests[i] = p.load(offsetArguments + sizeArgument*uint32(m.Argument))
 	}
 	next := p.tree(edges, 0, len(edges))

@@ -194,7 +194,7 @@ func TestShapes(t *testing.T) {
 // TestMasks holds calls of which the arguments decide beside others.
 func TestMasks(t *testing.T) {
 	const bits = 0xc0000000
-	masks := []Mask{{Call: 61, Argument: 2, Bits: bits}, {Call: 247, Argument: 3, Bits: bits}}
+	masks := []Mask{{Call: 61, Argument: 2, Bits: bits}, {Call: 247, Argument: 3, Bits: bits}, {Call: 16, Argument: 1, Bits: 1<<31 | 1, Exact: true}}
 	r := rand.New(rand.NewPCG(7, 8))
 	for _, n := range []int{0, 1, 50, 300, 599} {
 		calls := draw(r, n, false)
@@ -206,10 +206,14 @@ func TestMasks(t *testing.T) {
 					args := make([]uint64, 6)
 					args[m.Argument] = word
 					want := uint32(unix.SECCOMP_RET_ALLOW)
-					if selected || m.Call == nr && word&bits != 0 {
+					traced := word&bits != 0
+					if m.Exact {
+						traced = uint32(word) == m.Bits
+					}
+					if selected || m.Call == nr && traced {
 						want = unix.SECCOMP_RET_TRACE | testData
 					}
-					if nr != masks[0].Call && nr != masks[1].Call || selected {
+					if selected || !slices.ContainsFunc(masks, func(m Mask) bool { return m.Call == nr }) {
 						args = nil // are not looked at
 					}
 					if got, _ := resultOf(t, f, archs[0], nr, args); got != want {
