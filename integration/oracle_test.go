@@ -359,13 +359,20 @@ func endpoint(b []byte) netip.AddrPort {
 // reads. It returns what the command has printed and copies of the records.
 func traceInto(t *testing.T, args ...string) (stdout string, records [][]byte) {
 	t.Helper()
+	return traceAs(t, nil, args...)
+}
+
+// traceAs is traceInto with the words before, if any, of a program that runs pdig.
+func traceAs(t *testing.T, before []string, args ...string) (stdout string, records [][]byte) {
+	t.Helper()
 	prefix := ring(t)
 	consumer, err := shm.NewConsumer(shm.ConsumerConfig{Config: shm.Config{Prefix: prefix}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer consumer.Close()
-	cmd := exec.Command(pdigPath, append([]string{"-e", "all", "--ring", prefix, "--on-full", "block"}, args...)...)
+	argv := slices.Concat(before, []string{pdigPath, "-e", "all", "--ring", prefix, "--on-full", "block"}, args)
+	cmd := exec.Command(argv[0], argv[1:]...)
 	var out, words bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &words
 	if err := cmd.Start(); err != nil {

@@ -49,6 +49,7 @@ func (t *Tracer) enters(th *thread) {
 	s := t.specs.lookup(arch, n)
 	if len(th.interrupted) > 0 && t.restarted(th, s) {
 		th.cut = false
+		t.pin.before(th, s.kind)
 		switch s.kind {
 		case kindClone: // as fork does for a signal that is pending
 			th.call.order = t.births.next()
@@ -71,14 +72,12 @@ func (t *Tracer) enters(th *thread) {
 	c.begin()
 	c.spec, c.arch, c.nr, c.ip, c.sp = s, t.in.Arch, t.in.Words[0], t.in.IP, t.in.SP
 	copy(c.args[:], t.in.Words[1:7])
+	t.pin.before(th, s.kind)
 	switch s.kind {
 	case kindClone:
 		t.cloneFlags(th)
 		c.order = t.births.next()
 		t.keepTraced(th)
-		t.pin.yield()
-	case kindAffinity:
-		t.pin.reveal()
 	case kindKill:
 		if t.killsAll(th) {
 			t.killAll(th)

@@ -21,9 +21,10 @@ import (
 // other.
 //
 // Nobody is to notice. The thread has its own mask again before it asks for or
-// sets a mask, before it opens the file of /proc that shows it, before it makes
-// a child, which would inherit the mask, and after a silence. A tracer that dies
-// takes its tracees along, so no mask is left behind.
+// sets a mask, or a policy that needs one, before it opens the file of /proc that
+// shows it, before it makes a child, before it changes its user or its tid, and
+// after a silence. A tracer that dies takes its tracees along, so no mask is left
+// behind.
 type pin struct {
 	enabled bool
 	opened  bool // opens are seen
@@ -41,6 +42,7 @@ type pin struct {
 	self  int        // thread of the tracer
 	saved struct{ self, tid unix.CPUSet }
 	one   unix.CPUSet
+	most  unix.CPUSet // all that the cpuset of the tracer has
 }
 
 const (
@@ -160,9 +162,13 @@ func (p *pin) gather() bool {
 	if errno != 0 || unix.SchedGetaffinity(p.self, &p.saved.self) != nil {
 		return false
 	}
+	if unix.SchedSetaffinity(p.self, &anyCPU) != nil || unix.SchedGetaffinity(p.self, &p.most) != nil {
+		return false
+	}
 	p.one.Zero()
 	p.one.Set(cpu)
 	if !within(&p.one, &p.saved.tid) || unix.SchedSetaffinity(p.self, &p.one) != nil {
+		p.set(p.self, &p.saved.self)
 		return false
 	}
 	p.narrow.Store(true)
@@ -190,16 +196,55 @@ func (p *pin) widen() {
 	}
 }
 
-// restore gives a mask back. One that somebody else has changed meanwhile stays
-// as it is.
+// restore gives a mask back. One that somebody else has set meanwhile stays as
+// it is.
 func (p *pin) restore(tid int, mask *unix.CPUSet) {
-	var now unix.CPUSet
-	if unix.SchedGetaffinity(tid, &now) == nil && now == p.one {
-		_ = unix.SchedSetaffinity(tid, mask)
+	var now, all unix.CPUSet
+	if unix.SchedGetaffinity(tid, &now) != nil {
+		return
+	}
+	if now != p.one {
+		_ = unix.SchedSetaffinity(tid, &anyCPU)
+		if unix.SchedGetaffinity(tid, &all) == nil && within(&p.one, &all) {
+			mask = &now
+		} // or the thread has come to a cpuset without our CPU
+	}
+	p.set(tid, mask)
+}
+
+// set sets a mask. The kernel remembers what was asked for, and holds it against
+// each cpuset that the thread and its children come to: where all CPUs are meant,
+// those of today may not be.
+func (p *pin) set(tid int, mask *unix.CPUSet) {
+	if *mask == p.most {
+		mask = &anyCPU
+	}
+	_ = unix.SchedSetaffinity(tid, mask)
+}
+
+// anyCPU is what a thread has asked for that has never asked.
+var anyCPU = func() (s unix.CPUSet) {
+	s.Fill()
+	return s
+}()
+
+// before is called at the entry of a call of kind k of thread th, also of one that
+// the kernel begins again.
+func (p *pin) before(th *thread, k kind) {
+	switch k {
+	case kindAffinity:
+		p.reveal()
+	case kindClone, // the child inherits the mask
+		kindCreds: // what has become another user's the tracer may not be allowed to change
+		p.yield()
+	case kindExec:
+		if th.tid != th.proc.pid { // it becomes the leader, and gets another tid
+			p.yield()
+		}
 	}
 }
 
-// yield gives the pinned thread its own mask again, before a child inherits it.
+// yield gives the pinned thread its own mask again.
 func (p *pin) yield() {
 	if p.tid.Load() != 0 {
 		p.mu.Lock()
@@ -208,8 +253,8 @@ func (p *pin) yield() {
 	}
 }
 
-// reveal is called at the entry of a call by which masks are seen or set: what
-// it finds is the thread's own mask, and that of the tracer.
+// reveal is called before masks are seen or set: what is found is the thread's own
+// mask, and that of the tracer.
 func (p *pin) reveal() {
 	p.rest = pinAfter
 	p.release()

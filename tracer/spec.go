@@ -61,6 +61,7 @@ var kinds = map[string]kind{
 	"setfsgid32":        kindCreds,
 	"sched_getaffinity": kindAffinity,
 	"sched_setaffinity": kindAffinity,
+	"sched_setattr":     kindAffinity, // SCHED_DEADLINE takes a thread with all CPUs only
 	"kill":              kindKill,
 	"prctl":             kindName,
 	"mount":             kindMount,
