@@ -242,7 +242,11 @@ func (im *image) readStat(p *process, b *procBuffer) {
 	im.minflt, im.majflt = statField(f, minflt), statField(f, majflt)
 	arg := [2]uint64{statField(f, argStart), statField(f, argEnd)}
 	env := [2]uint64{statField(f, envStart), statField(f, envEnd)}
-	im.exe, im.args, _ = bytes.Cut(p.mem.strings(arg[0], arg[1]), []byte{0})
+	args := p.mem.strings(arg[0], arg[1])
+	if len(args) == 0 && p.mem.fresh { // of a file that may not be read, so the memory is hidden from us
+		args = limited(bytes.Clone(b.read(p.pid, "cmdline")), maxArgs)
+	}
+	im.exe, im.args, _ = bytes.Cut(args, []byte{0})
 	im.env = p.mem.strings(env[0], env[1])
 }
 
