@@ -46,7 +46,7 @@ func TestPlacement(t *testing.T) {
 	}
 	for name, row := range map[string]struct{ calls, busy string }{
 		"one thread": {"openat", ": </etc/passwd"},
-		"children":   {"exec", "/bin/true"},
+		"children":   {"security", "/bin/true"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			prefix := ring(t)

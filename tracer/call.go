@@ -66,7 +66,7 @@ func (t *Tracer) enters(th *thread) {
 		return
 	}
 	if active {
-		t.pin.stop(th.tid)
+		t.pin.stop(th, s.kind)
 	}
 	c := &th.call
 	c.begin()

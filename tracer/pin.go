@@ -82,11 +82,12 @@ func (p *pin) watch() {
 	}
 }
 
-// stop notes a stop of thread tid.
-func (p *pin) stop(tid int) {
+// stop notes a stop of thread th at the entry of a call of kind k.
+func (p *pin) stop(th *thread, k kind) {
 	if !p.enabled {
 		return
 	}
+	tid := th.tid
 	switch tid {
 	case p.hot:
 		p.rest--
@@ -98,15 +99,16 @@ func (p *pin) stop(tid int) {
 	p.streak++
 	if int(p.tid.Load()) == tid {
 		p.stops.Add(1)
-	} else if p.streak >= pinAfter && p.rest <= 0 {
+	} else if p.streak >= pinAfter && p.rest <= 0 && !ownMask(th, k) {
 		p.place(tid)
 	}
 }
 
 // born notes that thread tid, which has not run yet, is the only thread of a
-// child of thread parent.
+// child of thread parent. Most children execute a program soon: where they would
+// have to be let go then (see executed) they are not worth it.
 func (p *pin) born(tid, parent int) {
-	if !p.enabled || parent != p.hot {
+	if !p.enabled || !p.opened || parent != p.hot {
 		return
 	}
 	p.heir = tid
@@ -231,17 +233,25 @@ var anyCPU = func() (s unix.CPUSet) {
 // before is called at the entry of a call of kind k of thread th, also of one that
 // the kernel begins again.
 func (p *pin) before(th *thread, k kind) {
-	switch k {
-	case kindAffinity:
+	switch {
+	case k == kindAffinity:
 		p.reveal()
-	case kindClone, // the child inherits the mask
-		kindCreds: // what has become another user's the tracer may not be allowed to change
+	case ownMask(th, k):
 		p.yield()
-	case kindExec:
-		if th.tid != th.proc.pid { // it becomes the leader, and gets another tid
-			p.yield()
-		}
 	}
+}
+
+// ownMask reports whether th has to have its own mask in a call of kind k.
+func ownMask(th *thread, k kind) bool {
+	switch k {
+	case kindAffinity,
+		kindClone, // the child inherits the mask
+		kindCreds: // what has become another user's the tracer may not be allowed to change
+		return true
+	case kindExec:
+		return th.tid != th.proc.pid // it becomes the leader, and gets another tid
+	}
+	return false
 }
 
 // yield gives the pinned thread its own mask again.
