@@ -221,7 +221,7 @@ func (c *complaint) run(t *testing.T, refuse string) string {
 	if lines > 1 || words == "" || stdout.Len() > 0 {
 		t.Errorf("want one line on stderr; stdout %q, stderr %q", stdout.String(), words)
 	}
-	unplace := strings.NewReplacer(dir, "$DIR", strconv.Itoa(os.Getpid()), "$PID")
+	unplace := strings.NewReplacer(dir, "$DIR", strconv.Itoa(os.Getpid()), "$PID", strconv.Itoa(cmd.ProcessState.Pid()), "$PID")
 	return fmt.Sprintf("%s\nstatus %d\n%s", strings.Join(quoted(c.argv), " "), cmd.ProcessState.ExitCode(), unplace.Replace(words))
 }
 

@@ -36,7 +36,7 @@ func NewPrivate(size int) (*Private, error) {
 	var one [4]byte
 	binary.NativeEndian.PutUint32(one[:], 1)
 	if _, err := unix.Pwrite(descs, one[:], int64(l.status+offInitialized)); err != nil {
-		return nil, errors.Join(fmt.Errorf("ring without a name: write: %w", err), p.Close())
+		return nil, errors.Join(fmt.Errorf("private ring: write: %w", err), p.Close())
 	}
 	return p, nil
 }
@@ -50,14 +50,14 @@ func memfd(name string, size int64) (int, error) {
 		fd, err = unix.MemfdCreate(name, flags)
 	}
 	if err != nil {
-		return -1, fmt.Errorf("ring without a name: memfd_create: %w", err)
+		return -1, fmt.Errorf("private ring: memfd_create: %w", err)
 	}
 	if err = reserve(fd, size); err == nil {
 		_, err = unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, unix.F_SEAL_SHRINK|unix.F_SEAL_GROW|unix.F_SEAL_SEAL)
 	}
 	if err != nil {
 		unix.Close(fd)
-		return -1, fmt.Errorf("ring without a name: %d bytes: %w", size, err)
+		return -1, fmt.Errorf("private ring of %d bytes: %w", size, err)
 	}
 	return fd, nil
 }
@@ -82,7 +82,7 @@ func (p *Private) HandOver(start func() error) error {
 func (p *Private) inherit(flags int) error {
 	for _, fd := range []int{p.buf, p.descs} {
 		if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, flags); err != nil {
-			return fmt.Errorf("ring without a name: fcntl: %w", err)
+			return fmt.Errorf("private ring: fcntl: %w", err)
 		}
 	}
 	return nil
@@ -92,12 +92,12 @@ func (p *Private) inherit(flags int) error {
 func (p *Private) Consumer(cfg ConsumerConfig) (*Consumer, error) {
 	buf, err := unix.FcntlInt(uintptr(p.buf), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
-		return nil, fmt.Errorf("ring without a name: dup: %w", err)
+		return nil, fmt.Errorf("private ring: dup: %w", err)
 	}
 	descs, err := unix.FcntlInt(uintptr(p.descs), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
 		unix.Close(buf)
-		return nil, fmt.Errorf("ring without a name: dup: %w", err)
+		return nil, fmt.Errorf("private ring: dup: %w", err)
 	}
 	cfg.Prefix = fmt.Sprintf("fd:%d,%d", buf, descs)
 	return NewConsumer(cfg)

@@ -87,6 +87,9 @@ func Launch(o *launch.Original, cmd Command, cfg Config) error {
 		if unix.Getppid() != t.rootPID {
 			return launch.ErrOriginalDied
 		}
+		if st.tracer != 0 {
+			return fmt.Errorf("%w: the process is traced already, by %s", ErrSeize, t.named(st.tracer))
+		}
 		return fmt.Errorf("%w: %w", ErrSeize, errno)
 	}
 	if cfg.Pin && !cfg.Every { // a tracer that is killed would leave its pin behind

@@ -6,8 +6,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// needFiles is how many descriptors a run with a command opens at most.
-const needFiles = 10
+// needFiles is how many descriptors a run with a command opens at most, besides
+// runtimeFiles of the Go runtime, which are open already.
+const (
+	needFiles    = 10
+	runtimeFiles = 2
+)
 
 // checkFiles looks whether there will be descriptors enough: in the middle of a
 // run the Go runtime answers a refusal with pages of its state.
@@ -15,7 +19,7 @@ func checkFiles() error {
 	for range needFiles {
 		fd, err := unix.Open("/", unix.O_PATH|unix.O_CLOEXEC, 0)
 		if err != nil {
-			return fmt.Errorf("%d files have to be opened: %w (ulimit -n)", needFiles, err)
+			return fmt.Errorf("%d descriptors are needed besides those that are open at the start: %w (ulimit -n)", needFiles+runtimeFiles, err)
 		}
 		defer unix.Close(fd)
 	}

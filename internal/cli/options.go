@@ -33,6 +33,9 @@ func Usage(f *pflag.FlagSet) string {
 		}
 		shown := *flag
 		shown.Usage, shown.Value, shown.NoOptDefVal = text, untyped{flag.Value, name}, ""
+		if shown.DefValue == "[]" { // an empty list
+			shown.DefValue = ""
+		}
 		plain.AddFlag(&shown)
 	})
 	return plain.FlagUsagesWrapped(usageWidth)
