@@ -119,11 +119,14 @@ func (t *Tracer) fork(th *thread, tid int) *process {
 	p := &process{
 		pid:         tid,
 		vpid:        tid,
-		mem:         memory{pid: tid, served: &t.served, direct: directReads},
+		mem:         memory{pid: tid, served: &t.served},
 		image:       from.image,
 		nested:      from.nested || from.childNested,
 		childNested: from.nested || from.childNested,
 		nsStart:     from.nsStart,
+	}
+	if !t.attached { // what was there before may have a handler of faults that children inherit
+		p.mem.direct = directReads
 	}
 	if th.call.flags&unix.CLONE_PARENT != 0 {
 		p.descend(from.up, from.parent)
