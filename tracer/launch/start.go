@@ -106,8 +106,15 @@ func (o *Original) Wait() error {
 		if o.mem.ready.Load() != 0 {
 			return nil
 		}
-		time.Sleep(pause)
+		sleep(pause)
 	}
+}
+
+// sleep needs no descriptor, of which there may be none left: the runtime opens
+// some for its first timer.
+func sleep(d time.Duration) {
+	ts := unix.NsecToTimespec(int64(d))
+	_ = unix.Nanosleep(&ts, nil) // a signal may end it
 }
 
 // strangerWait bounds how long Exit and Resume wait for a process whose end
@@ -120,7 +127,7 @@ func (o *Original) settle() {
 	err := o.Wait()
 	if errors.Is(err, ErrPIDNamespace) {
 		for end := time.Now().Add(strangerWait); o.mem.ready.Load() == 0 && time.Now().Before(end); {
-			time.Sleep(time.Millisecond)
+			sleep(time.Millisecond)
 		}
 	}
 	if errors.Is(err, ErrOriginalDied) || o.mem.ready.Load() == 0 {
