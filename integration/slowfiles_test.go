@@ -46,6 +46,24 @@ func TestServedByTracees(t *testing.T) {
 	}
 }
 
+// TestUnseenFaults is the same where none of the calls that make the memory what it
+// is has been selected. The first reads of a process are the ones that would wait.
+func TestUnseenFaults(t *testing.T) {
+	t.Parallel()
+	program := fixture(t, "slowfiles")
+	for _, what := range []string{"forked", "forked-device"} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			alone := runCommand(t, program, what)
+			needServed(t, alone)
+			stdout, _ := traceInto(t, "-e", "openat,open,poll,ppoll,read", "--", program, what)
+			if stdout != alone.stdout {
+				t.Errorf("the program printed %q, alone %q", stdout, alone.stdout)
+			}
+		})
+	}
+}
+
 // TestRewrittenName has a program open a file by a name that nobody can read
 // before the kernel does, and that says something else afterwards.
 func TestRewrittenName(t *testing.T) {

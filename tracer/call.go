@@ -85,7 +85,9 @@ func (t *Tracer) enters(th *thread) {
 	case kindMount:
 		t.mounted(th)
 	case kindFaults:
-		if syscalls.Calls[s.index].Name != "ioctl" || uint32(c.args[1]) == newFaults {
+		t.served.locks = true
+	case kindIoctl:
+		if uint32(c.args[1]) == newFaults {
 			t.served.locks = true
 		}
 	case kindWait:

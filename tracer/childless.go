@@ -21,21 +21,18 @@ import (
 // seesClones are the options of a wait with which it sees the tracer.
 const seesClones = unix.WALL | unix.WCLONE
 
-// waitOptions is which argument of a call holds these options.
-var waitOptions = map[string]int{"wait4": 2, "waitpid": 2, "waitid": 3}
-
 // childless ends the wait at whose entry th stands if nobody but the tracer
 // could be waited for.
 func (t *Tracer) childless(th *thread) {
 	c := &th.call
 	name := syscalls.Calls[c.spec.index].Name
-	options := uint32(c.args[waitOptions[name]])
-	any := int32(c.args[0]) == -1
+	options := uint32(c.args[someOf[name].Argument])
+	anybody := int32(c.args[0]) == -1
 	if name == "waitid" {
-		any = uint32(c.args[0]) == unix.P_ALL
+		anybody = uint32(c.args[0]) == unix.P_ALL
 	}
 	// Whoever has attached to a process waits for that too.
-	if !th.proc.root || th.proc.attached || !any || options&seesClones == 0 {
+	if !th.proc.root || th.proc.attached || !anybody || options&seesClones == 0 {
 		return
 	}
 	th.awaits = true

@@ -16,9 +16,7 @@ import (
 // few microseconds; on two each is a wake-up of an idle CPU, and the scheduler
 // prefers two: PTRACE_CONT wakes the tracee while the tracer still runs. So a
 // thread that stops again and again is put on the tracer's CPU, and the tracer
-// too. A child takes its parent's turn, as long as the parent makes no call
-// before the child has ended: that is how a shell runs one program after the
-// other.
+// too, and with it the children that take its turn.
 //
 // Nobody is to notice. The thread has its own mask again before it asks for or
 // sets a mask, or a policy that needs one, before it opens the file of /proc that
@@ -28,10 +26,7 @@ import (
 type pin struct {
 	enabled bool
 	opened  bool // opens are seen
-	hot     int  // thread of the last stops
-	heir    int  // thread that takes the turn of hot, if it is the next to stop
-	streak  int  // how many stops there were in this turn
-	rest    int  // how many more there have to be
+	turn    turn
 
 	stops  atomic.Uint64 // of the pinned thread, to see a silence
 	narrow atomic.Bool   // the tracer is on one CPU
@@ -45,10 +40,8 @@ type pin struct {
 	most  unix.CPUSet // all that the cpuset of the tracer has
 }
 
-const (
-	pinAfter   = 16                    // stops in a row
-	pinSilence = 10 * time.Millisecond // without a stop
-)
+// pinSilence is how long a pinned thread stays without a stop.
+const pinSilence = 10 * time.Millisecond
 
 // start begins to watch, from the thread of the tracer. With one CPU there is
 // nothing to gain.
@@ -87,20 +80,11 @@ func (p *pin) stop(th *thread, k kind) {
 	if !p.enabled {
 		return
 	}
-	tid := th.tid
-	switch tid {
-	case p.hot:
-		p.rest--
-	case p.heir:
-		p.hot, p.heir, p.rest = tid, 0, 0
-	default:
-		p.hot, p.heir, p.streak, p.rest = tid, 0, 0, 0
-	}
-	p.streak++
-	if int(p.tid.Load()) == tid {
+	long := p.turn.stop(th.tid)
+	if int(p.tid.Load()) == th.tid {
 		p.stops.Add(1)
-	} else if p.streak >= pinAfter && p.rest <= 0 && !ownMask(th, k) {
-		p.place(tid)
+	} else if long && !ownMask(th, k) {
+		p.place(th.tid)
 	}
 }
 
@@ -108,11 +92,7 @@ func (p *pin) stop(th *thread, k kind) {
 // child of thread parent. Most children execute a program soon: where they would
 // have to be let go then (see executed) they are not worth it.
 func (p *pin) born(tid, parent int) {
-	if !p.enabled || !p.opened || parent != p.hot {
-		return
-	}
-	p.heir = tid
-	if p.streak >= pinAfter {
+	if p.enabled && p.opened && p.turn.born(tid, parent) {
 		p.place(tid)
 	}
 }
@@ -120,18 +100,18 @@ func (p *pin) born(tid, parent int) {
 // executed is called when thread tid has executed a program, which may look at
 // its mask first of all (libnuma does): if that is not seen, it is to find its own.
 func (p *pin) executed(tid int) {
-	if p.opened || tid != p.hot {
+	if p.opened {
 		return
 	}
-	p.rest = pinAfter
-	p.yield()
+	p.turn.pause(tid)
+	if int(p.tid.Load()) == tid {
+		p.yield()
+	}
 }
 
 // died notes the end of thread tid of a process that thread parent has made.
 func (p *pin) died(tid, parent int) {
-	if tid == p.hot || tid == p.heir {
-		p.heir = parent
-	}
+	p.turn.died(tid, parent)
 	if int(p.tid.Load()) == tid {
 		p.mu.Lock()
 		p.tid.CompareAndSwap(int64(tid), 0)
@@ -150,7 +130,7 @@ func (p *pin) place(tid int) {
 		p.stops.Add(1)
 		p.tid.Store(int64(tid))
 	} else {
-		p.streak = 0
+		p.turn.restart()
 	}
 }
 
@@ -218,10 +198,15 @@ func (p *pin) restore(tid int, mask *unix.CPUSet) {
 // each cpuset that the thread and its children come to: where all CPUs are meant,
 // those of today may not be.
 func (p *pin) set(tid int, mask *unix.CPUSet) {
+	_ = unix.SchedSetaffinity(tid, p.asked(mask))
+}
+
+// asked is what was asked for by who has this mask.
+func (p *pin) asked(mask *unix.CPUSet) *unix.CPUSet {
 	if *mask == p.most {
-		mask = &anyCPU
+		return &anyCPU
 	}
-	_ = unix.SchedSetaffinity(tid, mask)
+	return mask
 }
 
 // anyCPU is what a thread has asked for that has never asked.
@@ -266,7 +251,7 @@ func (p *pin) yield() {
 // reveal is called before masks are seen or set: what is found is the thread's own
 // mask, and that of the tracer.
 func (p *pin) reveal() {
-	p.rest = pinAfter
+	p.turn.pause(p.turn.hot)
 	p.release()
 }
 

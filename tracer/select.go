@@ -155,7 +155,8 @@ func (s *Selection) sets() []seccomp.Set {
 				continue
 			}
 			name := syscalls.Calls[i].Name
-			if m, ok := someOf(name, nr); ok {
+			if m, ok := someOf[name]; ok {
+				m.Call = nr
 				masks = append(masks, m)
 			} else if callKind(name) != kindPlain {
 				numbers = append(numbers, nr)

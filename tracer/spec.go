@@ -20,7 +20,8 @@ const (
 	kindKill     // may hit the tracer
 	kindName     // prctl: may change the name of a process, and who may look at it
 	kindMount    // may mount files that a process serves
-	kindFaults   // may make a process handle faults of memory
+	kindFaults   // makes a process handle faults of memory
+	kindIoctl    // may do the same
 	kindWait     // may wait for the tracer
 	kindTrace    // may make the process a tracer
 )
@@ -28,7 +29,7 @@ const (
 // result reports whether the tracer needs the result of a call of kind k.
 func (k kind) result() bool {
 	switch k {
-	case kindPlain, kindAffinity, kindKill, kindMount, kindFaults, kindWait:
+	case kindPlain, kindAffinity, kindKill, kindMount, kindFaults, kindIoctl, kindWait:
 		return false
 	}
 	return true
@@ -67,7 +68,7 @@ var kinds = map[string]kind{
 	"mount":             kindMount,
 	"fsopen":            kindMount,
 	"userfaultfd":       kindFaults,
-	"ioctl":             kindFaults,
+	"ioctl":             kindIoctl,
 	"wait4":             kindWait,
 	"waitid":            kindWait,
 	"waitpid":           kindWait,
@@ -77,23 +78,21 @@ var kinds = map[string]kind{
 }
 
 // callKind returns what the tracer needs a call for. Calls of another kind
-// than kindPlain are stopped at whether they are selected or not; of some only
-// those of [someOf].
+// than kindPlain are stopped at whether they are selected or not, of [someOf]
+// only those.
 func callKind(name string) kind { return kinds[name] }
 
 // newFaults is the ioctl of /dev/userfaultfd that makes a userfaultfd
 // (USERFAULTFD_IOC_NEW, include/uapi/linux/userfaultfd.h).
 const newFaults = 0xaa00
 
-// someOf tells by which argument a filter stops at call nr, which is the one of
-// that name, if the tracer needs only some of them: waits that see the tracer,
-// and the ioctl that makes a userfaultfd.
-func someOf(name string, nr uint32) (m seccomp.Mask, ok bool) {
-	if name == "ioctl" {
-		return seccomp.Mask{Call: nr, Argument: 1, Bits: newFaults, Exact: true}, true
-	}
-	n, ok := waitOptions[name]
-	return seccomp.Mask{Call: nr, Argument: n, Bits: seesClones}, ok
+// someOf tells by which argument a filter stops at a call of which the tracer does
+// not need all: the numbers are to be filled in.
+var someOf = map[string]seccomp.Mask{
+	"ioctl":   {Argument: 1, Bits: newFaults, Exact: true},
+	"wait4":   {Argument: 2, Bits: seesClones},
+	"waitpid": {Argument: 2, Bits: seesClones},
+	"waitid":  {Argument: 3, Bits: seesClones},
 }
 
 // spec is what to do at a call, worked out once for each number and ceiling.

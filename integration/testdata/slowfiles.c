@@ -6,6 +6,7 @@
 //   slowfiles userfaultfd      fills memory when it is touched
 //   slowfiles forked           the same, in a process that has done nothing else
 //   slowfiles device           the same, by /dev/userfaultfd
+//   slowfiles forked-device    both
 //   slowfiles locked           keeps a socket locked while it waits for such memory
 //   slowfiles rewritten DIRECTORY  opens a file there by a name that is another
 //                              one when the call ends
@@ -314,7 +315,7 @@ int main(int argc, char **argv)
 		locked();
 		return 0;
 	}
-	if (!strcmp(argv[1], "forked")) { // a process of which little has been read yet
+	if (!strncmp(argv[1], "forked", 6)) { // a process of which little has been read yet
 		pid_t pid = fork();
 		need(pid >= 0, "fork");
 		if (pid > 0) {
@@ -324,7 +325,7 @@ int main(int argc, char **argv)
 			return 0;
 		}
 	}
-	use(filled_memory(!strcmp(argv[1], "device")));
+	use(filled_memory(strstr(argv[1], "device") != NULL));
 	printf("faults %d\n", faults);
 	return 0;
 }
