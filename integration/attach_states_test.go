@@ -220,11 +220,7 @@ func TestDetachWhileFull(t *testing.T) {
 	t.Parallel()
 	w := &way{prefix: ring(t)}
 	const size = 64 << 10
-	c, err := shm.NewConsumer(shm.ConsumerConfig{Config: shm.Config{Prefix: w.prefix, Size: size}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
+	consume(t, shm.Config{Prefix: w.prefix, Size: size})
 	g := startTarget(t, fixture(t, "attach"), "load", "4")
 	p := start(t, exec.Command(pdigPath, "--ring", w.prefix, "-e", "all", "--on-full", "block", "-p", strconv.Itoa(g.pid())))
 	eventually(t, "the ring is full", func() bool { return ringHead(t, w.prefix) > size*9/10 })

@@ -75,11 +75,7 @@ type flooded struct {
 func flood(t *testing.T, onFull string, pause time.Duration, command ...string) (f flooded) {
 	t.Helper()
 	prefix := ring(t)
-	consumer, err := shm.NewConsumer(shm.ConsumerConfig{Config: shm.Config{Prefix: prefix, Size: 1 << 17}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer consumer.Close()
+	consumer := consume(t, shm.Config{Prefix: prefix, Size: 1 << 17})
 	argv := []string{"-e", "openat", "--summary", "--ring", prefix, "--schema", "336", "--on-full", onFull, "--"}
 	cmd := exec.Command(pdigPath, append(argv, command...)...)
 	var words bytes.Buffer

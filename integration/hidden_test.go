@@ -11,14 +11,7 @@ import (
 // hidden from a tracer without rights. Its arguments are there for everybody.
 func TestHiddenProgram(t *testing.T) {
 	root(t)
-	dir, err := os.MkdirTemp("", "pdig-hidden-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	dir := dirOf(t, 0)
 	copyProgram(t, pdigPath, filepath.Join(dir, "pdig"))
 	sensor := copyProgram(t, sensorPath, filepath.Join(dir, "sensor"))
 	hidden := copyProgram(t, "/bin/echo", filepath.Join(dir, "hidden"))

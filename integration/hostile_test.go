@@ -56,11 +56,7 @@ func TestHostile(t *testing.T) {
 
 func runHostile(t *testing.T, ceiling int, args []string, command ...string) {
 	prefix := ring(t)
-	consumer, err := shm.NewConsumer(shm.ConsumerConfig{Config: shm.Config{Prefix: prefix}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer consumer.Close()
+	consumer := consume(t, shm.Config{Prefix: prefix})
 	argv := append([]string{"-e", "all", "--ring", prefix, "--on-full", "block"}, args...)
 	cmd := exec.Command(pdigPath, append(append(argv, "--"), command...)...)
 	var out, words bytes.Buffer

@@ -2,7 +2,6 @@ package integration
 
 import (
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -54,14 +53,7 @@ func TestSmallLimits(t *testing.T) {
 // others than root.
 func TestFewProcesses(t *testing.T) {
 	root(t)
-	dir, err := os.MkdirTemp("", "pdig-limits-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
-	if err := os.Chown(dir, nobody, nobody); err != nil {
-		t.Fatal(err)
-	}
+	dir := dirOf(t, nobody)
 	program := copyProgram(t, pdigPath, filepath.Join(dir, "pdig"))
 	for n := 1; n <= 16; n++ {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/pdig/pdig/internal/sys"
+	"github.com/pdig/pdig/shm"
 )
 
 // Paths of the built commands.
@@ -93,6 +94,31 @@ func ring(t *testing.T) string {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	return filepath.Join(dir, "ring")
+}
+
+// consume makes the test the reader of a ring, until it ends.
+func consume(t *testing.T, cfg shm.Config) *shm.Consumer {
+	t.Helper()
+	c, err := shm.NewConsumer(shm.ConsumerConfig{Config: cfg})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// dirOf is a directory of a user that others can look into, unlike t.TempDir.
+func dirOf(t *testing.T, uid int) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "pdig-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := errors.Join(os.Chown(dir, uid, uid), os.Chmod(dir, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // result is what a caller of a command sees.

@@ -366,11 +366,7 @@ func traceInto(t *testing.T, args ...string) (stdout string, records [][]byte) {
 func traceAs(t *testing.T, before []string, args ...string) (stdout string, records [][]byte) {
 	t.Helper()
 	prefix := ring(t)
-	consumer, err := shm.NewConsumer(shm.ConsumerConfig{Config: shm.Config{Prefix: prefix}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer consumer.Close()
+	consumer := consume(t, shm.Config{Prefix: prefix})
 	argv := slices.Concat(before, []string{pdigPath, "-e", "all", "--ring", prefix, "--on-full", "block"}, args)
 	cmd := exec.Command(argv[0], argv[1:]...)
 	var out, words bytes.Buffer

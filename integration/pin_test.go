@@ -39,22 +39,16 @@ func TestOwnMasks(t *testing.T) {
 
 // TestPlacement: a command that stops all the time shares a CPU with its
 // tracer, and so does one that runs programs, each of which stops but a few
-// times. When it waits the tracer may run anywhere.
+// times. When it waits the tracer may run anywhere again. When a thread is placed is
+// in tracer's TestTurn too, for machines with one CPU.
 func TestPlacement(t *testing.T) {
-	if runtime.NumCPU() < 2 {
-		t.Skip("needs two CPUs")
-	}
 	for name, row := range map[string]struct{ calls, busy string }{
 		"one thread": {"openat", ": </etc/passwd"},
 		"children":   {"security", "/bin/true"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			prefix := ring(t)
-			consumer, err := shm.NewConsumer(shm.ConsumerConfig{Config: shm.Config{Prefix: prefix}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer consumer.Close()
+			consume(t, shm.Config{Prefix: prefix})
 			enough := filepath.Join(t.TempDir(), "enough")
 			cmd := exec.Command(pdigPath, "--ring", prefix, "-e", row.calls, "--", "/bin/sh", "-c",
 				"while [ ! -e "+enough+" ]; do "+row.busy+"; done; exec sleep 60")
@@ -79,7 +73,9 @@ func TestPlacement(t *testing.T) {
 			if err := os.WriteFile(enough, nil, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			await(false)
+			if runtime.NumCPU() > 1 {
+				await(false)
+			}
 		})
 	}
 }

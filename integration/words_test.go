@@ -16,11 +16,7 @@ import (
 // TestWords is what pdig says about itself when it is asked to.
 func TestWords(t *testing.T) {
 	prefix := ring(t)
-	c, err := shm.NewConsumer(shm.ConsumerConfig{Config: shm.Config{Prefix: prefix}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
+	consume(t, shm.Config{Prefix: prefix})
 	log := filepath.Join(t.TempDir(), "log")
 	run := func(options ...string) string {
 		t.Helper()
@@ -61,11 +57,7 @@ pdig: filter installed, command started calls=2 pid=N
 // TestWarning: a warning of the sensor is a line for people.
 func TestWarning(t *testing.T) {
 	prefix := ring(t)
-	c, err := shm.NewConsumer(shm.ConsumerConfig{Config: shm.Config{Prefix: prefix}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
+	consume(t, shm.Config{Prefix: prefix})
 	// The reader that is there seems to be one that has died.
 	f, err := os.OpenFile(prefix+"_descs", os.O_RDWR, 0)
 	if err != nil {
