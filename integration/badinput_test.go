@@ -79,7 +79,7 @@ func TestComplaints(t *testing.T) {
 		{name: "pid empty", argv: []string{"$PDIG", "-P", ","}},
 		{name: "pid and a command", argv: []string{"$PDIG", "-p", "1", "true"}},
 		{name: "no such pid", argv: []string{"$PDIG", "--ring", "$DIR/r", "-p", "4194305"}},
-		{name: "filter for a pid", argv: []string{"$PDIG", "-S", "-p", "1"}},
+		{name: "filter for a pid", argv: []string{"$PDIG", "--ring", "$DIR/r", "-S", "-p", "4194305"}},
 		{name: "bad seccomp", argv: []string{"$PDIG", "--seccomp", "maybe", "true"}},
 		{name: "two words about filters", argv: []string{"$PDIG", "-S", "--seccomp", "never", "true"}},
 

@@ -109,3 +109,38 @@ func undisturb(th *thread) {
 		callAgain(th)
 	}
 }
+
+// setCall makes r those of a call.
+func setCall(r *sys.Regs, nr uint64, args []uint64) {
+	var a [6]uint64
+	copy(a[:], args)
+	r.Rdi, r.Rsi, r.Rdx, r.R10, r.R8, r.R9 = a[0], a[1], a[2], a[3], a[4], a[5]
+	r.Rax = nr
+}
+
+// callInstead has tid, which stands at the entry of a call with registers r, make
+// another one. It changes r.
+func callInstead(tid int, r *sys.Regs, nr uint64, args ...uint64) {
+	result := r.Rax
+	setCall(r, nr, args)
+	r.Orig_rax, r.Rax = nr, result
+	_ = sys.SetRegs(tid, r)
+}
+
+// callNext has tid make a call when it goes on, by the instruction at which it
+// had registers r. It changes r.
+func callNext(tid int, r *sys.Regs, nr uint64, args ...uint64) {
+	setCall(r, nr, args)
+	r.Rip -= callInstruction
+	r.Orig_rax = ^uint64(0) // in no call
+	_ = sys.SetRegs(tid, r)
+}
+
+// callAnew has tid make the call again at whose entry it had registers r. It
+// changes r.
+func callAnew(tid int, r *sys.Regs) {
+	callNext(tid, r, r.Orig_rax, r.Rdi, r.Rsi, r.Rdx, r.R10, r.R8, r.R9)
+}
+
+// callInstruction is the length of the instruction of a call.
+const callInstruction = 2

@@ -69,13 +69,12 @@ func endedByEINTR(th *thread) bool { return th.unsure }
 // callAgain makes that call begin again. The kernel, which on this architecture
 // decides about restarts before a tracer sees the signal, will not help.
 func callAgain(th *thread) bool {
-	const instruction = 4
 	var r sys.Regs
 	if _, errno := sys.GetRegs(th.tid, &r); errno != 0 {
 		return false
 	}
 	r.Regs[0] = th.call.args[0]
-	r.Pc -= instruction
+	r.Pc -= callInstruction
 	return sys.SetRegs(th.tid, &r) == 0
 }
 
@@ -103,4 +102,37 @@ func undisturb(th *thread) {
 	if int64(r.Regs[0]) == -int64(unix.EINTR) && r.Pc == c.ip && r.Sp == c.sp {
 		callAgain(th)
 	}
+}
+
+// callInstruction is the length of the instruction of a call.
+const callInstruction = 4
+
+// setCall makes r those of a call.
+func setCall(r *sys.Regs, nr uint64, args []uint64) {
+	clear(r.Regs[:6])
+	copy(r.Regs[:6], args)
+	r.Regs[8] = nr
+}
+
+// callInstead has tid, which stands at the entry of a call with registers r, make
+// another one. It changes r.
+func callInstead(tid int, r *sys.Regs, nr uint64, args ...uint64) {
+	setCall(r, nr, args)
+	_ = sys.SetRegs(tid, r)
+	_ = sys.SetSystemCall(tid, int32(nr))
+}
+
+// callNext has tid make a call when it goes on, by the instruction at which it
+// had registers r. It changes r.
+func callNext(tid int, r *sys.Regs, nr uint64, args ...uint64) {
+	setCall(r, nr, args)
+	callAnew(tid, r)
+}
+
+// callAnew has tid make the call again at whose entry it had registers r. It
+// changes r.
+func callAnew(tid int, r *sys.Regs) {
+	r.Pc -= callInstruction
+	_ = sys.SetRegs(tid, r)
+	_ = sys.SetSystemCall(tid, -1) // in no call
 }

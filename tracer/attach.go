@@ -22,9 +22,14 @@ var ErrNobody = errors.New("no process is traced")
 
 // Attachment is whom to attach to, and for how long.
 type Attachment struct {
-	PIDs  []int // processes
-	Trees []int // processes with all their living descendants
-	Stop  <-chan struct{}
+	PIDs     []int // processes
+	Trees    []int // processes with all their living descendants
+	Stop     <-chan struct{}
+	Attached func() // is called when that is done, if anybody is traced
+	// Filter gives the processes a filter, so that they do not stop at every
+	// call. They are killed then when the tracer ends. Refused is told of those
+	// that do not get it, a [*FilterError].
+	Filter bool
 	// Refused is told of each process that cannot be traced, or not with all
 	// its threads: an [*AttachError].
 	Refused func(error)
@@ -49,6 +54,20 @@ func Attach(a Attachment, cfg Config) error {
 	t := newTracer(cfg)
 	t.attached, t.every = true, true
 	t.options, t.onward = optionsAll, unix.PTRACE_SYSCALL
+	var instructions []byte
+	if a.Filter {
+		t.cookie = newCookie()
+		filter, err := cfg.Calls.Filter(t.cookie)
+		if err != nil {
+			return err
+		}
+		instructions, t.unfiltered = sys.FilterBytes(filter), a.Refused
+		t.options |= unix.PTRACE_O_TRACESECCOMP
+		if cfg.Pin {
+			t.pin.start(cfg.Calls)
+			defer t.pin.end()
+		}
+	}
 	if err := t.until(a.Stop); err != nil {
 		return err
 	}
@@ -63,6 +82,8 @@ func Attach(a Attachment, cfg Config) error {
 		return ErrNobody
 	}
 	t.log.Info().Int("threads", s.seized).Msg("attached")
+	a.Attached()
+	t.filter = instructions
 	t.loop()
 	t.letGo()
 	t.summarize()

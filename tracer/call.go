@@ -36,6 +36,11 @@ func (t *Tracer) enter(th *thread) {
 	if !t.regs && t.in.Op != sys.SyscallSeccomp {
 		return // it was killed and is in its last stop, which is reported too
 	}
+	if th.stood {
+		t.stoodBefore(th)
+		return
+	}
+	t.bind(th)
 	t.enters(th)
 }
 
@@ -65,7 +70,7 @@ func (t *Tracer) enters(th *thread) {
 		t.resume(th, unix.PTRACE_CONT, 0)
 		return
 	}
-	if active {
+	if active && !th.stood { // a tracer that is killed would leave its pin behind
 		t.pin.stop(th, s.kind)
 	}
 	c := &th.call
@@ -104,7 +109,7 @@ func (t *Tracer) enters(th *thread) {
 			t.emit(th, th.tid, s.enter, s.class)
 		}
 	}
-	if foreign := uint16(t.in.Words[7]) != t.cookie; foreign && !t.regs && !t.every {
+	if t.foreign() {
 		// The program has a filter of its own that asks for a tracer. It has
 		// none: without us the kernel would refuse the call with this error.
 		skipCall(th.tid, -int64(unix.ENOSYS))
@@ -119,6 +124,11 @@ func (t *Tracer) enters(th *thread) {
 	if s.kind == kindExec {
 		th.proc.foresee(&t.proc)
 	}
+}
+
+// foreign reports whether t.in is the stop of another filter than ours.
+func (t *Tracer) foreign() bool {
+	return !t.regs && t.in.Op == sys.SyscallSeccomp && uint16(t.in.Words[7]) != t.cookie
 }
 
 // Restart codes of the kernel (include/linux/errno.h). Whoever sees one has

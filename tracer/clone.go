@@ -105,6 +105,7 @@ func (t *Tracer) birth(th *thread, tid int) *thread {
 		p = t.fork(th, tid)
 	}
 	child := t.table.add(tid, p)
+	child.bound = th.bound
 	child.fresh = th.proc.root && !(p.root && p.vpid == 1)
 	t.heap.grew()
 	if th.call.spec != nil {
@@ -121,6 +122,8 @@ func (t *Tracer) fork(th *thread, tid int) *process {
 		vpid:        tid,
 		mem:         memory{pid: tid, served: &t.served},
 		image:       from.image,
+		injected:    from.injected || from.filtered,
+		filtered:    from.filtered && !th.stood,
 		nested:      from.nested || from.childNested,
 		childNested: from.nested || from.childNested,
 		nsStart:     from.nsStart,

@@ -30,8 +30,20 @@ func (t *Tracer) called(th *thread) {
 		t.resume(th, unix.PTRACE_CONT, 0)
 		return
 	}
+	if t.in.Op == sys.SyscallExit {
+		th.stood = false
+	}
+	if th.injection != nil {
+		t.injected(th)
+		return
+	}
 	switch t.in.Op {
 	case sys.SyscallEntry:
+		if t.inject(th) {
+			return
+		}
+		t.bind(th)
+		th.stood = true
 		th.halted, th.cut = false, false
 		t.sure(th)
 		if t.wants() {
@@ -49,6 +61,18 @@ func (t *Tracer) called(th *thread) {
 		return // as in enter
 	}
 	t.resume(th, unix.PTRACE_CONT, 0)
+}
+
+// stoodBefore handles the seccomp stop of a call at whose entry th has stopped
+// already: the filter is one of its own, or has just come.
+func (t *Tracer) stoodBefore(th *thread) {
+	if t.foreign() {
+		skipCall(th.tid, -int64(unix.ENOSYS)) // as in enters
+	} else {
+		th.proc.filtered = true
+		t.bind(th)
+	}
+	t.resume(th, unix.PTRACE_SYSCALL, 0)
 }
 
 // wants reports whether a filter would have stopped at the call in t.in.

@@ -49,7 +49,7 @@ func Launch(o *launch.Original, cmd Command, cfg Config) error {
 	haveThreads()
 	// Collections happen where the loop wants them: see heap.
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
-	cookie := uint16(rand.Uint32())
+	cookie := newCookie()
 	plan := launch.Plan{Target: cmd.Target, Command: cmd.Index, CloseFDs: cmd.CloseFDs}
 	if !cfg.Every {
 		filter, err := cfg.Calls.Filter(cookie)
@@ -103,6 +103,9 @@ func Launch(o *launch.Original, cmd Command, cfg Config) error {
 	t.loop()
 	return t.failed
 }
+
+// newCookie makes what tells the stops of our filter from those of others.
+func newCookie() uint16 { return uint16(rand.Uint32()) }
 
 func newTracer(cfg Config) *Tracer {
 	t := &Tracer{

@@ -127,6 +127,7 @@ func (t *Tracer) eventStop(th *thread, sig int) {
 	if th.fresh {
 		t.withoutExitStop(th)
 	}
+	t.bind(th)
 	switch unix.Signal(sig) {
 	case unix.SIGSTOP, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU:
 		t.sure(th)
@@ -152,7 +153,7 @@ func (t *Tracer) signal(th *thread, sig int) {
 	t.disturbed(th, sig)
 	request := unix.PTRACE_CONT
 	if len(th.interrupted) > 0 && t.caught(th, sig) {
-		if t.every {
+		if t.every && !th.proc.filtered {
 			t.handled(th)
 		} else {
 			// The frame of the handler will tell whether the call goes on.

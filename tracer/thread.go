@@ -22,6 +22,10 @@ type thread struct {
 	cut      bool // it has stopped last at the exit of a call that goes on if no handler runs
 	loose    bool // it stops at no call any more
 	seized   bool // while it ran, and has not stopped since: what it is in is not known
+	stood    bool // at the entry of its call it has stopped without a filter
+	bound    bool // it is killed when the tracer ends: see inject.go
+
+	injection *injection // what it does for us, nil as a rule
 
 	known     uint32 // the reader that has been told of it, see announce.go
 	announced bool   // what is emitted tells of it
@@ -89,6 +93,8 @@ type process struct {
 	mem      memory
 	sockets  sockets
 
+	injected    bool // has been given a filter after the start, or somebody is trying
+	filtered    bool // has it
 	nested      bool // in another pid namespace than the tracer
 	childNested bool // its children will be
 	root        bool // the command
@@ -175,6 +181,9 @@ func (t *table) remove(th *thread) {
 	delete(t.threads, th.tid)
 	t.last = nil
 	p := th.proc
+	if th.injection != nil {
+		p.injected = false // somebody else may
+	}
 	if p.threads--; p.threads == 0 {
 		if p.up != nil {
 			p.up.children--

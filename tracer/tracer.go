@@ -39,6 +39,9 @@ type Tracer struct {
 	in    sys.SyscallInfo
 	regs  bool // the kernel does not tell about calls: registers are read
 	every bool // there is no filter: all calls stop, see every.go
+	// Who is attached to gets this filter, if there is one: see inject.go.
+	filter     []byte
+	unfiltered func(error)
 
 	options uintptr // of ptrace
 	onward  int     // the request for threads that nothing special is wanted of
@@ -78,8 +81,10 @@ type Tracer struct {
 // resume lets a stopped thread go on. Its death meanwhile is not an error.
 func (t *Tracer) resume(th *thread, request, sig int) {
 	if request == unix.PTRACE_CONT {
-		request = t.onward
-		th.loose = t.parting
+		if !th.proc.filtered || th.stood {
+			request = t.onward
+		}
+		th.loose = t.parting || th.proc.filtered
 	}
 	if !t.draining {
 		_ = sys.Ptrace(request, th.tid, 0, uintptr(sig))

@@ -46,6 +46,12 @@ func attach(o *options, stderr io.Writer) (status int) {
 	}
 	o.attach.Stop = stop
 	o.attach.Refused = func(err error) { complain(stderr, err) }
+	o.attach.Filter = o.seccomp == "always"
+	o.attach.Attached = func() {
+		if o.attach.Filter {
+			fmt.Fprintln(stderr, "pdig: the processes keep the filter until they end, and are killed when pdig ends (--seccomp always)")
+		}
+	}
 	switch err := tracer.Attach(o.attach, o.config(stderr, producer, log)); {
 	case errors.Is(err, tracer.ErrNobody): // each has its line
 		status = launch.StatusFailed

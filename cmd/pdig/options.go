@@ -67,7 +67,7 @@ func newOptions() *options {
 	f.StringVar(&o.schema, "schema", "auto", "`auto|336|374|418|newest` newest event types to send: auto is those that the reader knows")
 	f.StringVar(&o.waitFor, "wait-sensor", "never", "`DUR|never|forever` how long the start waits for a reader of the ring, for example 5s")
 	f.StringVar(&o.pin, "pin", "auto", "`auto|never` placement: auto keeps the tracer and a thread that makes many calls on one CPU, unseen")
-	f.StringVar(&o.seccomp, "seccomp", "auto", "`auto|always|never` stop at the recorded calls by a filter, or at every call, which is slower, but lets the command outlive pdig: auto is a filter if the kernel takes one")
+	f.StringVar(&o.seccomp, "seccomp", "auto", "`auto|always|never` stop at the recorded calls by a filter, or at every call, which is slower, but lets the processes outlive pdig: auto is a filter for a command, if the kernel takes one, and none for who is attached to")
 	f.BoolVarP(&o.filter, "always-seccomp", "S", false, "the same as --seccomp always")
 	f.BoolVarP(&o.summary, "summary", "c", false, "print a table of the calls on stderr when the command ends: calls, errors, dropped records, time")
 	f.StringVar(&o.level, "log-level", "error", "log pdig's own words from this `LEVEL` on: debug, info, warn, error")
@@ -115,8 +115,6 @@ func (o *options) checkTargets() (err error) {
 		return err
 	}
 	switch {
-	case o.attaches() && o.seccomp == "always":
-		return fmt.Errorf("--seccomp always is for a command: no process gets rid of a filter again, and it could not run on without pdig")
 	case o.attaches() && len(o.command) > 0:
 		return fmt.Errorf("--pid and --proc-tree exclude a command: %q", o.command[0])
 	case !o.attaches() && len(o.command) == 0:

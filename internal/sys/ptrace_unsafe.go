@@ -126,3 +126,14 @@ func ReadProcess(pid int, buf []byte, addr uint64) (int, unix.Errno) {
 	}
 	return int(n), 0
 }
+
+// GetSigmask reads the signals that the stopped thread tid blocks:
+// PTRACE_GETSIGMASK.
+func GetSigmask(tid int, mask *uint64) unix.Errno {
+	return Ptrace(unix.PTRACE_GETSIGMASK, tid, unsafe.Sizeof(*mask), uintptr(unsafe.Pointer(mask)))
+}
+
+// SetSigmask changes them. SIGKILL and SIGSTOP are never blocked.
+func SetSigmask(tid int, mask uint64) unix.Errno {
+	return Ptrace(unix.PTRACE_SETSIGMASK, tid, unsafe.Sizeof(mask), uintptr(unsafe.Pointer(&mask)))
+}

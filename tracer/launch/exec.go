@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/pdig/pdig/internal/sys"
 )
 
 // ErrNoFilter is why no process can be given a filter here.
@@ -14,7 +16,7 @@ var ErrNoFilter = errors.New("seccomp filters are not to be had")
 // Filters returns nil if the kernel, and the filters that the process has
 // already, let a filter be installed, else an [ErrNoFilter].
 func Filters() error {
-	if errno := seccompProbe(0); errno != unix.EFAULT {
+	if errno := sys.ProbeFilter(0); errno != unix.EFAULT {
 		return fmt.Errorf("%w: seccomp: %w", ErrNoFilter, errno)
 	}
 	return nil
@@ -101,13 +103,8 @@ func (o *Original) loadFilter() {
 	s, c := &o.script, &o.calls
 	prog := s.space(unix.SizeofSockFprog)
 	binary.NativeEndian.PutUint16(prog, uint16(len(o.plan.Filter)))
-	binary.NativeEndian.PutUint64(prog[8:], at(s.bytes(filterBytes(o.plan.Filter))))
-	// Without it kernels before 5.16 slow the filtered process down by
-	// mitigations that its speculation does not need because of us.
-	var flags uint64
-	if seccompFlagsKnown(unix.SECCOMP_FILTER_FLAG_SPEC_ALLOW) {
-		flags = unix.SECCOMP_FILTER_FLAG_SPEC_ALLOW
-	}
+	binary.NativeEndian.PutUint64(prog[8:], at(s.bytes(sys.FilterBytes(o.plan.Filter))))
+	flags := sys.FilterFlags()
 	plain := func() *entry {
 		e := s.call(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, flags, at(prog))
 		c.plain = append(c.plain, e)

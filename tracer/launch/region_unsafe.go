@@ -37,17 +37,3 @@ func (m *memory) argBytes() [][]byte {
 	}
 	return out
 }
-
-// filterBytes are the instructions as the kernel reads them.
-func filterBytes(f []unix.SockFilter) []byte {
-	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(f))), len(f)*unix.SizeofSockFilter)
-}
-
-// seccompFlagsKnown tells whether the kernel knows all of the flags. It reads
-// them before it reads the filter, which is not there.
-func seccompFlagsKnown(flags uint64) bool { return seccompProbe(flags) == unix.EFAULT }
-
-func seccompProbe(flags uint64) unix.Errno {
-	_, _, errno := unix.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, uintptr(flags), 0)
-	return errno
-}
