@@ -80,6 +80,8 @@ func TestComplaints(t *testing.T) {
 		{name: "pid and a command", argv: []string{"$PDIG", "-p", "1", "true"}},
 		{name: "no such pid", argv: []string{"$PDIG", "--ring", "$DIR/r", "-p", "4194305"}},
 		{name: "filter for a pid", argv: []string{"$PDIG", "--ring", "$DIR/r", "-S", "-p", "4194305"}},
+		{name: "bad priority", argv: []string{"$PDIG", "--priority", "high", "true"}},
+		{name: "priorities", argv: []string{"$PDIG", "--priority", "security", "--on-full", "drop", "true"}},
 		{name: "bad seccomp", argv: []string{"$PDIG", "--seccomp", "maybe", "true"}},
 		{name: "two words about filters", argv: []string{"$PDIG", "-S", "--seccomp", "never", "true"}},
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/sys/unix"
 
 	"github.com/pdig/pdig/event"
 )
@@ -18,6 +19,9 @@ type ProducerConfig struct {
 	// Block holds the caller of Write while the ring is full, instead of
 	// dropping the record. See [Producer.Write] for what ends the wait.
 	Block bool
+	// Await holds the caller of Active while nobody reads, until a reader comes.
+	// See [Producer.Active] for what else ends the wait.
+	Await bool
 	// Ceiling overrides how many event codes the reader knows; 0 asks the
 	// ring. A ring that has to be created gets the layout that readers of that
 	// many codes have.
@@ -60,8 +64,32 @@ type reader struct {
 	ext    bool   // the extension is this reader's
 	ours   bool   // it may be, if the reader is in another pid namespace
 	gone   bool   // it was seen alive, and has died
+	fd     int    // pidfd, with Await, or -1
 	idle   bool   // it cannot be seen, and makes no room
 	idleAt uint32 // the tail then
+}
+
+// watch makes the end of the reader visible at once.
+func (r *reader) watch() {
+	if fd, err := unix.PidfdOpen(int(r.pid), 0); err == nil {
+		r.fd = fd
+	}
+}
+
+func (r *reader) unwatch() {
+	if r.fd >= 0 {
+		unix.Close(r.fd)
+	}
+}
+
+// ended reports whether the reader has died, if it is watched.
+func (r *reader) ended() bool {
+	if r.fd < 0 || r.gone {
+		return false
+	}
+	fds := [1]unix.PollFd{{Fd: int32(r.fd), Events: unix.POLLIN}}
+	n, err := unix.Ppoll(fds[:], &unix.Timespec{}, nil)
+	return err == nil && n > 0
 }
 
 // NewProducer opens the ring, or creates it.
@@ -76,6 +104,7 @@ func NewProducer(cfg ProducerConfig) (*Producer, error) {
 		ring: r, cfg: cfg,
 		me:      lockWord(int32(pid), start),
 		ceiling: cmp.Or(cfg.Ceiling, r.layout.ceiling),
+		reader:  reader{fd: -1},
 		stop:    make(chan struct{}), done: make(chan struct{}),
 	}
 	r.opened(&cfg.Log)
@@ -91,6 +120,7 @@ func (p *Producer) Close() error {
 	p.closed, p.adrift = true, true
 	close(p.stop)
 	<-p.done
+	p.reader.unwatch()
 	p.leave()
 	p.unmap()
 	return nil
@@ -103,19 +133,50 @@ func (p *Producer) leave() {
 	p.producer.CompareAndSwap(uint32(p.me), 0)
 }
 
-// Release ends a wait for room, now and in future: a producer that blocks
-// becomes one that drops. It may be called from any goroutine.
+// Release ends a wait for room or a reader, now and in future: a producer that
+// blocks becomes one that drops. It may be called from any goroutine.
 func (p *Producer) Release() { p.released.Store(true) }
 
 // GiveUp has Write ask, while it waits and the reader has made no room for a
-// second, whether to wait no longer. The record is then lost for the reason for
-// which Write waited.
+// second, and Active, while it waits, whether to wait no longer. The record is
+// then lost for the reason for which Write waited.
 // Preconditions: nobody writes.
 func (p *Producer) GiveUp(when func() bool) { p.giveUp = when }
 
 // Active reports whether a reader wants records: one captures, has not paused
-// and has not died. It costs tens of nanoseconds.
-func (p *Producer) Active() (active bool) {
+// and has not died. It costs tens of nanoseconds. With [ProducerConfig.Await]
+// it waits until that is so, [Producer.Release] is called or [Producer.GiveUp]
+// says so.
+func (p *Producer) Active() bool { return p.wanted() || p.cfg.Await && p.await() }
+
+// Waiting for a reader.
+const (
+	awaitPause = 2 * time.Millisecond
+	awaitLook  = 50 * time.Millisecond // between looks whether to give up
+)
+
+// await waits for a reader, and reports whether there is one.
+func (p *Producer) await() bool {
+	if p.closed || p.released.Load() {
+		return false
+	}
+	p.cfg.Log.Warn().Str("ring", p.name).Msg("nobody reads: waiting")
+	for looked := time.Now(); !p.wanted(); time.Sleep(awaitPause) {
+		if p.released.Load() {
+			return false
+		}
+		if time.Since(looked) < awaitLook {
+			continue
+		}
+		if looked = time.Now(); p.giveUp != nil && p.giveUp() {
+			return false
+		}
+	}
+	return true
+}
+
+// wanted is Active without a wait.
+func (p *Producer) wanted() (active bool) {
 	if p.adrift && !p.reopen() {
 		return false
 	}
@@ -127,7 +188,7 @@ func (p *Producer) Active() (active bool) {
 // reader, except for one that has the pid of the last: pulse helps then.
 func (p *Producer) gate() bool {
 	pid := int32(p.capturing.Load())
-	if pid != p.reader.pid || p.start.Load() != p.reader.stamp || p.lookNow.Load() {
+	if pid != p.reader.pid || p.start.Load() != p.reader.stamp || p.lookNow.Load() || p.cfg.Await && p.reader.ended() {
 		p.lookAt(pid)
 	}
 	return pid != 0 && p.stopped.Load() == 0 && !p.reader.gone
@@ -161,6 +222,11 @@ func (p *Producer) lookAt(pid int32) {
 	if pid != 0 && (now.pid != was.pid || now.stamp != was.stamp || now.ours != was.ours || begun) {
 		p.readers++
 	}
+	now.fd = -1
+	if p.cfg.Await && !now.gone && now.start != 0 {
+		now.watch()
+	}
+	was.unwatch()
 	p.mu.Lock()
 	p.reader = now
 	p.mu.Unlock()
@@ -307,7 +373,7 @@ func (p *Producer) reopen() bool {
 	}
 	p.mu.Lock()
 	p.unmap()
-	p.ring, p.reader, p.adrift = r, reader{}, false
+	p.ring, p.reader, p.adrift = r, reader{fd: -1}, false
 	p.mu.Unlock()
 	p.cfg.Log.Info().Str("ring", p.name).Msg("ring opened again")
 	return true

@@ -53,7 +53,8 @@ func Attach(a Attachment, cfg Config) error {
 	}
 	t := newTracer(cfg)
 	t.attached, t.every = true, true
-	t.options, t.onward = optionsAll, unix.PTRACE_SYSCALL
+	t.options |= optionsAll
+	t.onward = unix.PTRACE_SYSCALL
 	var instructions []byte
 	if a.Filter {
 		t.cookie = newCookie()

@@ -66,9 +66,12 @@ func Launch(o *launch.Original, cmd Command, cfg Config) error {
 	}
 	t := newTracer(cfg)
 	t.cookie = cookie
-	t.options, t.onward = optionsAll|optionsFilter|unix.PTRACE_O_TRACEEXIT, unix.PTRACE_CONT
+	t.options |= optionsAll | unix.PTRACE_O_TRACEEXIT
 	if cfg.Every {
-		t.every, t.options, t.onward = true, optionsAll|unix.PTRACE_O_TRACEEXIT, unix.PTRACE_SYSCALL
+		t.every, t.onward = true, unix.PTRACE_SYSCALL
+	} else {
+		t.options |= optionsFilter
+		t.onward = unix.PTRACE_CONT
 	}
 	t.root, t.rootPID, t.notStarted = o, o.PID(), cmd.Refused
 	// From here to the seize the process stands still, so it can be looked at.
@@ -114,6 +117,9 @@ func newTracer(cfg Config) *Tracer {
 		births:  births{parked: map[int]uint32{}, gone: map[int]death{}},
 		scratch: make([]byte, 0, 1<<16),
 		clock:   func() uint64 { return uint64(time.Now().UnixNano()) },
+	}
+	if cfg.Kill {
+		t.options = unix.PTRACE_O_EXITKILL
 	}
 	t.heap.init()
 	t.sink.GiveUp(t.deathWaits)

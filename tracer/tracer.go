@@ -16,6 +16,7 @@ import (
 type Config struct {
 	Calls   *Selection
 	Every   bool // stop the command at every call instead of installing a filter
+	Kill    bool // who is traced is killed when the tracer ends, also without a filter
 	Pin     bool // put the tracer and a thread that stops often on one CPU
 	Snaplen int  // bytes of data kept of a call, at most MaxSnaplen; 0: what the reader wants
 	Sink    Sink

@@ -48,8 +48,11 @@ func attach(o *options, stderr io.Writer) (status int) {
 	o.attach.Refused = func(err error) { complain(stderr, err) }
 	o.attach.Filter = o.seccomp == "always"
 	o.attach.Attached = func() {
-		if o.attach.Filter {
+		switch {
+		case o.attach.Filter:
 			fmt.Fprintln(stderr, "pdig: the processes keep the filter until they end, and are killed when pdig ends (--seccomp always)")
+		case o.secure():
+			fmt.Fprintln(stderr, "pdig: the processes are killed when pdig ends (--priority security)")
 		}
 	}
 	switch err := tracer.Attach(o.attach, o.config(stderr, producer, log)); {

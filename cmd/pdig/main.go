@@ -97,7 +97,7 @@ func trace(o *launch.Original) {
 
 // config is what the options say of the trace.
 func (o *options) config(stderr io.Writer, sink tracer.Sink, log zerolog.Logger) tracer.Config {
-	cfg := tracer.Config{Calls: o.calls, Snaplen: o.snaplen, Pin: o.pin == "auto", Sink: sink, Log: log}
+	cfg := tracer.Config{Calls: o.calls, Snaplen: o.snaplen, Pin: o.pin == "auto", Kill: o.secure(), Sink: sink, Log: log}
 	switch o.seccomp {
 	case "never":
 		cfg.Every = true

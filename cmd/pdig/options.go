@@ -29,6 +29,7 @@ type options struct {
 	onFull     string
 	schema     string
 	waitFor    string
+	priority   string
 	pin        string
 	seccomp    string
 	filter     bool
@@ -66,6 +67,7 @@ func newOptions() *options {
 	f.StringVar(&o.onFull, "on-full", "drop", "`drop|block` when the ring is full: drop the record and count it, or block the thread until there is room")
 	f.StringVar(&o.schema, "schema", "auto", "`auto|336|374|418|newest` newest event types to send: auto is those that the reader knows")
 	f.StringVar(&o.waitFor, "wait-sensor", "never", "`DUR|never|forever` how long the start waits for a reader of the ring, for example 5s")
+	f.StringVar(&o.priority, "priority", "availability", "`availability|security` when pdig or the reader of the ring is gone: run on, unseen if need be; or be killed with pdig, and wait for a reader, which implies --on-full block and --wait-sensor forever")
 	f.StringVar(&o.pin, "pin", "auto", "`auto|never` placement: auto keeps the tracer and a thread that makes many calls on one CPU, unseen")
 	f.StringVar(&o.seccomp, "seccomp", "auto", "`auto|always|never` stop at the recorded calls by a filter, or at every call, which is slower, but lets the processes outlive pdig: auto is a filter for a command, if the kernel takes one, and none for who is attached to")
 	f.BoolVarP(&o.filter, "always-seccomp", "S", false, "the same as --seccomp always")
@@ -96,7 +98,7 @@ func parse(args []string) (*options, error) {
 	if o.help || o.version {
 		return o, nil
 	}
-	for _, check := range []func() error{o.checkCalls, o.checkSnaplen, o.checkRing, o.checkWait, o.checkLog, o.checkTargets} {
+	for _, check := range []func() error{o.checkCalls, o.checkSnaplen, o.checkPriority, o.checkRing, o.checkWait, o.checkLog, o.checkTargets} {
 		if err := check(); err != nil {
 			return o, err
 		}
@@ -163,6 +165,29 @@ func (o *options) checkSnaplen() error {
 	return nil
 }
 
+func (o *options) checkPriority() error {
+	switch o.priority {
+	case "availability":
+		return nil
+	case "security":
+	default:
+		return cli.ValueError("priority", o.priority, "availability or security")
+	}
+	for _, i := range []struct {
+		option, value string
+		to            *string
+	}{{"on-full", "block", &o.onFull}, {"wait-sensor", "forever", &o.waitFor}} {
+		if o.flags.Changed(i.option) && *i.to != i.value {
+			return fmt.Errorf("--priority security and --%s %s exclude each other", i.option, *i.to)
+		}
+		*i.to = i.value
+	}
+	return nil
+}
+
+// secure reports whether nothing may be done unseen.
+func (o *options) secure() bool { return o.priority == "security" }
+
 func (o *options) checkRing() error {
 	if o.ring == "" {
 		return cli.ValueError("ring", o.ring, "the name of a ring")
@@ -223,7 +248,7 @@ func (o *options) checkLog() (err error) {
 
 // producer is how the ring is to be opened.
 func (o *options) producer(log zerolog.Logger) shm.ProducerConfig {
-	return shm.ProducerConfig{Config: shm.Config{Prefix: o.ring, Mode: o.mode}, Block: o.onFull == "block", Ceiling: o.ceiling, Log: log}
+	return shm.ProducerConfig{Config: shm.Config{Prefix: o.ring, Mode: o.mode}, Block: o.onFull == "block", Await: o.secure(), Ceiling: o.ceiling, Log: log}
 }
 
 // ringDescriptors are those of a ring that was inherited, which the command
