@@ -80,6 +80,7 @@ func TestComplaints(t *testing.T) {
 		{name: "pid and a command", argv: []string{"$PDIG", "-p", "1", "true"}},
 		{name: "no such pid", argv: []string{"$PDIG", "--ring", "$DIR/r", "-p", "4194305"}},
 		{name: "filter for a pid", argv: []string{"$PDIG", "--ring", "$DIR/r", "-S", "-p", "4194305"}},
+		{name: "bad io_uring", argv: []string{"$PDIG", "--io-uring", "allow", "true"}},
 		{name: "bad priority", argv: []string{"$PDIG", "--priority", "high", "true"}},
 		{name: "priorities", argv: []string{"$PDIG", "--priority", "security", "--on-full", "drop", "true"}},
 		{name: "bad seccomp", argv: []string{"$PDIG", "--seccomp", "maybe", "true"}},
@@ -337,6 +338,10 @@ func copyProgram(t *testing.T, from, to string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// A child that another test forks meanwhile would have the file open for
+	// writing, and nobody could execute it.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	if err := os.WriteFile(to, b, 0o755); err != nil {
 		t.Fatal(err)
 	}

@@ -109,9 +109,9 @@ func (t *Tracer) enters(th *thread) {
 			t.emit(th, th.tid, s.enter, s.class)
 		}
 	}
-	if t.foreign() {
-		// The program has a filter of its own that asks for a tracer. It has
-		// none: without us the kernel would refuse the call with this error.
+	if t.foreign() || s.refused {
+		// Foreign: the program has a filter of its own that asks for a tracer. It
+		// has none: without us the kernel would refuse the call with this error.
 		skipCall(th.tid, -int64(unix.ENOSYS))
 	}
 	needed := c.sent || th.awaits || t.sum != nil && s.report || s.kind.result()

@@ -17,6 +17,7 @@ type Selection struct {
 	calls   [len(syscalls.Calls)]bool
 	numbers map[int]bool // of the native ABI, without a name in the table
 	rest    bool         // numbers without a name
+	refused [len(syscalls.Calls)]bool
 }
 
 // SelectionError is a word of a selection that names nothing.
@@ -113,6 +114,16 @@ func (s *Selection) number(n int, on bool) {
 	s.numbers[n] = on
 }
 
+// RefuseIOUring has all calls of io_uring fail, selected or not, as with a kernel
+// that does not have them: what is done in a ring makes no calls.
+func (s *Selection) RefuseIOUring() {
+	for i := range syscalls.Calls {
+		if strings.HasPrefix(syscalls.Calls[i].Name, "io_uring_") {
+			s.refused[i] = true
+		}
+	}
+}
+
 // has reports whether the call with index i in syscalls.Calls, or without one
 // (-1) the number n, is selected.
 func (s *Selection) has(i, n int) bool {
@@ -147,7 +158,7 @@ func (s *Selection) sets() []seccomp.Set {
 		for n := range maxNumber {
 			i := syscalls.Index(a.arch, n)
 			nr := uint32(n) | a.bit
-			if s.has(i, n) {
+			if s.has(i, n) || i >= 0 && s.refused[i] {
 				numbers = append(numbers, nr)
 				continue
 			}

@@ -104,6 +104,7 @@ type spec struct {
 	exitOnly bool // the event has no enter half
 	kind     kind
 	noReturn bool
+	refused  bool // it fails with ENOSYS
 	class    shm.Class
 	strings  uint8 // bit N: argument N is a string of one of the halves
 	addr     int8  // argument that is a socket address, or -1
@@ -146,6 +147,7 @@ func newSpec(sel *Selection, index, n, ceiling int) spec {
 	c := &syscalls.Calls[index]
 	s.sc = c.SCKnown(ceiling)
 	s.kind = callKind(c.Name)
+	s.refused = sel.refused[index]
 	s.noReturn = c.Name == "exit" || c.Name == "exit_group"
 	if e, ok := c.Event(ceiling); ok {
 		s.enter = e

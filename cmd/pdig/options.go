@@ -33,6 +33,7 @@ type options struct {
 	pin        string
 	seccomp    string
 	filter     bool
+	ioUring    string
 	pids       []string
 	trees      []string
 	summary    bool
@@ -71,6 +72,7 @@ func newOptions() *options {
 	f.StringVar(&o.pin, "pin", "auto", "`auto|never` placement: auto keeps the tracer and a thread that makes many calls on one CPU, unseen")
 	f.StringVar(&o.seccomp, "seccomp", "auto", "`auto|always|never` stop at the recorded calls by a filter, or at every call, which is slower, but lets the processes outlive pdig: auto is a filter for a command, if the kernel takes one, and none for who is attached to")
 	f.BoolVarP(&o.filter, "always-seccomp", "S", false, "the same as --seccomp always")
+	f.StringVar(&o.ioUring, "io-uring", "report", "`report|deny` what is done in a ring of io_uring makes no calls: report the ring, or have its calls fail as if the kernel had none (ENOSYS)")
 	f.BoolVarP(&o.summary, "summary", "c", false, "print a table of the calls on stderr when the command ends: calls, errors, dropped records, time")
 	f.StringVar(&o.level, "log-level", "error", "log pdig's own words from this `LEVEL` on: debug, info, warn, error")
 	f.StringVar(&o.logFile, "log-file", "", "log to `FILE`, as JSON, instead of stderr, which pdig lets go of when the command starts")
@@ -150,10 +152,15 @@ func (o *options) checkCalls() (err error) {
 			return fmt.Errorf("--capture-all and --events exclude each other")
 		}
 		o.calls = tracer.SelectCaptured()
-		return nil
-	}
-	if o.calls, err = tracer.Select(o.events); err != nil {
+	} else if o.calls, err = tracer.Select(o.events); err != nil {
 		return fmt.Errorf("--events: %w", err)
+	}
+	switch o.ioUring {
+	case "report":
+	case "deny":
+		o.calls.RefuseIOUring()
+	default:
+		return cli.ValueError("io-uring", o.ioUring, "report or deny")
 	}
 	return nil
 }

@@ -1,0 +1,50 @@
+package integration
+
+import (
+	"os/exec"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestIOUring: rings are reported, or the kernel has none (E4): by a filter or
+// without, by every ABI, whether somebody wants to know or not.
+func TestIOUring(t *testing.T) {
+	t.Parallel()
+	program := fixture(t, "iouring")
+	natively := start(t, exec.Command(program)).wait(t).String()
+	const denied = "io_uring_setup: 38\nio_uring_enter: 38\nio_uring_register: 38\nby int 0x80: 38\nstatus 0x0\n"
+	for _, c := range []struct {
+		name, want string
+		options    []string
+		results    bool
+	}{
+		{"report", natively, []string{"-e", "security"}, false},
+		{"deny", denied, []string{"-e", "security", "--io-uring", "deny"}, true},
+		{"unseen", denied, []string{"-e", "openat", "--io-uring", "deny"}, false},
+		{"stops", denied, []string{"-e", "openat", "--io-uring", "deny", "--seccomp", "never"}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w := readWay(t)
+			argv := append([]string{pdigPath, "--ring", w.prefix}, c.options...)
+			if got := start(t, exec.Command(argv[0], append(argv, "--", program)[1:]...)).wait(t).String(); got != c.want {
+				t.Errorf("got %s, want %s", got, c.want)
+			}
+			found := results(w.reader.done(t), "io_uring_setup")
+			switch {
+			case c.name == "report" && len(found) == 0:
+				t.Error("no io_uring_setup was recorded")
+			case c.results:
+				for _, r := range found {
+					if r != -int64(unix.ENOSYS) {
+						t.Errorf("result %d", r)
+					}
+				}
+				if len(found) != 2 {
+					t.Errorf("%d calls were recorded", len(found))
+				}
+			}
+		})
+	}
+}
