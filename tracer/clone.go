@@ -122,7 +122,7 @@ func (t *Tracer) fork(th *thread, tid int) *process {
 		vpid:        tid,
 		mem:         memory{pid: tid, served: &t.served},
 		image:       from.image,
-		injected:    from.injected || from.filtered,
+		injected:    from.injected && !from.injecting,
 		filtered:    from.filtered && !th.stood,
 		nested:      from.nested || from.childNested,
 		childNested: from.nested || from.childNested,

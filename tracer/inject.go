@@ -57,6 +57,8 @@ func (t *Tracer) inject(th *thread) bool {
 	case t.in.Arch != abis[0].audit:
 		t.notFiltered(p, errForeignABI)
 		return false
+	case state > 0 && p.up != nil && p.up.filtered:
+		return false // it was made while its parent got ours: the next stop will tell
 	case state > 0:
 		// One that knows nothing of our calls might kill the process.
 		t.notFiltered(p, errHasFilter)
@@ -70,7 +72,7 @@ func (t *Tracer) inject(th *thread) bool {
 	if sys.GetSigmask(th.tid, &i.mask) != 0 || sys.SetSigmask(th.tid, ^uint64(0)) != 0 {
 		return false
 	}
-	th.injection = i
+	th.injection, p.injecting = i, true
 	t.bind(th)
 	regs := i.regs
 	callInstead(th.tid, &regs, unix.SYS_MMAP, 0, uint64(t.filterSize()), unix.PROT_READ|unix.PROT_WRITE,
@@ -150,7 +152,7 @@ func (t *Tracer) unmap(th *thread) {
 // asBefore puts th before the call that it wanted to make.
 func (t *Tracer) asBefore(th *thread) {
 	i := th.injection
-	th.injection = nil
+	th.injection, th.proc.injecting = nil, false
 	callAnew(th.tid, &i.regs)
 	_ = sys.SetSigmask(th.tid, i.mask)
 	t.bind(th)

@@ -93,8 +93,9 @@ type process struct {
 	mem      memory
 	sockets  sockets
 
-	injected    bool // has been given a filter after the start, or somebody is trying
-	filtered    bool // has it
+	injected    bool // a thread has tried, or tries, to give it a filter after the start
+	injecting   bool // and has not ended
+	filtered    bool // it has the filter
 	nested      bool // in another pid namespace than the tracer
 	childNested bool // its children will be
 	root        bool // the command
@@ -182,7 +183,7 @@ func (t *table) remove(th *thread) {
 	t.last = nil
 	p := th.proc
 	if th.injection != nil {
-		p.injected = false // somebody else may
+		p.injected, p.injecting = false, false // somebody else may
 	}
 	if p.threads--; p.threads == 0 {
 		if p.up != nil {
