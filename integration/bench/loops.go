@@ -40,6 +40,8 @@ var loops = []loop{
 	// enter half of exit_group; the end of the process.
 	{title: "fork+exec", work: mode("forkexec"), n: 1000, strace: processCalls, pdig: "exec", floor: floorProcess, events: 7},
 	{title: "posix_spawn", work: mode("spawn"), n: 1000, strace: processCalls, pdig: "exec", floor: floorProcess, events: 7},
+	// As a fork+exec, without the exec.
+	{title: "end of a process, until its parent has collected it", work: mode("end"), n: 1000, strace: processCalls, pdig: "exec", floor: floorProcess, events: 5},
 	// The halves of clone3, the child's, exit, the end of the thread.
 	{title: "thread create+join", work: mode("thread"), n: 3000, strace: processCalls, pdig: "exec", floor: floorProcess, events: 5},
 	{title: "getppid, which nobody traces", work: mode("getppid"), n: 1_000_000, strace: "openat,close", pdig: "openat,close", floor: "openat,close"},
