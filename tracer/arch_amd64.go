@@ -19,23 +19,35 @@ var abis = []abi{
 const compatSegment = 0x23
 
 // infoFromRegs makes a [sys.SyscallInfo] of the registers, for kernels that do
-// not tell. exit says which half it is.
-func infoFromRegs(tid int, in *sys.SyscallInfo, exit bool) unix.Errno {
+// not tell. op says what the stop is.
+func infoFromRegs(th *thread, in *sys.SyscallInfo, op uint8) unix.Errno {
 	var r sys.Regs
-	if _, errno := sys.GetRegs(tid, &r); errno != 0 {
-		return errno
+	// It has the 64-bit registers of a 32-bit thread too.
+	if err := unix.PtraceGetRegs(th.tid, &r); err != nil {
+		return unix.ESRCH
 	}
-	*in = sys.SyscallInfo{Op: sys.SyscallSeccomp, Arch: unix.AUDIT_ARCH_X86_64, IP: r.Rip, SP: r.Rsp}
+	*in = sys.SyscallInfo{Op: op, Arch: unix.AUDIT_ARCH_X86_64, IP: r.Rip, SP: r.Rsp}
 	in.Words = [8]uint64{r.Orig_rax, r.Rdi, r.Rsi, r.Rdx, r.R10, r.R8, r.R9}
-	if r.Cs == compatSegment {
+	if op != sys.SyscallNone && (r.Cs == compatSegment || th.usesGate(r.Rip)) {
 		in.Arch = unix.AUDIT_ARCH_I386
-		in.Words = [8]uint64{r.Orig_rax, r.Rbx, r.Rcx, r.Rdx, r.Rsi, r.Rdi, r.Rbp}
+		in.Words = [8]uint64{uint64(uint32(r.Orig_rax))}
+		for i, v := range [...]uint64{r.Rbx, r.Rcx, r.Rdx, r.Rsi, r.Rdi, r.Rbp} {
+			in.Words[1+i] = uint64(uint32(v))
+		}
+	} else if r.Cs == compatSegment {
+		in.Arch = unix.AUDIT_ARCH_I386
 	}
-	if exit {
-		in.Op = sys.SyscallExit
+	if op == sys.SyscallExit {
 		in.Words = [8]uint64{r.Rax}
 	}
 	return 0
+}
+
+// usesGate reports whether the instruction before ip, at which a thread of 64 bits
+// makes a call, is that of the 32-bit ABI: int 0x80.
+func (th *thread) usesGate(ip uint64) bool {
+	var code [2]byte
+	return th.proc.mem.full(code[:], ip-uint64(len(code))) && code == [...]byte{0xcd, 0x80}
 }
 
 // frameResult is the distance from the stack pointer at the start of a signal
@@ -58,7 +70,7 @@ func skipCall(tid int, result int64) {
 
 // setArgument0 changes the first argument of the call at whose entry or exit
 // tid has stopped.
-func setArgument0(tid int, v uint64) bool {
+func setArgument0(tid int, v uint64, _ bool) bool {
 	var r sys.Regs
 	if unix.PtraceGetRegs(tid, &r) != nil {
 		return false

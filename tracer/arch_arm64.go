@@ -14,16 +14,15 @@ import (
 var abis = []abi{{audit: unix.AUDIT_ARCH_AARCH64, arch: syscalls.ARM64}}
 
 // infoFromRegs makes a [sys.SyscallInfo] of the registers, for kernels that do
-// not tell. exit says which half it is.
-func infoFromRegs(tid int, in *sys.SyscallInfo, exit bool) unix.Errno {
+// not tell. op says what the stop is.
+func infoFromRegs(th *thread, in *sys.SyscallInfo, op uint8) unix.Errno {
 	var r sys.Regs
-	if _, errno := sys.GetRegs(tid, &r); errno != 0 {
+	if _, errno := sys.GetRegs(th.tid, &r); errno != 0 {
 		return errno
 	}
-	*in = sys.SyscallInfo{Op: sys.SyscallSeccomp, Arch: unix.AUDIT_ARCH_AARCH64, IP: r.Pc, SP: r.Sp}
+	*in = sys.SyscallInfo{Op: op, Arch: unix.AUDIT_ARCH_AARCH64, IP: r.Pc, SP: r.Sp}
 	in.Words = [8]uint64{r.Regs[8], r.Regs[0], r.Regs[1], r.Regs[2], r.Regs[3], r.Regs[4], r.Regs[5]}
-	if exit {
-		in.Op = sys.SyscallExit
+	if op == sys.SyscallExit {
 		in.Words = [8]uint64{r.Regs[0]}
 	}
 	return 0
@@ -48,13 +47,9 @@ func skipCall(tid int, result int64) {
 
 // setArgument0 changes the first argument of the call at whose entry tid has
 // stopped. At the exit that register holds the result, and nothing is changed.
-func setArgument0(tid int, v uint64) bool {
-	var in sys.SyscallInfo
-	if in.Get(tid) != 0 || in.Op == sys.SyscallExit {
-		return false
-	}
+func setArgument0(tid int, v uint64, exit bool) bool {
 	var r sys.Regs
-	if _, errno := sys.GetRegs(tid, &r); errno != 0 {
+	if _, errno := sys.GetRegs(tid, &r); errno != 0 || exit {
 		return false
 	}
 	r.Regs[0] = v

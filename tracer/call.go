@@ -9,31 +9,15 @@ import (
 	"github.com/pdig/pdig/syscalls"
 )
 
-// read fills t.in with what th is stopped in, the exit or the entry of a call.
-// It returns false if th has died.
-func (t *Tracer) read(th *thread, exit bool) bool {
-	if !t.regs {
-		switch t.in.Get(th.tid) {
-		case 0:
-			return true
-		case unix.EIO, unix.EINVAL, unix.ENOSYS:
-			t.regs = true
-		default:
-			return false
-		}
-	}
-	return infoFromRegs(th.tid, &t.in, exit) == 0
-}
-
 // enter handles the seccomp stop: the entry of a call.
 func (t *Tracer) enter(th *thread) {
 	th.halted = false
 	t.sure(th)
-	if !t.read(th, false) {
+	if !t.read(th) {
 		t.resume(th, unix.PTRACE_CONT, 0)
 		return
 	}
-	if !t.regs && t.in.Op != sys.SyscallSeccomp {
+	if t.in.Op != sys.SyscallSeccomp {
 		return // it was killed and is in its last stop, which is reported too
 	}
 	if th.stood {
@@ -128,7 +112,7 @@ func (t *Tracer) enters(th *thread) {
 
 // foreign reports whether t.in is the stop of another filter than ours.
 func (t *Tracer) foreign() bool {
-	return !t.regs && t.in.Op == sys.SyscallSeccomp && uint16(t.in.Words[7]) != t.cookie
+	return t.in.Op == sys.SyscallSeccomp && uint16(t.in.Words[7]) != t.cookie
 }
 
 // Restart codes of the kernel (include/linux/errno.h). Whoever sees one has
@@ -142,11 +126,11 @@ const (
 
 // exit handles the stop at the exit of a call.
 func (t *Tracer) exit(th *thread) {
-	if !th.inCall || !t.read(th, true) {
+	if !th.inCall || !t.read(th) {
 		t.resume(th, unix.PTRACE_CONT, 0)
 		return
 	}
-	if !t.regs && t.in.Op != sys.SyscallExit {
+	if t.in.Op != sys.SyscallExit {
 		return // as in enter
 	}
 	t.exits(th)

@@ -36,25 +36,25 @@ func (t *Tracer) cloneFlags(th *thread) {
 func (t *Tracer) keepTraced(th *thread) {
 	c := &th.call
 	if c.flags&unix.CLONE_UNTRACED != 0 {
-		c.changed = t.putFlags(th, c.flags&^unix.CLONE_UNTRACED)
+		c.changed = t.putFlags(th, c.flags&^unix.CLONE_UNTRACED, false)
 	}
 }
 
 // giveBack makes what the program sees of its call what it was.
 func (t *Tracer) giveBack(th *thread) {
 	if th.call.changed {
-		t.putFlags(th, th.call.flags)
+		t.putFlags(th, th.call.flags, true)
 		th.call.changed = false
 	}
 }
 
 // putFlags changes the flags of a clone or clone3 where the kernel reads them.
-func (t *Tracer) putFlags(th *thread, flags uint64) bool {
+func (t *Tracer) putFlags(th *thread, flags uint64, exit bool) bool {
 	c := &th.call
 	if c.spec.enter == syscalls.Clone3X-1 {
 		return sys.Ptrace(unix.PTRACE_POKEDATA, th.tid, uintptr(c.args[0]), uintptr(flags)) == 0
 	}
-	return setArgument0(th.tid, c.args[0]&0xff|flags)
+	return setArgument0(th.tid, c.args[0]&0xff|flags, exit)
 }
 
 // cloned handles the event stop of a thread that has made another one.

@@ -1,32 +1,21 @@
 package tracer
 
 import (
-	"errors"
-
 	"golang.org/x/sys/unix"
 
 	"github.com/pdig/pdig/internal/sys"
 )
 
 // Without a filter all threads stop at every call, before and after it, and the
-// tracer leaves out what nobody asked for. Which half a stop is only the kernel
-// knows: a thread may have been seized in the middle of a call.
+// tracer leaves out what nobody asked for. A thread may have been seized in the
+// middle of a call; which half a stop is the kernel tells, or see callinfo.go.
 //
 // No thread is single-stepped then. A tracer that dies takes nobody along here,
 // and a step that was not yet asked for would end the program.
 
-// ErrNoCallInfo is why calls cannot be told from their ends.
-var ErrNoCallInfo = errors.New("the kernel does not tell a call from its end (PTRACE_GET_SYSCALL_INFO, Linux 5.3)")
-
 // called handles a stop of PTRACE_SYSCALL.
 func (t *Tracer) called(th *thread) {
-	if !t.read(th, false) {
-		t.resume(th, unix.PTRACE_CONT, 0)
-		return
-	}
-	if t.regs {
-		t.failed = ErrNoCallInfo
-		t.leaving.Store(true)
+	if !t.read(th) {
 		t.resume(th, unix.PTRACE_CONT, 0)
 		return
 	}

@@ -30,8 +30,10 @@ func (t *Tracer) executed(tid int) {
 		t.replaceLeader(th, tid)
 		t.withExitStop(th)
 	}
+	th.turned(unix.PTRACE_EVENT_EXEC, 0)
 	p := th.proc
 	p.mem.close()
+	p.mem.still = tid
 	p.mem.fresh = true
 	p.image = p.readImage(&t.proc, p.image)
 	p.mem.fresh, p.mem.direct = false, directReads

@@ -96,6 +96,8 @@ func (t *Tracer) stopped(tid int, status uint32) {
 		t.births.park(t, tid, status)
 		return
 	}
+	th.turned(event, signalOf(status))
+	th.proc.mem.still = tid
 	if th.seized {
 		t.settled(th, status)
 	}

@@ -14,7 +14,9 @@ import (
 // open already works. process_vm_readv waits for whoever handles the faults of the
 // memory (see [served]): it is for where there is no such file, and for the first
 // few reads while nobody handles faults. Many processes only live for an exec,
-// and to open and close the file costs more than those reads.
+// and to open and close the file costs more than those reads. Where both are refused
+// (a process that has changed its user, a filter and no /proc) a stopped thread is
+// still asked word by word.
 type memory struct {
 	fd     int // one more than the descriptor; 0: not opened
 	pages  int // the same of /proc/PID/pagemap
@@ -22,6 +24,7 @@ type memory struct {
 	tried  bool    // and could not be opened
 	fresh  bool    // the program has not run yet, so nobody handles faults
 	direct int     // reads to come without the file
+	still  int     // a thread of the process that stands still, or did last
 	maps   int     // one more than /proc/PID/maps, while reading as the program could
 	served *served // nil: nothing is served
 }
@@ -59,7 +62,10 @@ func (m *memory) read(buf []byte, addr uint64) int {
 		n, _ := sys.Pread(m.fd-1, buf, addr)
 		return n
 	}
-	n, _ := sys.ReadProcess(m.pid, buf, addr)
+	n, errno := sys.ReadProcess(m.pid, buf, addr)
+	if errno == unix.EPERM || errno == unix.ENOSYS {
+		return sys.Peek(m.still, buf, addr)
+	}
 	return n
 }
 

@@ -55,7 +55,7 @@ func (t *Tracer) restarted(th *thread, s *spec) bool {
 // that it ends with EINTR. What cannot be read counts as going on.
 func (t *Tracer) handlerStarts(th *thread) {
 	last := len(th.interrupted) - 1
-	if last < 0 || !t.read(th, false) {
+	if last < 0 || !t.read(th) {
 		return
 	}
 	var b [8]byte

@@ -19,6 +19,7 @@ type thread struct {
 	unsure   bool // call has ended with EINTR: see ignored.go
 	awaits   bool // is in a wait that sees the tracer
 	halted   bool // its last signal may have stopped it
+	inside   bool // its last stop was in a call, before the end of that: see callinfo.go
 	cut      bool // it has stopped last at the exit of a call that goes on if no handler runs
 	loose    bool // it stops at no call any more
 	seized   bool // while it ran, and has not stopped since: what it is in is not known

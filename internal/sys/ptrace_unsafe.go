@@ -14,6 +14,22 @@ func Ptrace(request, tid int, addr, data uintptr) unix.Errno {
 	return errno
 }
 
+// Peek fills buf from the memory of tid at addr, word by word, and returns how many
+// bytes that was: PTRACE_PEEKDATA. A word is read as a whole, so that a page
+// behind buf is not looked at.
+func Peek(tid int, buf []byte, addr uint64) int {
+	const size = uint64(unsafe.Sizeof(uintptr(0)))
+	for n := 0; n < len(buf); {
+		var word [size]byte
+		at := addr + uint64(n)
+		if Ptrace(unix.PTRACE_PEEKDATA, tid, uintptr(at&^(size-1)), uintptr(unsafe.Pointer(&word))) != 0 {
+			return n
+		}
+		n += copy(buf[n:], word[at&(size-1):])
+	}
+	return len(buf)
+}
+
 // EventMessage is PTRACE_GETEVENTMSG.
 func EventMessage(tid int) (uint64, unix.Errno) {
 	var msg uint64
