@@ -102,8 +102,8 @@ func tracedBy(pid, tracer int) bool {
 func (w *way) startAttach(t *testing.T, options []string, pids ...int) *process {
 	t.Helper()
 	log := filepath.Join(t.TempDir(), "log")
-	options = append([]string{"--ring", w.prefix, "-e", "all", "--log-level", "info", "--log-file", log}, options...)
-	p := start(t, exec.Command(pdigPath, options...))
+	argv := slices.Concat(w.front, []string{pdigPath, "--ring", w.prefix, "-e", "all", "--log-level", "info", "--log-file", log}, options)
+	p := start(t, exec.Command(argv[0], argv[1:]...))
 	eventually(t, "it has attached", func() bool {
 		text, _ := os.ReadFile(log)
 		return strings.Contains(string(text), `"attached"`)
@@ -213,30 +213,33 @@ func TestAttachEvents(t *testing.T) {
 	for _, what := range []string{"steps", "headless"} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
-			w := readWay(t)
-			g := startTarget(t, fixture(t, "attach"), what)
-			g.step(t, 1)
-			tids := threadIDs(g.pid())
-			p := w.attach(t, g.pid())
-			g.step(t, 2)
-			detach(t, p, unix.SIGTERM, g.pid())
-			g.step(t, 3)
-			p = w.attach(t, g.pid())
-			g.step(t, 4)
-			detach(t, p, unix.SIGINT, g.pid())
-			if got, want := g.finish(t), "status 0x0\n"; got != want {
-				t.Errorf("got %s, want %s", got, want)
-			}
-			records := w.reader.done(t)
-			checkAttached(t, records, tids...)
-			for n := 1; n <= 4; n++ {
-				enter, exit := opened(records, fmt.Sprintf("/attach/%d", n))
-				want := 1 - n%2
-				if enter != want || exit != want {
-					t.Errorf("step %d: %d enter and %d exit halves, want %d", n, enter, exit, want)
-				}
-			}
+			attachSteps(t, readWay(t), what)
 		})
+	}
+}
+
+func attachSteps(t *testing.T, w *way, what string) {
+	g := startTarget(t, fixture(t, "attach"), what)
+	g.step(t, 1)
+	tids := threadIDs(g.pid())
+	p := w.attach(t, g.pid())
+	g.step(t, 2)
+	detach(t, p, unix.SIGTERM, g.pid())
+	g.step(t, 3)
+	p = w.attach(t, g.pid())
+	g.step(t, 4)
+	detach(t, p, unix.SIGINT, g.pid())
+	if got, want := g.finish(t), "status 0x0\n"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	records := w.reader.done(t)
+	checkAttached(t, records, tids...)
+	for n := 1; n <= 4; n++ {
+		enter, exit := opened(records, fmt.Sprintf("/attach/%d", n))
+		want := 1 - n%2
+		if enter != want || exit != want {
+			t.Errorf("step %d: %d enter and %d exit halves, want %d", n, enter, exit, want)
+		}
 	}
 }
 
@@ -323,7 +326,10 @@ func TestAttachKilled(t *testing.T) {
 // they are under a filter.
 func TestAttachSignals(t *testing.T) {
 	t.Parallel()
-	w := readWay(t)
+	attachSignals(t, readWay(t))
+}
+
+func attachSignals(t *testing.T, w *way) {
 	g := startTarget(t, fixture(t, "attach"), "signals")
 	tids := threadIDs(g.pid())
 	p := w.attach(t, g.pid())

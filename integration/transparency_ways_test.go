@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -22,17 +23,18 @@ import (
 // way is one of them.
 type way struct {
 	traced bool
-	prefix string  // of the ring
-	reader *reader // nil without one
-	every  bool    // without a filter
+	prefix string   // of the ring
+	reader *reader  // nil without one
+	every  bool     // without a filter
+	front  []string // a command that executes another one, in front of all
 }
 
 // command puts pdig in front of a command, if the way is a traced one.
 func (w *way) command(argv ...string) []string {
 	if !w.traced {
-		return argv
+		return slices.Concat(w.front, argv)
 	}
-	options := []string{pdigPath, "--ring", w.prefix, "-e", "all"}
+	options := append(slices.Clone(w.front), pdigPath, "--ring", w.prefix, "-e", "all")
 	if w.every {
 		options = append(options, "--seccomp", "never")
 	}
