@@ -127,6 +127,20 @@ func adopt(buf, descs int) (*ring, error) {
 	return r, errors.Join(unix.Close(buf), unix.Close(descs))
 }
 
+// checkSizes returns the layout of two objects of these sizes.
+func checkSizes(ring, page int64, buf, descs string) (*layout, error) {
+	l := layoutOf(page)
+	switch {
+	case page < layoutA.size:
+		return nil, unusable(descs, remedyRemove, "%d bytes, want at least %d", page, layoutA.size)
+	case l == layoutA && ring != ringSizeA:
+		return nil, unusable(buf, remedyRemove, "%d bytes, want %d (layout A)", ring, ringSizeA)
+	case !validSize(ring):
+		return nil, unusable(buf, remedyRemove, "%d bytes, want a power of two from %d to %d (layout %s)", ring, minRing(), maxRing, l.name)
+	}
+	return l, nil
+}
+
 // mapRing maps two open objects and tells the layout by the size of the second.
 func mapRing(bufFD, descsFD int, buf, descs string) (*ring, error) {
 	var bst, dst unix.Stat_t
@@ -136,14 +150,9 @@ func mapRing(bufFD, descsFD int, buf, descs string) (*ring, error) {
 	if err := unix.Fstat(descsFD, &dst); err != nil {
 		return nil, fmt.Errorf("ring object %s: %w", descs, err)
 	}
-	l := layoutOf(dst.Size)
-	switch {
-	case dst.Size < layoutA.size:
-		return nil, unusable(descs, remedyRemove, "%d bytes, want at least %d", dst.Size, layoutA.size)
-	case l == layoutA && bst.Size != ringSizeA:
-		return nil, unusable(buf, remedyRemove, "%d bytes, want %d (layout A)", bst.Size, ringSizeA)
-	case !validSize(bst.Size):
-		return nil, unusable(buf, remedyRemove, "%d bytes, want a power of two from %d to %d (layout %s)", bst.Size, minRing(), maxRing, l.name)
+	l, err := checkSizes(bst.Size, dst.Size, buf, descs)
+	if err != nil {
+		return nil, err
 	}
 	// Objects of another program may have no memory yet. A page of layout A is
 	// grown, so that what stands behind its end is part of it on every file

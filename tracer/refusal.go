@@ -4,10 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/pdig/pdig/internal/procfs"
 )
 
 // AttachError is why a process or thread cannot be traced.
@@ -51,11 +51,11 @@ func (t *Tracer) refusal(tid int, errno unix.Errno) error {
 		e.Reason = "not permitted: it hides its memory (PR_SET_DUMPABLE)" + missing
 	case !capable && to.capPrm&^self.capPrm != 0:
 		e.Reason = "not permitted: it has capabilities that pdig lacks" + missing
-	case yama() == 1 && !capable:
+	case procfs.Yama() == 1 && !capable:
 		e.Reason = "not permitted: Yama lets only ancestors trace (kernel.yama.ptrace_scope is 1)" + missing
-	case yama() == 2 && !capable:
+	case procfs.Yama() == 2 && !capable:
 		e.Reason = "not permitted: Yama lets only the administrator trace (kernel.yama.ptrace_scope is 2)" + missing
-	case yama() == 3:
+	case procfs.Yama() == 3:
 		e.Reason = "not permitted: Yama lets nobody trace (kernel.yama.ptrace_scope is 3)"
 	case capable && !governs(os.Getpid(), tid):
 		e.Reason = "not permitted: it is in a user namespace that is not below that of pdig"
@@ -77,13 +77,6 @@ func (s *procStatus) sameUser(to *procStatus) bool {
 func dumpable(pid int, s *procStatus) bool {
 	var st unix.Stat_t
 	return unix.Stat(procPath(pid, "stat"), &st) != nil || st.Uid == s.uid
-}
-
-// yama is kernel.yama.ptrace_scope, 0 where there is no Yama.
-func yama() int {
-	text, _ := os.ReadFile("/proc/sys/kernel/yama/ptrace_scope")
-	n, _ := strconv.Atoi(strings.TrimSpace(string(text)))
-	return n
 }
 
 // named is the process of a thread, with its name.

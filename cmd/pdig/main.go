@@ -43,6 +43,8 @@ func resume(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stdout, "pdig %s\n", version)
 	case o.help:
 		fmt.Fprint(stdout, usage(o))
+	case o.doctor != "":
+		return examine(o, stdout, stderr)
 	default:
 		return attach(o, stderr)
 	}
@@ -61,7 +63,7 @@ func trace(o *launch.Original) {
 	if err != nil {
 		refuse(o, stderr, err)
 	}
-	if opts.help || opts.version || opts.attaches() {
+	if opts.help || opts.version || opts.doctor != "" || opts.attaches() {
 		o.Resume()
 	}
 	target, err := launch.Resolve(opts.command[0])

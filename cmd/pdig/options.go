@@ -39,6 +39,7 @@ type options struct {
 	summary    bool
 	level      string
 	logFile    string
+	doctor     string
 	help       bool
 	version    bool
 
@@ -76,6 +77,8 @@ func newOptions() *options {
 	f.BoolVarP(&o.summary, "summary", "c", false, "print a table of the calls on stderr when the command ends: calls, errors, dropped records, time")
 	f.StringVar(&o.level, "log-level", "error", "log pdig's own words from this `LEVEL` on: debug, info, warn, error")
 	f.StringVar(&o.logFile, "log-file", "", "log to `FILE`, as JSON, instead of stderr, which pdig lets go of when the command starts")
+	f.StringVar(&o.doctor, "doctor", "", "`[=json]` try what works here and what does not, and print it with the evidence and what helps, as text or as JSON; the status is 0 if commands can be run and recorded, else 1")
+	f.Lookup("doctor").NoOptDefVal = formText
 	f.BoolVarP(&o.help, "help", "h", false, "print this help")
 	f.BoolVar(&o.version, "version", false, "print the version")
 	return o
@@ -84,7 +87,8 @@ func newOptions() *options {
 // usage is the text of --help.
 func usage(o *options) string {
 	return "usage: pdig [options] [--] command [argument...]\n" +
-		"       pdig [options] -p PID[,PID...] | -P PID\n\n" +
+		"       pdig [options] -p PID[,PID...] | -P PID\n" +
+		"       pdig [options] --doctor[=json]\n\n" +
 		"Runs the command, or attaches to processes that run, and records the system calls of all\n" +
 		"their threads and of the children born later.\n\n" +
 		"options:\n" + cli.Usage(o.flags)
@@ -119,10 +123,24 @@ func (o *options) checkTargets() (err error) {
 		return err
 	}
 	switch {
+	case o.doctor != "":
+		return o.checkDoctor()
 	case o.attaches() && len(o.command) > 0:
 		return fmt.Errorf("--pid and --proc-tree exclude a command: %q", o.command[0])
 	case !o.attaches() && len(o.command) == 0:
 		return fmt.Errorf("no command given (see pdig --help)")
+	}
+	return nil
+}
+
+func (o *options) checkDoctor() error {
+	switch {
+	case o.doctor != formText && o.doctor != formJSON:
+		return cli.ValueError("doctor", o.doctor, "json or text")
+	case o.attaches():
+		return fmt.Errorf("--doctor and --pid or --proc-tree exclude each other")
+	case len(o.command) > 0:
+		return fmt.Errorf("--doctor excludes a command: %q", o.command[0])
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -38,8 +39,12 @@ func Usage(f *pflag.FlagSet) string {
 		}
 		plain.AddFlag(&shown)
 	})
-	return plain.FlagUsagesWrapped(usageWidth)
+	return optionalValue.ReplaceAllString(plain.FlagUsagesWrapped(usageWidth), "$1 ")
 }
+
+// optionalValue is the name of a value that may be left out, which stands at once
+// behind its option.
+var optionalValue = regexp.MustCompile(` (\[=[^]]*\])`)
 
 // untyped is a value of which pflag knows no more than its name.
 type untyped struct {

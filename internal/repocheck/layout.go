@@ -32,6 +32,7 @@ var ranks = map[string]int{
 	"sensor/source":  3,
 
 	"tracer":           4,
+	"tracer/doctor":    4,
 	"kernelsrc/kmod":   4,
 	"kernelsrc/ebpf":   4,
 	"kernelsrc/modern": 4,
