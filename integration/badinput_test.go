@@ -85,6 +85,9 @@ func TestComplaints(t *testing.T) {
 		{name: "priorities", argv: []string{"$PDIG", "--priority", "security", "--on-full", "drop", "true"}},
 		{name: "bad seccomp", argv: []string{"$PDIG", "--seccomp", "maybe", "true"}},
 		{name: "two words about filters", argv: []string{"$PDIG", "-S", "--seccomp", "never", "true"}},
+		{name: "bad doctor", argv: []string{"$PDIG", "--doctor=maybe"}},
+		{name: "doctor and a command", argv: []string{"$PDIG", "--doctor", "true"}},
+		{name: "doctor and a pid", argv: []string{"$PDIG", "--doctor", "-p", "1"}},
 
 		{name: "no consumer", argv: []string{"$PDIG", "--ring", "$DIR/r", "--wait-sensor", "10ms", "true"}},
 		{name: "ring nowhere", argv: []string{"$PDIG", "--ring", "/nowhere/r", "true"}},

@@ -20,7 +20,7 @@ type Condition struct {
 	Mode        os.FileMode
 	Size        int64 // of the ring
 	Reader      int   // pid of the process that captures, 0 if there is none
-	Dead        bool  // and has ended
+	Unseen      bool  // and is not in this pid namespace: as a rule it has ended
 }
 
 // Inspect looks at a ring and leaves it as it is. The error is what a producer
@@ -104,7 +104,7 @@ func (c *Condition) inspect(bufFD, descsFD int, buf, descs string) error {
 	}
 	if pid := int32(binary.NativeEndian.Uint32(word[:])); pid > 0 {
 		_, life := look(pid)
-		c.Reader, c.Dead = int(pid), life == gone
+		c.Reader, c.Unseen = int(pid), life == gone
 	}
 	return nil
 }

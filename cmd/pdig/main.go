@@ -64,6 +64,11 @@ func trace(o *launch.Original) {
 		refuse(o, stderr, err)
 	}
 	if opts.help || opts.version || opts.doctor != "" || opts.attaches() {
+		// The process cannot go on as a Go program if a pid namespace was set
+		// for its children: it has no threads then.
+		if err := o.Wait(); err != nil {
+			refuse(o, stderr, err)
+		}
 		o.Resume()
 	}
 	target, err := launch.Resolve(opts.command[0])

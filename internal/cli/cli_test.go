@@ -17,12 +17,14 @@ func TestUsage(t *testing.T) {
 	f := NewFlagSet("program")
 	f.BoolP("quiet", "q", false, "say nothing")
 	f.String("on-full", "drop", "`drop|block` what happens")
+	f.String("list", "", "`[=CLASS]` all, or with [=CLASS] some")
 	f.Int64P("count", "n", 0, "end after `N`")
 	f.String("log-file", "", "log to `FILE`")
 	f.Bool("pin", true, "stay")
 	want := `
   -q, --quiet                say nothing
       --on-full drop|block   what happens (default drop)
+      --list[=CLASS]         all, or with [=CLASS] some
   -n, --count N              end after N
       --log-file FILE        log to FILE
       --pin                  stay (default true)

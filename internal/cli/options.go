@@ -39,12 +39,12 @@ func Usage(f *pflag.FlagSet) string {
 		}
 		plain.AddFlag(&shown)
 	})
-	return optionalValue.ReplaceAllString(plain.FlagUsagesWrapped(usageWidth), "$1 ")
+	return optionalValue.ReplaceAllString(plain.FlagUsagesWrapped(usageWidth), "$1$2 ")
 }
 
 // optionalValue is the name of a value that may be left out, which stands at once
 // behind its option.
-var optionalValue = regexp.MustCompile(` (\[=[^]]*\])`)
+var optionalValue = regexp.MustCompile(`(?m)^( +(?:-\w, )?--[\w-]+) (\[=[^]]*\])`)
 
 // untyped is a value of which pflag knows no more than its name.
 type untyped struct {

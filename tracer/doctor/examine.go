@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"runtime"
@@ -58,8 +59,9 @@ func (l *Launched) run() error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, self, "--ring", ring.Prefix(), "--events", "exec", "--", self, "--version")
+	// Pipes, as there may be no /dev/null.
 	var words strings.Builder
-	cmd.Stderr = &words
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(""), io.MultiWriter(), &words
 	err = ring.HandOver(cmd.Start)
 	if err == nil {
 		err = cmd.Wait()

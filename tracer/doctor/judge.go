@@ -43,16 +43,16 @@ func (f *Facts) launch() Check {
 	const name = "launch"
 	l := &f.Launched
 	switch {
+	case f.TracedBy != "": // what the doctor launches itself may be free of that
+		return check(name, Missing, "no command can be run").
+			because("traced-already", "traced by "+f.TracedBy).
+			but("end that tracer, or start pdig outside of it: a process has one tracer")
 	case l.Status == 0 && l.Records > 0:
 		return ok(name, "a command runs and is recorded")
 	case l.Status == 0:
 		return check(name, Missing, "a command runs, but is not recorded").
 			because("not-recorded", "0 records over a ring of its own").
 			but("the reasons are below; if there are none, please report this")
-	case strings.Contains(l.Words, "pid namespace"):
-		return check(name, Missing, "no command can be run").
-			because("pid-namespace", l.Words).
-			but("the shell has set a pid namespace for its children: start it with unshare --pid --fork")
 	}
 	return check(name, Missing, "no command can be run").
 		because("launch-fails", fmt.Sprintf("a command ended with status %d", l.Status), l.Words).
@@ -149,15 +149,14 @@ func (f *Facts) confined() bool {
 
 // attach is tracing a process of the same user that is no child.
 func (f *Facts) attach() Check {
-	const name = "attach"
+	const name, what = "attach", "PTRACE_SEIZE of another process of the user"
 	switch {
 	case f.Sibling.OK():
 		return ok(name, "processes of the same user can be attached to")
-	case !f.Sibling.Failed():
-		return check(name, Missing, "nobody can be attached to").because("ptrace", "not tried: see ptrace").but("see ptrace")
+	case !f.Seize.OK(), !f.Sibling.Failed():
+		return check(name, Missing, "nobody can be attached to").because("ptrace", what+": "+f.Sibling.String()).but("see ptrace")
 	}
 	c := check(name, Missing, "only children can be traced: -p and -P do not work")
-	const what = "PTRACE_SEIZE of another process of the user"
 	if f.Yama == 1 && !f.capable(unix.CAP_SYS_PTRACE) {
 		return c.because("yama-ancestors", what+": "+f.Sibling.String(), "kernel.yama.ptrace_scope is 1", "no CAP_SYS_PTRACE").
 			but("Yama lets only ancestors trace: run the program with pdig, add CAP_SYS_PTRACE, or sysctl kernel.yama.ptrace_scope=0 on the host", addPtrace(f)...)
@@ -172,7 +171,7 @@ func (f *Facts) attach() Check {
 // attachOthers is tracing processes of other users, and those that hide from their
 // own: servers that have given up rights.
 func (f *Facts) attachOthers() Check {
-	const name = "attach-others"
+	const name, what = "attach-others", "PTRACE_SEIZE of a process that is not dumpable"
 	switch {
 	case f.Hidden.OK() && f.UserNS:
 		return check(name, Reduced, "processes of other users and set-user-id programs can be attached to within this user namespace").
@@ -180,14 +179,13 @@ func (f *Facts) attachOthers() Check {
 			but("for processes outside of it pdig has to run outside of it")
 	case f.Hidden.OK():
 		return ok(name, "processes of other users can be attached to")
-	case !f.Hidden.Failed():
-		return check(name, Reduced, "other users' processes were not tried").because("attach", "see attach").but("see attach")
+	case !f.Seize.OK(), !f.Hidden.Failed():
+		return check(name, Missing, "nobody can be attached to").because("ptrace", what+": "+f.Hidden.String()).but("see ptrace")
 	}
-	c := check(name, Reduced, "only processes of this user with no more rights can be attached to; of a program that drops its user names are read late or not at all")
-	evidence := "PTRACE_SEIZE of a process that is not dumpable: " + f.Hidden.String()
+	c := check(name, Reduced, "processes of other users, or with more rights, cannot be attached to, and of a command that changes its user less can be read")
 	if !f.capable(unix.CAP_SYS_PTRACE) {
-		return c.because("no-cap-sys-ptrace", evidence, "no CAP_SYS_PTRACE").
+		return c.because("no-cap-sys-ptrace", what+": "+f.Hidden.String(), "no CAP_SYS_PTRACE").
 			but("add CAP_SYS_PTRACE", addPtrace(f)...)
 	}
-	return f.refused(c, "PTRACE_SEIZE of a process that is not dumpable", f.Hidden)
+	return f.refused(c, what, f.Hidden)
 }

@@ -70,7 +70,7 @@ func (f *Facts) callInfo() Check {
 	case f.CallInfo.OK():
 		return ok(name, "the kernel tells what a thread is stopped in")
 	case f.CallInfo == Untried:
-		return check(name, Reduced, "not tried").because("filter", "see ptrace and filter").but("see ptrace and filter")
+		return check(name, Reduced, "not tried").because("ptrace", "not tried: see ptrace").but("see ptrace")
 	case f.CallInfo == outcome(unix.EIO):
 		return check(name, Reduced, "works, slower: what a thread is stopped in is put together from its registers").
 			because("no-call-info", "PTRACE_GET_SYSCALL_INFO: "+f.CallInfo.String()).

@@ -8,7 +8,7 @@ func (f *Facts) memory() Check {
 	readv, file, peek := "process_vm_readv: "+f.ReadV.String(), "/proc/PID/mem: "+f.MemoryFile.String(), "PTRACE_PEEKDATA: "+f.Peek.String()
 	switch {
 	case f.ReadV == Untried:
-		return check(name, Missing, "not tried").because("ptrace", "see ptrace").but("see ptrace")
+		return check(name, Missing, "not tried").because("ptrace", "not tried: see ptrace").but("see ptrace")
 	case f.MemoryFile.OK() && f.ReadV.OK():
 		return ok(name, "arguments are read by process_vm_readv and /proc/PID/mem")
 	case f.MemoryFile.OK():
@@ -37,6 +37,8 @@ func (f *Facts) descriptors() Check {
 	switch {
 	case f.PidfdGetfd.OK():
 		return ok(name, "both ends of a connection are asked of the kernel")
+	case f.PidfdGetfd == outcome(unix.EMFILE), f.PidfdOpen == outcome(unix.EMFILE):
+		return less.because("limits", "pidfd_getfd: "+f.PidfdGetfd.String()).but("see limits")
 	case f.PidfdOpen.Failed():
 		return less.because("no-pidfd", "pidfd_open: "+f.PidfdOpen.String()).
 			but("Linux 5.6 or newer, and a seccomp profile that permits pidfd_open and pidfd_getfd", noProfile()...)

@@ -28,8 +28,10 @@ func (f *Facts) ring() Check {
 	} else {
 		c.Evidence = append(c.Evidence, f.RingErr.Error())
 	}
-	space := fmt.Sprintf("%d bytes are needed; of %d %d are free", r.Need, r.Total, r.Free)
+	space := fmt.Sprintf("%d bytes are needed, %d of %d are free", r.Need, r.Free, r.Total)
 	switch err := f.RingErr; {
+	case errors.Is(err, unix.EMFILE):
+		return c.because("limits").but("see limits")
 	case errors.Is(err, shm.ErrObject):
 		return c.because("ring-unusable").but(remedy)
 	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR):
@@ -57,9 +59,9 @@ func (f *Facts) reader() Check {
 		return check(name, Reduced, "there is no ring to read").because("ring", "see ring").but("see ring")
 	case r.Reader == 0:
 		return ok(name, "nobody reads the ring yet: pdig records nothing until somebody does (sensor -u)")
-	case r.Dead:
-		return check(name, Reduced, "nobody reads the ring: nothing is recorded until somebody does").
-			because("reader-dead", fmt.Sprintf("the last reader, process %d, has ended without a word", r.Reader)).
+	case r.Unseen:
+		return check(name, Reduced, "nobody reads the ring, unless in another pid namespace: a ring without a reader fills, and nothing more is recorded").
+			because("reader-dead", fmt.Sprintf("there is no process %d, which began to read and never said that it ended", r.Reader)).
 			but("start sensor -u again: it takes the ring over")
 	}
 	return ok(name, fmt.Sprintf("process %d reads the ring", f.Ring.Reader))

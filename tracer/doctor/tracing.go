@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/pdig/pdig/internal/procfs"
 	"github.com/pdig/pdig/internal/sys"
 	"github.com/pdig/pdig/tracer/seccomp"
 )
@@ -79,6 +80,8 @@ func trySeized(s *subject, t *Tracing) {
 	if t.Stop = outcomeOf(err); err != nil {
 		return
 	}
+	var info sys.SyscallInfo
+	t.CallInfo = outcome(info.Get(s.pid))
 	t.ReadV = reads(func(b []byte) unix.Errno {
 		_, errno := sys.ReadProcess(s.pid, b, s.markAddress())
 		return errno
@@ -87,7 +90,8 @@ func trySeized(s *subject, t *Tracing) {
 		sys.Peek(s.pid, b, s.markAddress())
 		return 0
 	})
-	fd, err := unix.Open(fmt.Sprintf("/proc/%d/mem", s.pid), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	proc, _ := procfs.Root()
+	fd, err := unix.Open(fmt.Sprintf("%s/%d/mem", proc, s.pid), unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if t.MemoryFile = outcomeOf(err); err != nil {
 		return
 	}
@@ -151,8 +155,7 @@ func tryFilter(s *subject, t *Tracing) {
 		return
 	}
 	var info sys.SyscallInfo
-	t.CallInfo = outcome(info.Get(s.pid))
-	if t.CallInfo.OK() && (info.Op != sys.SyscallSeccomp || info.Words[0] != unix.SYS_GETPPID) {
+	if t.CallInfo = outcome(info.Get(s.pid)); t.CallInfo.OK() && (info.Op != sys.SyscallSeccomp || info.Words[0] != unix.SYS_GETPPID) {
 		t.CallInfo = Silent
 	}
 	// The next stop is the end of the call, or its beginning before 4.8: then the
