@@ -102,6 +102,20 @@ func callAgain(th *thread) bool {
 	return unix.PtraceSetRegs(th.tid, &r) == nil
 }
 
+// enterAgain has th, which has stopped at the entry of a call, leave the kernel
+// without the call and come to it again: each instruction for calls is as long.
+func enterAgain(th *thread) {
+	const instruction = 2
+	var r sys.Regs
+	if unix.PtraceGetRegs(th.tid, &r) != nil {
+		return
+	}
+	r.Rax = r.Orig_rax
+	r.Orig_rax = ^uint64(0)
+	r.Rip -= instruction
+	_ = unix.PtraceSetRegs(th.tid, &r)
+}
+
 // noteCall notes the call in which th is, where the registers do not keep it.
 func noteCall(*thread, *procBuffer) {}
 

@@ -73,6 +73,21 @@ func callAgain(th *thread) bool {
 	return sys.SetRegs(th.tid, &r) == 0
 }
 
+// enterAgain has th, which has stopped at the entry of a call, leave the kernel
+// without the call and come to it again. A 32-bit program has instructions of
+// two lengths, and makes its call.
+func enterAgain(th *thread) {
+	const instruction, size = 4, 34 * 8 // struct user_pt_regs
+	var r sys.Regs
+	if n, errno := sys.GetRegs(th.tid, &r); errno != 0 || n != size {
+		return
+	}
+	r.Pc -= instruction
+	if sys.SetSystemCall(th.tid, -1) == 0 {
+		_ = sys.SetRegs(th.tid, &r)
+	}
+}
+
 // noteCall notes the call in which th is: of a call that has ended the registers
 // do not keep the first argument.
 func noteCall(th *thread, b *procBuffer) {

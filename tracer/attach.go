@@ -318,7 +318,9 @@ func (t *Tracer) halt(th *thread, patience time.Duration) {
 
 // settled is called at the first stop of a thread after an interrupt of ours. If
 // that is no stop for a signal and a call has ended with EINTR, the call begins
-// again.
+// again. So does one that has only come to its entry: the interrupt is still
+// under way, or has left its mark (kernel/signal.c, ptrace_stop, never clears
+// TIF_SIGPENDING), and the end of that call might not be seen any more.
 func (t *Tracer) settled(th *thread, status uint32) {
 	th.seized = false
 	sig := signalOf(status)
@@ -328,7 +330,11 @@ func (t *Tracer) settled(th *thread, status uint32) {
 			undisturb(th)
 		}
 	case 0:
-		if sig == callStop {
+		switch {
+		case sig != callStop:
+		case t.read(th, false) && t.in.Op == sys.SyscallEntry:
+			enterAgain(th)
+		default:
 			undisturb(th)
 		}
 	}
