@@ -340,11 +340,13 @@ func (t *Tracer) settled(th *thread, status uint32) {
 	}
 }
 
-// catchUp handles what has been reported by now.
-func (t *Tracer) catchUp() {
+// catchUp handles what has been reported by now, and reports whether that was
+// anything.
+func (t *Tracer) catchUp() bool {
 	t.turn = t.turn[:0]
 	t.takeTurns()
 	for _, r := range t.turn {
 		t.handle(r)
 	}
+	return len(t.turn) > 0
 }

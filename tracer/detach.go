@@ -63,13 +63,14 @@ func (t *Tracer) letGo() {
 	t.parting, t.onward = true, unix.PTRACE_CONT
 	start, nudged := time.Now(), time.Time{}
 	for ; ; time.Sleep(time.Millisecond) {
-		t.catchUp()
 		if time.Since(nudged) > partingNudge {
 			nudged = time.Now()
 			t.nudge()
 		}
 		calls, all := t.unfinished()
-		if took := time.Since(start); took > partingAll || !all && (!calls || took > partingCalls) {
+		// Who has stopped before a call meanwhile was neither in it nor nudged.
+		quiet := !t.catchUp()
+		if took := time.Since(start); took > partingAll || quiet && !all && (!calls || took > partingCalls) {
 			break
 		}
 	}
