@@ -7,6 +7,7 @@ FUZZTIME ?= 10s
 # How long each Go benchmark runs, and how the side-by-side comparison runs.
 BENCHTIME ?= 1s
 BENCHARGS ?=
+SUITES    ?=
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS := -s -w -X main.version=$(VERSION)
@@ -20,7 +21,7 @@ RACE_EXCEPT = /(cmd|integration|tracer|internal/repocheck|internal/testsum)(/|$$
 TESTED = $(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...
 
 .DEFAULT_GOAL := build
-.PHONY: build test test-race oracle generate docs lint bench microbench fuzz cross clean
+.PHONY: build test test-race oracle suites generate docs lint bench microbench fuzz cross clean
 
 # The entry point of pdig is our own: it runs before the Go runtime does.
 build:
@@ -44,6 +45,12 @@ test-race:
 # saw themselves. It ends with how many events had a case that fired.
 oracle:
 	cd integration && $(GO) test -count=1 -run '^TestOracle' -oracle
+
+# Tests and programs of others (Go, Python, servers, shells, virtual machines), as
+# far as they are installed, natively and under pdig: the same has to pass. It
+# ends with a table, and takes half an hour. SUITES is a pattern of names.
+suites:
+	cd integration && $(GO) test -count=1 -timeout 3h -run '^TestSuites$$/($(SUITES))' -suites
 
 generate:
 	$(GO) generate ./...

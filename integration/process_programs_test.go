@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -126,47 +125,4 @@ i=0; while [ $i -lt 5 ]; do echo $i > file$i; git add file$i; git commit -q -m $
 git gc -q; cd ..
 git clone -q --no-local from to; cd to; git log --format='%H %s'; git status --short; git fsck; ls`
 	compare(t, func(t *testing.T, w *way) string { return w.runIn(t, t.TempDir(), "sh", "-c", script).String() })
-}
-
-// TestGoSuites runs the tests that the Go project has of processes and signals.
-func TestGoSuites(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes long")
-	}
-	t.Parallel()
-	goProgram := needProgram(t, "go")
-	dir := t.TempDir()
-	for _, pkg := range []string{"os/exec", "os/signal"} {
-		t.Run(pkg, func(t *testing.T) {
-			program := filepath.Join(dir, strings.ReplaceAll(pkg, "/", "-"))
-			if out, err := exec.Command(goProgram, "test", "-c", "-o", program, pkg).CombinedOutput(); err != nil {
-				t.Skipf("the tests of %s cannot be built: %s", pkg, out)
-			}
-			source, err := exec.Command(goProgram, "list", "-f", "{{.Dir}}", pkg).Output()
-			if err != nil {
-				t.Fatal(err)
-			}
-			// Each way starts from the same: some are skipped, or fail, in places
-			// where tests are run.
-			compare(t, func(t *testing.T, w *way) string {
-				r := w.runIn(t, strings.TrimSpace(string(source)), program, "-test.short", "-test.v")
-				var out strings.Builder
-				for line := range strings.Lines(r.stdout) {
-					if name, _, ok := strings.Cut(strings.TrimSpace(line), " ("); ok && strings.HasPrefix(name, "--- ") {
-						out.WriteString(name + "\n")
-					}
-				}
-				if strings.Contains(out.String(), "--- FAIL") {
-					t.Logf("%s", r)
-				}
-				return fmt.Sprintf("%sstatus %#x", sortedLines(out.String()), uint32(r.status))
-			})
-		})
-	}
-}
-
-func sortedLines(text string) string {
-	lines := strings.SplitAfter(text, "\n")
-	slices.Sort(lines)
-	return strings.Join(lines, "")
 }

@@ -27,6 +27,8 @@ type way struct {
 	reader *reader  // nil without one
 	every  bool     // without a filter
 	front  []string // a command that executes another one, in front of all
+
+	options []string // of pdig, in place of those that record everything
 }
 
 // command puts pdig in front of a command, if the way is a traced one.
@@ -34,7 +36,11 @@ func (w *way) command(argv ...string) []string {
 	if !w.traced {
 		return slices.Concat(w.front, argv)
 	}
-	options := append(slices.Clone(w.front), pdigPath, "--ring", w.prefix, "-e", "all")
+	options := append(slices.Clone(w.front), pdigPath, "--ring", w.prefix)
+	if w.options == nil {
+		options = append(options, "-e", "all")
+	}
+	options = append(options, w.options...)
 	if w.every {
 		options = append(options, "--seccomp", "never")
 	}
