@@ -120,7 +120,15 @@ func start(t *testing.T, cmd *exec.Cmd) *process {
 // watch ends the process when it hangs, and says in what.
 func (p *process) watch(t *testing.T) {
 	p.timer = time.AfterFunc(patience, func() {
-		t.Errorf("%q hangs:\n%s", p.cmd.Args, describeAll(p.pid()))
+		// What there is in /proc of a process that executes a program waits for that.
+		said := make(chan string, 1)
+		go func() { said <- describeAll(p.pid()) }()
+		select {
+		case text := <-said:
+			t.Errorf("%q hangs:\n%s", p.cmd.Args, text)
+		case <-time.After(patience / 6):
+			t.Errorf("%q hangs, and cannot be looked at", p.cmd.Args)
+		}
 		if tracer := tracerOf(p.pid()); tracer > 0 {
 			_ = syscall.Kill(tracer, syscall.SIGKILL)
 		}
