@@ -105,14 +105,13 @@ func callAgain(th *thread) bool {
 // enterAgain has th, which has stopped at the entry of a call, leave the kernel
 // without the call and come to it again: each instruction for calls is as long.
 func enterAgain(th *thread) {
-	const instruction = 2
 	var r sys.Regs
 	if unix.PtraceGetRegs(th.tid, &r) != nil {
 		return
 	}
 	r.Rax = r.Orig_rax
 	r.Orig_rax = ^uint64(0)
-	r.Rip -= instruction
+	r.Rip -= callInstruction
 	_ = unix.PtraceSetRegs(th.tid, &r)
 }
 

@@ -77,12 +77,12 @@ func callAgain(th *thread) bool {
 // without the call and come to it again. A 32-bit program has instructions of
 // two lengths, and makes its call.
 func enterAgain(th *thread) {
-	const instruction, size = 4, 34 * 8 // struct user_pt_regs
+	const size = 34 * 8 // struct user_pt_regs
 	var r sys.Regs
 	if n, errno := sys.GetRegs(th.tid, &r); errno != 0 || n != size {
 		return
 	}
-	r.Pc -= instruction
+	r.Pc -= callInstruction
 	if sys.SetSystemCall(th.tid, -1) == 0 {
 		_ = sys.SetRegs(th.tid, &r)
 	}

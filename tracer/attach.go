@@ -332,7 +332,7 @@ func (t *Tracer) settled(th *thread, status uint32) {
 	case 0:
 		switch {
 		case sig != callStop:
-		case t.read(th, false) && t.in.Op == sys.SyscallEntry:
+		case t.read(th) && t.in.Op == sys.SyscallEntry:
 			enterAgain(th)
 		default:
 			undisturb(th)

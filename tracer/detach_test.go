@@ -109,7 +109,7 @@ func nudgeAtEntry(tid int, goOn func()) error {
 			return nil
 		}
 		th := tr.table.get(tid)
-		if !tr.parting && signalOf(status) == callStop && tr.read(th, false) && tr.in.Op == sys.SyscallEntry &&
+		if !tr.parting && signalOf(status) == callStop && tr.read(th) && tr.in.Op == sys.SyscallEntry &&
 			tr.in.Words[3] == 1 && int(tr.in.Words[4]) == waiterTime {
 			tr.parting, tr.onward = true, unix.PTRACE_CONT
 			th.seized = true
