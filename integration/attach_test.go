@@ -102,7 +102,7 @@ func tracedBy(pid, tracer int) bool {
 func (w *way) startAttach(t *testing.T, options []string, pids ...int) *process {
 	t.Helper()
 	log := filepath.Join(t.TempDir(), "log")
-	argv := slices.Concat(w.front, []string{pdigPath, "--ring", w.prefix, "-e", "all", "--log-level", "info", "--log-file", log}, options)
+	argv := slices.Concat(w.front, []string{pdigPath, "--ring", w.prefix, "-e", "all", "--log-level", "info", "--log-file", log}, w.more, options)
 	p := start(t, exec.Command(argv[0], argv[1:]...))
 	eventually(t, "it has attached", func() bool {
 		text, _ := os.ReadFile(log)

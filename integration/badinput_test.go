@@ -89,6 +89,9 @@ func TestComplaints(t *testing.T) {
 		{name: "doctor and a command", argv: []string{"$PDIG", "--doctor", "true"}},
 		{name: "doctor and a pid", argv: []string{"$PDIG", "--doctor", "-p", "1"}},
 
+		{name: "bad on-ptrace", argv: []string{"$PDIG", "--on-ptrace", "ignore", "true"}},
+		{name: "a filter that would be left behind", argv: []string{"$PDIG", "--on-ptrace", "release", "-S", "true"}},
+
 		{name: "no consumer", argv: []string{"$PDIG", "--ring", "$DIR/r", "--wait-sensor", "10ms", "true"}},
 		{name: "ring nowhere", argv: []string{"$PDIG", "--ring", "/nowhere/r", "true"}},
 		{name: "ring of another size", argv: []string{"$PDIG", "--ring", "$DIR/r", "true"}, prep: sized(4<<20, 4096)},

@@ -29,6 +29,7 @@ type way struct {
 	front  []string // a command that executes another one, in front of all
 
 	options []string // of pdig, in place of those that record everything
+	more    []string // of its options
 }
 
 // command puts pdig in front of a command, if the way is a traced one.
@@ -44,7 +45,7 @@ func (w *way) command(argv ...string) []string {
 	if w.every {
 		options = append(options, "--seccomp", "never")
 	}
-	return append(append(options, "--"), argv...)
+	return append(append(append(options, w.more...), "--"), argv...)
 }
 
 // compare runs f in each way and wants the same from all of them. With a

@@ -88,6 +88,7 @@ func Attach(a Attachment, cfg Config) error {
 	t.loop()
 	t.letGo()
 	t.summarize()
+	t.sayHandedOver()
 	return t.failed
 }
 
@@ -209,9 +210,8 @@ func (s *seizure) seize(tid int) unix.Errno {
 	reports := s.reports
 	s.reports = nil
 	s.mu.Unlock()
-	for _, r := range reports {
-		s.t.handle(r)
-	}
+	s.t.turn = append(s.t.turn, reports...)
+	s.t.handleTurn()
 	return errno
 }
 
@@ -343,10 +343,8 @@ func (t *Tracer) settled(th *thread, status uint32) {
 // catchUp handles what has been reported by now, and reports whether that was
 // anything.
 func (t *Tracer) catchUp() bool {
-	t.turn = t.turn[:0]
 	t.takeTurns()
-	for _, r := range t.turn {
-		t.handle(r)
-	}
-	return len(t.turn) > 0
+	some := len(t.turn) > 0
+	t.handleTurn()
+	return some
 }

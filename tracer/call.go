@@ -93,6 +93,9 @@ func (t *Tracer) enters(th *thread) {
 			t.emit(th, th.tid, s.enter, s.class)
 		}
 	}
+	if s.kind == kindTrace && t.cfg.Release && t.handOver(th) {
+		return
+	}
 	if t.foreign() || s.refused {
 		// Foreign: the program has a filter of its own that asks for a tracer. It
 		// has none: without us the kernel would refuse the call with this error.
@@ -180,7 +183,7 @@ func (t *Tracer) finish(th *thread) {
 			t.renamed(th)
 		case kindTrace:
 			if r := c.args[0]; r == unix.PTRACE_ATTACH || r == unix.PTRACE_SEIZE {
-				th.proc.attached = true
+				th.proc.tracee = int(int32(c.args[1]))
 			}
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/pdig/pdig/internal/procfs"
 	"github.com/pdig/pdig/internal/sys"
 	"github.com/pdig/pdig/syscalls"
 )
@@ -31,8 +32,7 @@ func (t *Tracer) childless(th *thread) {
 	if name == "waitid" {
 		anybody = uint32(c.args[0]) == unix.P_ALL
 	}
-	// Whoever has attached to a process waits for that too.
-	if !th.proc.root || th.proc.attached || !anybody || options&seesClones == 0 {
+	if !th.proc.root || !anybody || options&seesClones == 0 {
 		return
 	}
 	th.awaits = true
@@ -55,7 +55,7 @@ func (t *Tracer) childless(th *thread) {
 			}
 		}
 	}
-	if found {
+	if found && !t.tracing(th.proc) { // whoever has attached to a process waits for that too
 		th.awaits = false
 		skipCall(th.tid, -int64(unix.ECHILD))
 	}
@@ -68,6 +68,37 @@ func (t *Tracer) childGone() {
 			_ = sys.Ptrace(unix.PTRACE_INTERRUPT, th.tid, 0, 0)
 		}
 	}
+}
+
+// tracing reports whether process p has tracees that it has attached to, or that
+// these have made.
+func (t *Tracer) tracing(p *process) bool {
+	if p.tracee == 0 || t.traces(p.pid, p.tracee) {
+		return p.tracee != 0
+	}
+	p.tracee = 0
+	root, _ := procfs.Root()
+	entries, _ := os.ReadDir(root)
+	for _, e := range entries {
+		pid, _ := strconv.Atoi(e.Name())
+		for _, tid := range tids(pid) {
+			if t.traces(p.pid, tid) {
+				p.tracee = tid
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// traces reports whether a thread of process pid traces thread tid.
+func (t *Tracer) traces(pid, tid int) bool {
+	var st procStatus
+	if !st.read(tid, &t.proc) || st.tracer == 0 {
+		return false
+	}
+	tracer := st.tracer
+	return tracer == pid || st.read(tracer, &t.proc) && st.tgid == pid
 }
 
 // tids are the threads of a process.

@@ -104,6 +104,8 @@ func Launch(o *launch.Original, cmd Command, cfg Config) error {
 	}
 	o.Run()
 	t.loop()
+	t.sayHandedOver()
+	t.outlast()
 	return t.failed
 }
 
@@ -184,7 +186,11 @@ func (t *Tracer) summarize() {
 	if t.sum == nil {
 		return
 	}
-	if err := t.sum.write(t.cfg.Summary); err != nil {
+	err := t.sum.write(t.cfg.Summary)
+	if t.handedOver > 0 && err == nil {
+		_, err = fmt.Fprintf(t.cfg.Summary, "processes handed over to other tracers, and not counted from then on: %d\n", t.handedOver)
+	}
+	if err != nil {
 		t.log.Warn().Err(err).Msg("summary not written")
 	}
 	t.sum = nil

@@ -39,9 +39,7 @@ func (t *Tracer) loop() {
 			if n%turnEvery == 0 && len(t.table.threads) > 1 && unix.WaitStatus(status).Stopped() {
 				t.takeTurns()
 			}
-			for _, r := range t.turn {
-				t.handle(r)
-			}
+			t.handleTurn()
 		}
 	}
 }
@@ -64,6 +62,17 @@ func (t *Tracer) takeTurns() {
 			}
 		}
 	}
+}
+
+// handleTurn handles what is in turn. What one of them needs may be among those
+// behind it: then it handles these before it goes on.
+func (t *Tracer) handleTurn() {
+	for t.at < len(t.turn) {
+		r := t.turn[t.at]
+		t.at++
+		t.handle(r)
+	}
+	t.turn, t.at = t.turn[:0], 0
 }
 
 func (t *Tracer) handle(r report) {

@@ -22,6 +22,7 @@ type thread struct {
 	inside   bool // its last stop was in a call, before the end of that: see callinfo.go
 	cut      bool // it has stopped last at the exit of a call that goes on if no handler runs
 	loose    bool // it stops at no call any more
+	parts    bool // is let go of in the stop that is being handled
 	seized   bool // while it ran, and has not stopped since: what it is in is not known
 	stood    bool // at the entry of its call it has stopped without a filter
 	bound    bool // it is killed when the tracer ends: see inject.go
@@ -100,7 +101,7 @@ type process struct {
 	nested      bool // in another pid namespace than the tracer
 	childNested bool // its children will be
 	root        bool // the command
-	attached    bool // has made others its tracees
+	tracee      int  // one that it has attached to, or 0
 	nsStart     uint64
 	foreseen    *cgroupList // while it executes a program
 

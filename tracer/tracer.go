@@ -17,6 +17,7 @@ type Config struct {
 	Calls   *Selection
 	Every   bool // stop the command at every call instead of installing a filter
 	Kill    bool // who is traced is killed when the tracer ends, also without a filter
+	Release bool // let go of whoever is about to get another tracer; needs Every
 	Pin     bool // put the tracer and a thread that stops often on one CPU
 	Snaplen int  // bytes of data kept of a call, at most MaxSnaplen; 0: what the reader wants
 	Sink    Sink
@@ -50,6 +51,7 @@ type Tracer struct {
 	births births
 	served served
 	turn   []report // that are being handled
+	at     int      // the next of them
 
 	root       *launch.Original // until the command has been executed
 	rootPID    int
@@ -61,6 +63,8 @@ type Tracer struct {
 	held       *thread  // while draining: goes on at the end, by release
 	release    int      // PTRACE_*
 	over       bool     // everybody's end has been told
+
+	handedOver int // processes
 
 	attached bool        // no command was launched
 	leaving  atomic.Bool // the tracees are to be let go of
@@ -86,6 +90,9 @@ func (t *Tracer) resume(th *thread, request, sig int) {
 			request = t.onward
 		}
 		th.loose = t.parting || th.proc.filtered
+	}
+	if th.parts {
+		request = unix.PTRACE_DETACH
 	}
 	if !t.draining {
 		_ = sys.Ptrace(request, th.tid, 0, uintptr(sig))

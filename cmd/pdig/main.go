@@ -104,11 +104,11 @@ func trace(o *launch.Original) {
 
 // config is what the options say of the trace.
 func (o *options) config(stderr io.Writer, sink tracer.Sink, log zerolog.Logger) tracer.Config {
-	cfg := tracer.Config{Calls: o.calls, Snaplen: o.snaplen, Pin: o.pin == "auto", Kill: o.secure(), Sink: sink, Log: log}
-	switch o.seccomp {
-	case "never":
+	cfg := tracer.Config{Calls: o.calls, Snaplen: o.snaplen, Pin: o.pin == "auto", Release: o.onPtrace == "release", Kill: o.secure(), Sink: sink, Log: log}
+	switch {
+	case o.seccomp == "never", cfg.Release:
 		cfg.Every = true
-	case "auto":
+	case o.seccomp == "auto":
 		if err := launch.Filters(); err != nil {
 			log.Warn().Err(err).Msg("the command stops at every call")
 			cfg.Every = true

@@ -30,6 +30,7 @@ type options struct {
 	schema     string
 	waitFor    string
 	priority   string
+	onPtrace   string
 	pin        string
 	seccomp    string
 	filter     bool
@@ -70,6 +71,7 @@ func newOptions() *options {
 	f.StringVar(&o.schema, "schema", "auto", "`auto|336|374|418|newest` newest event types to send: auto is those that the reader knows")
 	f.StringVar(&o.waitFor, "wait-sensor", "never", "`DUR|never|forever` how long the start waits for a reader of the ring, for example 5s")
 	f.StringVar(&o.priority, "priority", "availability", "`availability|security` when pdig or the reader of the ring is gone: run on, unseen if need be; or be killed with pdig, and wait for a reader, which implies --on-full block and --wait-sensor forever")
+	f.StringVar(&o.onPtrace, "on-ptrace", "report", "`report|release` when a traced process is to be traced by another one: leave it to the kernel, which refuses it, or hand the process and its further children over; release stops at every call, as --seccomp never")
 	f.StringVar(&o.pin, "pin", "auto", "`auto|never` placement: auto keeps the tracer and a thread that makes many calls on one CPU, unseen")
 	f.StringVar(&o.seccomp, "seccomp", "auto", "`auto|always|never` stop at the recorded calls by a filter, or at every call, which is slower, but lets the processes outlive pdig: auto is a filter for a command, if the kernel takes one, and none for who is attached to")
 	f.BoolVarP(&o.filter, "always-seccomp", "S", false, "the same as --seccomp always")
@@ -230,6 +232,12 @@ func (o *options) checkRing() error {
 	case "auto", "always", "never":
 	default:
 		return cli.ValueError("seccomp", o.seccomp, "auto, always or never")
+	}
+	if o.onPtrace != "report" && o.onPtrace != "release" {
+		return cli.ValueError("on-ptrace", o.onPtrace, "report or release")
+	}
+	if o.onPtrace == "release" && o.seccomp == "always" {
+		return fmt.Errorf("--on-ptrace release and --seccomp always exclude each other: whoever is handed over would keep the filter, and its calls would fail")
 	}
 	if o.pin != "auto" && o.pin != "never" {
 		return cli.ValueError("pin", o.pin, "auto or never")
