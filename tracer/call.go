@@ -70,7 +70,13 @@ func (t *Tracer) enters(th *thread) {
 	case kindKill:
 		if t.killsAll(th) {
 			t.killAll(th)
+		} else {
+			t.guard(th)
 		}
+	case kindAssail, kindAffinity, kindTrace:
+		t.guard(th)
+	case kindSeccomp:
+		t.oneListener(th)
 	case kindMount:
 		t.mounted(th)
 	case kindFaults:

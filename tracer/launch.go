@@ -47,6 +47,7 @@ func Launch(o *launch.Original, cmd Command, cfg Config) error {
 	// The loop occupies one P while it waits; other goroutines need another.
 	runtime.GOMAXPROCS(max(2, runtime.GOMAXPROCS(0)))
 	haveThreads()
+	hide()
 	// Collections happen where the loop wants them: see heap.
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	cookie := newCookie()
@@ -159,14 +160,20 @@ func (t *Tracer) started() {
 	o := t.root
 	t.root = nil
 	if e := t.log.Info(); e.Enabled() {
-		e.Int("calls", t.cfg.Calls.count()).Int("pid", t.rootPID).Msg("filter installed, command started")
+		text := "filter installed, command started"
+		if t.every {
+			text = "command started"
+		}
+		e.Int("calls", t.cfg.Calls.count()).Int("pid", t.rootPID).Msg(text)
 	}
 	if o.Outcome().NoNewPrivs {
 		t.log.Warn().Msg("no_new_privs had to be set: set-user-id programs keep the user that runs them")
 	}
 	// The listener stays open and unused for ever: while it is there no filter
 	// of the command can answer for its calls.
-	if _, err := o.Listener(); err != nil && !t.every {
+	_, err := o.Listener()
+	t.listening = err == nil
+	if err != nil && !t.every {
 		t.log.Info().Err(err).Msg("no place for a listener was taken")
 	}
 	var keep []int

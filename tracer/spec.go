@@ -1,6 +1,10 @@
 package tracer
 
 import (
+	"os"
+
+	"golang.org/x/sys/unix"
+
 	"github.com/pdig/pdig/shm"
 	"github.com/pdig/pdig/syscalls"
 	"github.com/pdig/pdig/tracer/seccomp"
@@ -24,12 +28,14 @@ const (
 	kindIoctl    // may do the same
 	kindWait     // may wait for the tracer
 	kindTrace    // may make the process a tracer
+	kindAssail   // may take hold of the tracer
+	kindSeccomp  // may install a filter that outranks that of the tracer
 )
 
 // result reports whether the tracer needs the result of a call of kind k.
 func (k kind) result() bool {
 	switch k {
-	case kindPlain, kindAffinity, kindKill, kindMount, kindFaults, kindIoctl, kindWait:
+	case kindPlain, kindAffinity, kindKill, kindMount, kindFaults, kindIoctl, kindWait, kindAssail, kindSeccomp:
 		return false
 	}
 	return true
@@ -73,6 +79,14 @@ var kinds = map[string]kind{
 	"waitid":            kindWait,
 	"waitpid":           kindWait,
 	"ptrace":            kindTrace,
+	"tkill":             kindAssail,
+	"tgkill":            kindAssail,
+	"rt_sigqueueinfo":   kindAssail,
+	"rt_tgsigqueueinfo": kindAssail,
+	"pidfd_send_signal": kindAssail,
+	"prlimit64":         kindAssail,
+	"process_vm_writev": kindAssail,
+	"seccomp":           kindSeccomp,
 	"unshare":           kindNS,
 	"setns":             kindNS,
 }
@@ -93,6 +107,11 @@ var someOf = map[string]seccomp.Mask{
 	"wait4":   {Argument: 2, Bits: seesClones},
 	"waitpid": {Argument: 2, Bits: seesClones},
 	"waitid":  {Argument: 3, Bits: seesClones},
+
+	"tgkill":            {Argument: 0, Bits: uint32(os.Getpid()), Exact: true},
+	"rt_tgsigqueueinfo": {Argument: 0, Bits: uint32(os.Getpid()), Exact: true},
+	"prlimit64":         {Argument: 0, Bits: ^uint32(0)}, // not of the caller
+	"seccomp":           {Argument: 1, Bits: unix.SECCOMP_FILTER_FLAG_NEW_LISTENER},
 }
 
 // spec is what to do at a call, worked out once for each number and ceiling.

@@ -64,7 +64,8 @@ type Tracer struct {
 	release    int      // PTRACE_*
 	over       bool     // everybody's end has been told
 
-	handedOver int // processes
+	handedOver int  // processes
+	listening  bool // our filter has a listener
 
 	attached bool        // no command was launched
 	leaving  atomic.Bool // the tracees are to be let go of

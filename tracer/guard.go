@@ -1,0 +1,94 @@
+package tracer
+
+import (
+	"bytes"
+	"os"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/pdig/pdig/syscalls"
+)
+
+// A tracee must not take hold of the tracer. One that attaches to it stops both for
+// ever; one that kills the tracer of a command kills the command too, which natively
+// would not even find somebody to kill. The kernel refuses most of it to whoever is
+// not privileged: nobody looks into a process that is not dumpable. It checks no more
+// than the user for signals and limits, and nothing at all for root.
+//
+// These are refused at the entry of the call, whose events tell of the attempt.
+// What root does to a process by its files in /proc cannot be refused: the name of
+// a file that a thread opens may change while it is looked at.
+
+// hide makes the tracer one that others of its user cannot look into. It can only be
+// refused by a filter that refuses all of prctl.
+func hide() { _ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) }
+
+// guard ends the call at whose entry th stands if it would take hold of the tracer.
+func (t *Tracer) guard(th *thread) {
+	switch {
+	case !t.assails(th):
+	case t.attached:
+		skipCall(th.tid, -int64(unix.EPERM))
+	default:
+		skipCall(th.tid, -int64(unix.ESRCH)) // natively there is no such process
+	}
+}
+
+// assails reports whether the call of th would take hold of the tracer.
+func (t *Tracer) assails(th *thread) bool {
+	a := &th.call.args
+	switch syscalls.Calls[th.call.spec.index].Name {
+	case "ptrace":
+		return (a[0] == unix.PTRACE_ATTACH || a[0] == unix.PTRACE_SEIZE) && t.itself(th, a[1])
+	case "kill":
+		return t.harms(a[1]) && (t.itself(th, a[0]) || !t.attached && t.itself(th, -a[0]))
+	case "tkill", "rt_sigqueueinfo":
+		return t.harms(a[1]) && t.itself(th, a[0])
+	case "tgkill", "rt_tgsigqueueinfo":
+		return t.harms(a[2]) && t.itself(th, a[0])
+	case "pidfd_send_signal":
+		return t.harms(a[1]) && t.behind(th, int(int32(a[0])))
+	case "prlimit64":
+		return a[2] != 0 && t.itself(th, a[0])
+	case "process_vm_writev", "sched_setaffinity", "sched_setattr":
+		return t.itself(th, a[0])
+	}
+	return false
+}
+
+// harms reports whether nobody can ignore a signal. Whoever has attached to running
+// processes may be killed: that lets go of them.
+func (t *Tracer) harms(sig uint64) bool {
+	switch unix.Signal(uint32(sig)) {
+	case unix.SIGKILL:
+		return !t.attached
+	case unix.SIGSTOP:
+		return true
+	}
+	return false
+}
+
+// itself reports whether a number stands for a thread of the tracer where th is.
+func (t *Tracer) itself(th *thread, pid uint64) bool {
+	tid := int(int32(pid))
+	return !th.proc.nested && tid > 0 && unix.Tgkill(os.Getpid(), tid, 0) == nil
+}
+
+// behind reports whether descriptor fd of th is a pidfd of the tracer, or of a
+// thread of it.
+func (t *Tracer) behind(th *thread, fd int) bool {
+	content := t.proc.read(th.tid, "fdinfo/"+strconv.Itoa(fd))
+	_, rest, _ := bytes.Cut(content, []byte("\nPid:"))
+	pid := int(decimal(field(rest, 0)))
+	return pid > 0 && unix.Tgkill(os.Getpid(), pid, 0) == nil
+}
+
+// oneListener refuses a filter with a listener to a program where the filter of the
+// tracer has none: it would outrank ours, and whatever it lets go on would not stop.
+func (t *Tracer) oneListener(th *thread) {
+	c := &th.call
+	if !t.every && !t.listening && uint32(c.args[0]) == unix.SECCOMP_SET_MODE_FILTER && c.args[1]&unix.SECCOMP_FILTER_FLAG_NEW_LISTENER != 0 {
+		skipCall(th.tid, -int64(unix.EBUSY)) // as where there is one
+	}
+}
