@@ -88,7 +88,7 @@ func (t *Tracer) behind(th *thread, fd int) bool {
 // tracer has none: it would outrank ours, and whatever it lets go on would not stop.
 func (t *Tracer) oneListener(th *thread) {
 	c := &th.call
-	if !t.every && !t.listening && uint32(c.args[0]) == unix.SECCOMP_SET_MODE_FILTER && c.args[1]&unix.SECCOMP_FILTER_FLAG_NEW_LISTENER != 0 {
+	if filtered := !t.every || th.proc.filtered; filtered && !t.listening && uint32(c.args[0]) == unix.SECCOMP_SET_MODE_FILTER && c.args[1]&unix.SECCOMP_FILTER_FLAG_NEW_LISTENER != 0 {
 		skipCall(th.tid, -int64(unix.EBUSY)) // as where there is one
 	}
 }
