@@ -26,6 +26,9 @@ func (t *Tracer) executed(tid int) {
 		}
 		th = t.adopted(tid, &st)
 	}
+	if tid == t.rootPID {
+		t.unhold() // the leader was replaced
+	}
 	if former != tid {
 		t.replaceLeader(th, tid)
 		t.withExitStop(th)

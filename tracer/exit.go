@@ -26,7 +26,8 @@ func (t *Tracer) procExit(th *thread, status uint32) {
 // exiting handles the stop of the leader of the command before its death: what
 // is written by then is out before the command's parent learns of its end.
 func (t *Tracer) exiting(th *thread) {
-	if msg, errno := sys.EventMessage(th.tid); errno == 0 && !t.execInProgress(th) {
+	msg, errno := sys.EventMessage(th.tid)
+	if errno == 0 && !t.execInProgress(th) {
 		t.procExit(th, uint32(msg))
 	}
 	if th.creating() {
@@ -36,7 +37,10 @@ func (t *Tracer) exiting(th *thread) {
 		t.births.bereave(t)
 	}
 	p := th.proc
-	if p.root && p.live == 0 {
+	if errno == 0 && th.tid == t.rootPID {
+		t.hold(p, uint32(msg))
+	}
+	if p.root && p.live == 0 && !t.holding {
 		t.summarize()
 	}
 	if p.root && p.live == 0 && p.vpid == 1 && !t.over {

@@ -2,8 +2,6 @@ package tracer
 
 import (
 	"golang.org/x/sys/unix"
-
-	"github.com/pdig/pdig/internal/sys"
 )
 
 // report is a stop or a death that the kernel has told of.
@@ -27,7 +25,7 @@ func (t *Tracer) loop() {
 		if t.draining {
 			options = unix.WNOHANG
 		}
-		tid, errno := sys.Wait(&status, options)
+		tid, errno := t.wait(&status, options)
 		switch {
 		case errno == unix.EINTR:
 		case errno != 0: // ECHILD
@@ -50,7 +48,7 @@ func (t *Tracer) loop() {
 func (t *Tracer) takeTurns() {
 	for {
 		var status uint32
-		tid, errno := sys.Wait(&status, unix.WNOHANG)
+		tid, errno := t.wait(&status, unix.WNOHANG)
 		switch {
 		case errno == unix.EINTR:
 		case errno != 0, tid == 0:
@@ -194,7 +192,7 @@ func (t *Tracer) ended(tid int, status uint32) {
 	switch {
 	case tid == t.rootPID:
 		t.rootEnded()
-	case th.proc.root && th.proc.live == 0: // the leader has stopped before
+	case th.proc.root && th.proc.live == 0 && !t.holding: // the leader has stopped before
 		t.summarize()
 	}
 	if creating {

@@ -2,6 +2,7 @@ package tracer
 
 import (
 	"io"
+	"os"
 	"sync/atomic"
 
 	"github.com/rs/zerolog"
@@ -18,6 +19,7 @@ type Config struct {
 	Every   bool // stop the command at every call instead of installing a filter
 	Kill    bool // who is traced is killed when the tracer ends, also without a filter
 	Release bool // let go of whoever is about to get another tracer; needs Every
+	WaitAll bool // do not tell of the end of the command before that of its last descendant
 	Pin     bool // put the tracer and a thread that stops often on one CPU
 	Snaplen int  // bytes of data kept of a call, at most MaxSnaplen; 0: what the reader wants
 	Sink    Sink
@@ -63,6 +65,9 @@ type Tracer struct {
 	held       *thread  // while draining: goes on at the end, by release
 	release    int      // PTRACE_*
 	over       bool     // everybody's end has been told
+	holding    bool     // the command is dying or dead, and not to be collected: see waitall.go
+	news       chan os.Signal
+	letGoNow   chan os.Signal
 
 	handedOver int  // processes
 	listening  bool // our filter has a listener

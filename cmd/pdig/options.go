@@ -37,6 +37,7 @@ type options struct {
 	ioUring    string
 	pids       []string
 	trees      []string
+	waitAll    bool
 	summary    bool
 	level      string
 	logFile    string
@@ -76,6 +77,7 @@ func newOptions() *options {
 	f.StringVar(&o.seccomp, "seccomp", "auto", "`auto|always|never` stop at the recorded calls by a filter, or at every call, which is slower, but lets the processes outlive pdig: auto is a filter for a command, if the kernel takes one, and none for who is attached to")
 	f.BoolVarP(&o.filter, "always-seccomp", "S", false, "the same as --seccomp always")
 	f.StringVar(&o.ioUring, "io-uring", "report", "`report|deny` what is done in a ring of io_uring makes no calls: report the ring, or have its calls fail as if the kernel had none (ENOSYS)")
+	f.BoolVar(&o.waitAll, "wait-all", false, "hold the end of the command until its last descendant has ended, as strace -f does")
 	f.BoolVarP(&o.summary, "summary", "c", false, "print a table of the calls on stderr when the command ends: calls, errors, dropped records, time")
 	f.StringVar(&o.level, "log-level", "error", "log pdig's own words from this `LEVEL` on: debug, info, warn, error")
 	f.StringVar(&o.logFile, "log-file", "", "log to `FILE`, as JSON, instead of stderr, which pdig lets go of when the command starts")
@@ -127,6 +129,8 @@ func (o *options) checkTargets() (err error) {
 	switch {
 	case o.doctor != "":
 		return o.checkDoctor()
+	case o.attaches() && o.waitAll:
+		return fmt.Errorf("--wait-all is for a command: without one pdig waits for all anyway")
 	case o.attaches() && len(o.command) > 0:
 		return fmt.Errorf("--pid and --proc-tree exclude a command: %q", o.command[0])
 	case !o.attaches() && len(o.command) == 0:

@@ -74,6 +74,9 @@ func (p *program) pdigArgs(prefix string) []string {
 	if p.all {
 		args = append(args, "--events", "all")
 	}
+	if p.waitAll {
+		args = append(args, "--wait-all")
+	}
 	if p.snaplen > 0 {
 		args = append(args, "--snaplen", strconv.Itoa(p.snaplen))
 	}

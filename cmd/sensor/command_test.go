@@ -68,6 +68,7 @@ func TestPdigArguments(t *testing.T) {
 	}{
 		{[]string{"--", "true"}, `--ring fd:\d+,\d+ -- true`},
 		{[]string{"-A", "--", "true", "file"}, `--ring fd:\d+,\d+ --events all -- true file`},
+		{[]string{"--wait-all", "--", "true"}, `--ring fd:\d+,\d+ --wait-all -- true`},
 		{[]string{"-u", "--ring-size", "64K", "-s", "200", "--", "true", "-n", "--", "x"}, `--ring fd:\d+,\d+ --snaplen 200 -- true -n -- x`},
 	} {
 		if status, _, stderr := runWith(row.args...); status != 0 {

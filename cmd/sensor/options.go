@@ -31,6 +31,7 @@ type options struct {
 	ringMode   string
 	snaplen    int
 	all        bool
+	waitAll    bool
 	json       bool
 	msgpack    bool
 	count      int64
@@ -77,6 +78,7 @@ func newOptions() *options {
 	f.StringVar(&o.ringSize, "ring-size", defaultSize, "with a command: `SIZE` of the ring between it and the sensor, a power of two, with K, M or G")
 	f.IntVarP(&o.snaplen, "snaplen", "s", 0, "ask for `N` bytes of the data of read, write, send... (default 80)")
 	f.BoolVarP(&o.all, "all", "A", false, "with a command: every system call, not only those that matter for security; -u brings what pdig was started with (pdig -e all)")
+	f.BoolVar(&o.waitAll, "wait-all", false, "with a command: end when its last descendant has ended, and not with the command")
 	f.BoolVarP(&o.json, "json", "j", false, "print one JSON object a line")
 	f.BoolVar(&o.msgpack, "msgpack", false, "print a stream of msgpack maps with the keys of --json")
 	f.Int64VarP(&o.count, "count", "n", 0, "end after `N` printed events; a command goes on without")
@@ -155,6 +157,9 @@ func (o *options) checkRing() (err error) {
 		if o.flags.Changed(name) && len(o.command) > 0 {
 			return fmt.Errorf("--%s: a command has a ring of its own", name)
 		}
+	}
+	if o.waitAll && len(o.command) == 0 {
+		return fmt.Errorf("--wait-all: there is no command")
 	}
 	if o.flags.Changed("ring-size") && len(o.command) == 0 {
 		return fmt.Errorf("--ring-size: only the ring of a command can be chosen, a shared one has %s", defaultSize)

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/pdig/pdig/internal/procfs"
 	"github.com/pdig/pdig/internal/sys"
 )
 
@@ -60,11 +61,26 @@ func quitQuietly() (done func()) {
 // does.
 func pass(signals <-chan os.Signal, command *os.Process) {
 	for s := range signals {
+		if letGo(command.Pid) {
+			continue
+		}
 		if (s == unix.SIGINT || s == unix.SIGQUIT) && terminalSends(command.Pid) {
 			continue
 		}
 		_ = command.Signal(s) // it may have ended
 	}
+}
+
+// letGo has pdig tell of the end of a command that it holds until the last
+// descendant has ended. It reports whether that is the case: the command has
+// ended then, and gets no signals.
+func letGo(pid int) bool {
+	root, _ := procfs.Root()
+	if st, err := procfs.ReadStat(root, pid); err != nil || !st.Dead() {
+		return false
+	}
+	st, err := procfs.ReadStatus(root, pid)
+	return err == nil && st.Tracer > 0 && unix.Kill(st.Tracer, unix.SIGTERM) == nil
 }
 
 // terminalSends reports whether a signal of the terminal's keys has reached the

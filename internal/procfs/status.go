@@ -21,6 +21,8 @@ type Status struct {
 	PPID int    // process that created it
 	UID  uint32 // effective
 	GID  uint32 // effective
+
+	Tracer int // thread that traces it, 0 for none
 }
 
 // ReadStatus reads the status file of a process or of any thread. The error is
@@ -49,6 +51,8 @@ func parseStatus(b []byte) (Status, error) {
 			s.PID, _ = strconv.Atoi(string(value))
 		case "PPid":
 			s.PPID, _ = strconv.Atoi(string(value))
+		case "TracerPid":
+			s.Tracer, _ = strconv.Atoi(string(value))
 		case "Uid":
 			s.UID = effective(value)
 		case "Gid":

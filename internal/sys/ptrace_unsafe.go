@@ -95,6 +95,19 @@ func WaitFor(id int, status *uint32, options int) (tid int, errno unix.Errno) {
 	return int(int32(r)), e
 }
 
+// WaitStop looks for a stop of any child or tracee, as wait4 tells of it, and leaves
+// all deaths to others. tid is 0 if there is none.
+func WaitStop(status *uint32) (tid int, errno unix.Errno) {
+	var info SigInfo
+	_, _, errno = unix.RawSyscall6(unix.SYS_WAITID, unix.P_ALL, 0, uintptr(unsafe.Pointer(&info)),
+		unix.WSTOPPED|unix.WNOHANG|unix.WALL, 0, 0)
+	*status = uint32(info.Status)<<8 | stoppedStatus
+	return int(info.PID), errno
+}
+
+// stoppedStatus is the low byte of the status of a stop.
+const stoppedStatus = 0x7f
+
 // Died returns the signal that has ended tid, 0 for none or while it lives, and
 // leaves the report of its death to [Wait]: waitid with WNOWAIT.
 func Died(tid int) unix.Signal {

@@ -11,7 +11,7 @@ import (
 )
 
 // TestQuietChildStops: no SIGCHLD for a child that stops, but one for a child
-// that ends.
+// that ends; and the first again when it is asked for.
 func TestQuietChildStops(t *testing.T) {
 	c := make(chan os.Signal, 10)
 	signal.Notify(c, unix.SIGCHLD)
@@ -54,5 +54,11 @@ func TestQuietChildStops(t *testing.T) {
 	}
 	if got := stops(); got != 0 {
 		t.Errorf("after QuietChildStops: %d signals for a stop, want 0", got)
+	}
+	if err := TellChildStops(); err != nil {
+		t.Fatal(err)
+	}
+	if got := stops(); got != 1 {
+		t.Errorf("after TellChildStops: %d signals for a stop, want 1", got)
 	}
 }

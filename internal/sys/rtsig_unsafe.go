@@ -24,22 +24,26 @@ type sigaction struct {
 // and without this every ptrace stop delivers a signal, which costs more than
 // the work that the stop is for. It returns an error if the kernel did not
 // take the flag.
-//
-// A later signal.Notify for SIGCHLD undoes it.
-func QuietChildStops() error {
+func QuietChildStops() error { return childStops(saNoCldStop) }
+
+// TellChildStops undoes [QuietChildStops].
+func TellChildStops() error { return childStops(0) }
+
+// childStops sets SA_NOCLDSTOP of the handler of SIGCHLD, or clears it.
+func childStops(flag uint64) error {
 	var sa, now sigaction
 	if err := rtSigaction(unix.SIGCHLD, nil, &sa); err != nil {
 		return err
 	}
-	sa.flags |= saNoCldStop
+	sa.flags = sa.flags&^saNoCldStop | flag
 	if err := rtSigaction(unix.SIGCHLD, &sa, nil); err != nil {
 		return err
 	}
 	if err := rtSigaction(unix.SIGCHLD, nil, &now); err != nil {
 		return err
 	}
-	if now.flags&saNoCldStop == 0 || now.handler != sa.handler {
-		return fmt.Errorf("rt_sigaction: SA_NOCLDSTOP was not kept: flags %#x", now.flags)
+	if now.flags&saNoCldStop != flag || now.handler != sa.handler {
+		return fmt.Errorf("rt_sigaction: SA_NOCLDSTOP is not as asked for: flags %#x", now.flags)
 	}
 	return nil
 }
