@@ -14,6 +14,8 @@ func (t *Tracer) executed(tid int) {
 	if th := t.table.get(tid); th == nil || th.proc.threads > 1 || !th.executing() {
 		if msg, errno := sys.EventMessage(tid); errno == 0 {
 			former = int(msg)
+		} else {
+			former = t.executor(tid) // it has been killed in this stop
 		}
 	}
 	th := t.table.get(former)
@@ -56,6 +58,18 @@ func (t *Tracer) executed(tid int) {
 	}
 	t.pin.executed(tid)
 	t.resume(th, unix.PTRACE_CONT, 0)
+}
+
+// executor is the tid, until its exec has succeeded, of the thread that has the
+// place of the leader of process pid now. All others but the leader have been
+// collected by then (fs/exec.c, de_thread).
+func (t *Tracer) executor(pid int) int {
+	for tid, th := range t.table.threads {
+		if tid != pid && th.proc.pid == pid && th.executing() {
+			return tid
+		}
+	}
+	return pid
 }
 
 // executing reports whether th is in an exec.

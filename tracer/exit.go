@@ -97,7 +97,11 @@ func (t *Tracer) drain(th *thread, release int) {
 // kills all others in it as soon as its PID 1 goes on.
 func (t *Tracer) drained() {
 	for _, th := range t.table.threads {
-		t.procExit(th, uint32(unix.SIGKILL))
+		status := uint32(unix.SIGKILL)
+		if th.proc.root && t.heldStatus != 0 {
+			status = t.heldStatus
+		}
+		t.procExit(th, status)
 	}
 	t.draining, t.over = false, true
 	t.resume(t.held, t.release, 0)

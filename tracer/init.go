@@ -48,11 +48,7 @@ func (t *Tracer) faulted(th *thread, sig int) {
 		status |= core
 	}
 	if th.proc.root {
-		for _, other := range t.table.threads {
-			if other.proc == th.proc {
-				t.procExit(other, status)
-			}
-		}
+		t.heldStatus = status
 		t.summarize()
 		t.drain(th, unix.PTRACE_DETACH)
 		return

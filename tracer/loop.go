@@ -78,7 +78,25 @@ func (t *Tracer) handle(r report) {
 		t.heap.stop()
 		t.stopped(r.tid, r.status)
 	} else {
+		t.unreported(r.tid, r.status)
 		t.ended(r.tid, r.status)
+	}
+}
+
+// unreported ends a thread that was killed when it had the tid of its leader
+// already, but had not stopped for its exec yet: nobody tells of the one that it
+// had before. For the death of a leader is reported when all others of its process
+// have been collected (kernel/exit.c, delay_group_leader).
+func (t *Tracer) unreported(tid int, status uint32) {
+	leader := t.table.get(tid)
+	if leader == nil || leader.proc.pid != tid || leader.proc.threads == 1 {
+		return
+	}
+	for _, th := range t.table.threads {
+		if th.proc == leader.proc && th != leader {
+			t.procExit(th, status)
+			t.table.remove(th)
+		}
 	}
 }
 

@@ -64,6 +64,7 @@ type Tracer struct {
 	draining   bool     // report stops, but let nobody go on
 	held       *thread  // while draining: goes on at the end, by release
 	release    int      // PTRACE_*
+	heldStatus uint32   // of a fault with which the command ends then
 	over       bool     // everybody's end has been told
 	holding    bool     // the command is dying or dead, and not to be collected: see waitall.go
 	news       chan os.Signal

@@ -1,0 +1,63 @@
+package integration
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestPitfalls holds the tests of this package and of the tracer to the list of
+// what tracers are known to do to the programs that they trace: each of P1 to P27
+// stands in a comment of the test that would find it here.
+func TestPitfalls(t *testing.T) {
+	const last = 27
+	// without are those that have no test, and why.
+	without := map[int]string{
+		9: "kernels before 4.8, in which a filter acts before the stop at the entry of a call, are not supported; " +
+			"no order is relied on, for the kernel says what each stop is: TestEveryCall runs programs with filters of their own",
+	}
+	named := map[int]bool{}
+	row := regexp.MustCompile(`\bP(\d+)\b`)
+	for _, dir := range []string{".", "../tracer", "../tracer/launch", "../tracer/seccomp", "../cmd/pdig", "../cmd/sensor"} {
+		files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			if file == "rows_test.go" {
+				continue
+			}
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for line := range strings.Lines(string(text)) {
+				_, comment, _ := strings.Cut(line, "//")
+				for _, m := range row.FindAllStringSubmatch(comment, -1) {
+					n := leading(m[1])
+					if n < 1 || n > last {
+						t.Errorf("%s: there is no %s", file, m[0])
+					}
+					named[n] = true
+				}
+			}
+		}
+	}
+	for n := 1; n <= last; n++ {
+		switch reason := without[n]; {
+		case !named[n] && reason == "":
+			t.Errorf("no test names P%d", n)
+		case named[n] && reason != "":
+			t.Errorf("P%d has a test, and a reason to have none: %s", n, reason)
+		}
+	}
+}
+
+// leading is the number that a text begins with, 0 for none.
+func leading(text string) (n int) {
+	_, _ = fmt.Sscan(text, &n)
+	return n
+}
