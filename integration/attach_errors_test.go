@@ -19,7 +19,8 @@ func asNobody(argv ...string) *exec.Cmd {
 	return cmd
 }
 
-// TestAttachRefused: who cannot be traced, and the rule, in one line.
+// TestAttachRefused: who cannot be traced, and the rule, in one line (P20), or the
+// process that traces it already (P27).
 func TestAttachRefused(t *testing.T) {
 	t.Parallel()
 	g := startTarget(t, fixture(t, "attach"), "steps")

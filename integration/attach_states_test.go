@@ -127,7 +127,7 @@ func TestAttachStopped(t *testing.T) {
 	}
 }
 
-// TestDetachStates lets go of threads that compute, wait, and wait in a vfork.
+// TestDetachStates lets go of threads that compute, wait, and wait in a vfork (P7).
 func TestDetachStates(t *testing.T) {
 	t.Parallel()
 	w := readWay(t)

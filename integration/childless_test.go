@@ -7,7 +7,7 @@ import (
 )
 
 // TestWaitsForClones has a command wait as only tracers do, so that it sees its
-// own, until it has no child left.
+// own, until it has no child left (P19: strace below pdig ends so).
 func TestWaitsForClones(t *testing.T) {
 	t.Parallel()
 	program := fixture(t, "childless")

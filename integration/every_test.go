@@ -18,7 +18,8 @@ func everyWay(t *testing.T) *way {
 }
 
 // TestEveryCall: a command without a filter behaves as it natively does, and its
-// records are those that it has with one.
+// records are those that it has with one. P15: an exec, or a filter of the command's
+// own, does not mix up the stops at the two ends of a call.
 func TestEveryCall(t *testing.T) {
 	t.Parallel()
 	for _, argv := range [][]string{
@@ -67,7 +68,8 @@ func TestEveryCallNotStarted(t *testing.T) {
 	}
 }
 
-// TestEveryCallOutlives: without a filter the command outlives its tracer.
+// TestEveryCallOutlives: without a filter (P24: none is installed then) the command
+// outlives its tracer.
 func TestEveryCallOutlives(t *testing.T) {
 	t.Parallel()
 	for _, argv := range [][]string{{"gentle", "10"}, {"signals"}} {

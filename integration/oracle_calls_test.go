@@ -19,6 +19,7 @@ import (
 
 func TestOracleMessages(t *testing.T) { oracleCalls(t, "oracle-messages", 80) }
 
+// TestOracleDescriptors has the calls of io_uring among others (P23).
 func TestOracleDescriptors(t *testing.T) { oracleCalls(t, "oracle-descriptors", 80) }
 
 func TestOracleControl(t *testing.T) { oracleCalls(t, "oracle-control", 80) }

@@ -65,16 +65,16 @@ func TestCloneParent(t *testing.T) {
 	compare(t, func(t *testing.T, w *way) string { return w.run(t, life, "cloneparent").String() })
 }
 
-// TestThreads makes and joins 200 threads at a time.
+// TestThreads makes and joins 200 threads at a time, and 1000 (P17).
 func TestThreads(t *testing.T) {
 	t.Parallel()
 	threads := fixture(t, "threads")
 	compare(t, func(t *testing.T, w *way) string {
-		out := w.run(t, threads, "joined", "200", "5").String()
+		out := w.run(t, threads, "joined", "200", "5").String() + w.run(t, threads, "joined", "1000", "1").String()
 		if w.reader != nil {
 			w.reader.done(t)
-			if births := count(w.reader.records, (*record).birth); births != 1001 {
-				t.Errorf("%d births, want 1001", births)
+			if births := count(w.reader.records, (*record).birth); births != 2002 {
+				t.Errorf("%d births, want 2002", births)
 			}
 		}
 		return out

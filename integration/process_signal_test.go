@@ -10,7 +10,8 @@ import (
 )
 
 // TestSignals: every signal in every form, as its handler sees it (P3), and
-// what else a program can do with signals.
+// what else a program can do with signals. P10: its own filters answer as they do
+// natively. P16: int 0x80 and x32 calls of a 64-bit program.
 func TestSignals(t *testing.T) {
 	signals := fixture(t, "signals")
 	for _, what := range []string{"all", "storm", "storm-eintr", "traps", "filters", "foreign", "stopped", "disturbed"} {
@@ -67,7 +68,7 @@ func TestRestarts(t *testing.T) {
 }
 
 // TestGoProgram runs a Go program that is preempted by signals all the time,
-// and that starts others.
+// and that starts others (P18: SIGURG).
 func TestGoProgram(t *testing.T) {
 	t.Parallel()
 	program := goFixture(t, "preempted")

@@ -12,7 +12,7 @@ import (
 )
 
 // TestInherited has a program tell what it got from a parent that has set it
-// all oddly.
+// all oddly (P25: descriptors, signals, limits and the rest of its status).
 func TestInherited(t *testing.T) {
 	parent, state := fixture(t, "parent"), fixture(t, "state")
 	for _, kinds := range []string{

@@ -92,7 +92,7 @@ func TestNoPdig(t *testing.T) {
 	}
 }
 
-// TestSignals wants what is meant for the command to reach it.
+// TestSignals wants what is meant for the command to reach it (P4).
 func TestSignals(t *testing.T) {
 	withPdig(t)
 	for _, sig := range []unix.Signal{unix.SIGTERM, unix.SIGHUP, unix.SIGUSR1, unix.SIGUSR2} {
