@@ -84,6 +84,7 @@ func TestComplaints(t *testing.T) {
 		{name: "bad priority", argv: []string{"$PDIG", "--priority", "high", "true"}},
 		{name: "priorities", argv: []string{"$PDIG", "--priority", "security", "--on-full", "drop", "true"}},
 		{name: "wait-all for a pid", argv: []string{"$PDIG", "--wait-all", "-p", "1"}},
+		{name: "seen and handed over", argv: []string{"$PDIG", "--priority", "security", "--on-ptrace", "release", "true"}},
 		{name: "bad seccomp", argv: []string{"$PDIG", "--seccomp", "maybe", "true"}},
 		{name: "two words about filters", argv: []string{"$PDIG", "-S", "--seccomp", "never", "true"}},
 		{name: "bad doctor", argv: []string{"$PDIG", "--doctor=maybe"}},

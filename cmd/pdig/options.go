@@ -201,6 +201,9 @@ func (o *options) checkPriority() error {
 	case "availability":
 		return nil
 	case "security":
+		if o.onPtrace == "release" {
+			return fmt.Errorf("--priority security and --on-ptrace release exclude each other: what is handed over is not seen")
+		}
 	default:
 		return cli.ValueError("priority", o.priority, "availability or security")
 	}
