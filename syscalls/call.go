@@ -3,11 +3,13 @@ package syscalls
 // Arch is a system-call numbering.
 type Arch uint8
 
-// Architectures. X32 shares the amd64 table; its numbers have bit 30 set.
+// Architectures. X32 shares the amd64 table; its numbers have bit 30 set. ARM is
+// the 32-bit one (EABI).
 const (
 	AMD64 Arch = iota
 	ARM64
 	I386
+	ARM
 	NumArch
 )
 

@@ -17,8 +17,9 @@ func TestKernelHeaders(t *testing.T) {
 		{AMD64, []string{"/usr/include/x86_64-linux-gnu/asm/unistd_64.h"}},
 		{I386, []string{"/usr/include/x86_64-linux-gnu/asm/unistd_32.h"}},
 		{ARM64, []string{"/usr/include/asm-generic/unistd.h"}},
+		{ARM, []string{"/usr/arm-linux-gnueabihf/include/asm/unistd-eabi.h"}},
 	}
-	define := regexp.MustCompile(`(?m)^#define __NR(?:3264)?_(\w+)\s+(\d+)\s*$`)
+	define := regexp.MustCompile(`(?m)^#define __NR(?:3264)?_(\w+)\s+(?:\(__NR_SYSCALL_BASE \+ )?(\d+)\)?\s*$`)
 	// What a header names that is no call of its architecture.
 	noCalls := map[string]bool{"syscalls": true, "arch_specific_syscall": true}
 	// Calls that were never more than a number: the kernel answers ENOSYS.

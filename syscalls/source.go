@@ -92,7 +92,7 @@ func (t Trans) Translate(a Arch, v uint64) uint64 {
 	if t == NoTrans {
 		return v
 	}
-	if a == ARM64 {
+	if a == ARM64 || a == ARM {
 		return translations[t].arm64.Apply(v)
 	}
 	return translations[t].amd64.Apply(v)

@@ -28,8 +28,8 @@ Level and classes are what `+"`pdig --events`"+` selects. Of several events the 
 that the reader of the ring knows is sent. The parameters are those of the exit
 half, in the order of the record.
 
-| call | amd64 | arm64 | i386 | level | classes | events | parameters |
-|---|---|---|---|---|---|---|---|
+| call | amd64 | arm64 | i386 | arm | level | classes | events | parameters |
+|---|---|---|---|---|---|---|---|---|
 `, len(t.calls), own, generic)
 	for _, c := range t.calls {
 		events, params := "generic", ""
@@ -45,7 +45,7 @@ half, in the order of the record.
 			}
 			params = strings.Join(names, " ")
 		}
-		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", c.name, c.nr[0], c.nr[1], c.nr[2],
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", c.name, c.nr[0], c.nr[1], c.nr[2], c.nr[3],
 			c.level, strings.Join(c.classes, " "), events, params)
 	}
 }

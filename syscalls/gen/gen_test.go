@@ -19,7 +19,7 @@ func good() map[string]string {
 		"events.txt": "0 > A_E a file - - ; fd FD dec a0\n" +
 			"1 < A_X a file uses_fd - ; res ERRNO dec ret ; f FLAGS32:names hex a1|bits ; v DYN:kinds dec @value(a2)\n",
 		"ppm_sc.txt": "0 unknown\n",
-		"calls.txt":  "a 0 - 1 0 all file 0\n",
+		"calls.txt":  "a 0 - 1 - 0 all file 0\n",
 	}
 }
 
@@ -56,8 +56,8 @@ func TestReadTablesErrors(t *testing.T) {
 		{"events.txt", "0 > A_E a file - - ; fd FD dec\n", "3 fields, want at least 4"},
 		{"events.txt", "0 > A_E a file - - ; f FLAGS32:nosuch dec a0\n1 < A_X a file - -\n", `no flag table "nosuch"`},
 		{"versions.txt", "old 3\n", "2 events, versions.txt says 3"},
-		{"calls.txt", "a 0 - 1 0 all file 2\n", "no enter event 2"},
-		{"calls.txt", "a 0 - 1 0 all\n", "calls.txt:1: 6 fields"},
+		{"calls.txt", "a 0 - 1 - 0 all file 2\n", "no enter event 2"},
+		{"calls.txt", "a 0 - 1 - 0 all\n", "calls.txt:1: 7 fields"},
 		{"translate.txt", "bits nosuch 1 1\n", `unknown kind "nosuch"`},
 		{"dyn.txt", "kinds 1 NUMBER UINT64 dec\n", "selector 1, want 0"},
 	} {

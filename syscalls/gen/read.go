@@ -57,7 +57,7 @@ type sc struct {
 
 type call struct {
 	name    string
-	nr      [3]string
+	nr      [4]string
 	sc      int
 	level   string
 	classes []string
@@ -120,7 +120,7 @@ func readTables(dir fs.FS) (*tables, error) {
 		{"translate.txt", 4, t.addRule},
 		{"events.txt", 7, t.addEvent},
 		{"ppm_sc.txt", 2, t.addSC},
-		{"calls.txt", 8, t.addCall},
+		{"calls.txt", 9, t.addCall},
 	}
 	for _, s := range steps {
 		if err := eachLine(dir, s.file, s.fields, s.f); err != nil {
@@ -267,15 +267,15 @@ func (t *tables) addSC(f []string) (err error) {
 }
 
 func (t *tables) addCall(f []string) (err error) {
-	c := call{name: f[0], nr: [3]string{f[1], f[2], f[3]}, level: f[5]}
-	if c.sc, err = strconv.Atoi(f[4]); err != nil {
+	c := call{name: f[0], nr: [4]string{f[1], f[2], f[3], f[4]}, level: f[6]}
+	if c.sc, err = strconv.Atoi(f[5]); err != nil {
 		return err
 	}
-	if f[6] != "-" {
-		c.classes = strings.Split(f[6], ",")
-	}
 	if f[7] != "-" {
-		for _, s := range strings.Split(f[7], ",") {
+		c.classes = strings.Split(f[7], ",")
+	}
+	if f[8] != "-" {
+		for _, s := range strings.Split(f[8], ",") {
 			n, err := strconv.Atoi(s)
 			if err != nil {
 				return err

@@ -247,9 +247,9 @@ var levelConst = map[string]string{"exec": "LevelExec", "security": "LevelSecuri
 
 func writeCalls(b *bytes.Buffer, t *tables) {
 	b.WriteString("// Calls is the table of system calls.\nvar Calls = [...]Call{\n")
-	var index [3][]int
+	var index [4][]int
 	for i, c := range t.calls {
-		nr := [3]int{-1, -1, -1}
+		nr := [4]int{-1, -1, -1, -1}
 		for a, s := range c.nr {
 			n, err := strconv.Atoi(s)
 			if err != nil {
@@ -261,7 +261,7 @@ func writeCalls(b *bytes.Buffer, t *tables) {
 			}
 			index[a][n] = i
 		}
-		fmt.Fprintf(b, "{Name: %q, Nr: [NumArch]int16{%d, %d, %d}, SC: %d, Level: %s", c.name, nr[0], nr[1], nr[2], c.sc, levelConst[c.level])
+		fmt.Fprintf(b, "{Name: %q, Nr: [NumArch]int16{%d, %d, %d, %d}, SC: %d, Level: %s", c.name, nr[0], nr[1], nr[2], nr[3], c.sc, levelConst[c.level])
 		if c.classes != nil {
 			var names []string
 			for _, x := range c.classes {
