@@ -1,6 +1,8 @@
 package tracer
 
 import (
+	"encoding/binary"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/pdig/pdig/internal/sys"
@@ -54,6 +56,27 @@ func (th *thread) usesGate(ip uint64) bool {
 // handler to the saved result of the interrupted call: struct rt_sigframe of
 // arch/x86/include/asm/sigframe.h, field rax of its sigcontext.
 const frameResult = 8 + 40 + 13*8
+
+// narrowFrameResult is where the frame of a 32-bit handler at sp has that result:
+// in struct sigframe_ia32, or in rt_sigframe_ia32, which begins with pointers to
+// two parts of itself. The registers stand in struct sigcontext_32.
+func narrowFrameResult(m *memory, sp uint64) (addr uint64, ok bool) {
+	const (
+		ax       = 44
+		plain    = 8
+		info     = 16
+		context  = info + 128
+		inReturn = context + 20
+	)
+	var b [16]byte
+	if !m.full(b[:], sp) {
+		return 0, false
+	}
+	if binary.LittleEndian.Uint32(b[8:]) == uint32(sp+info) && binary.LittleEndian.Uint32(b[12:]) == uint32(sp+context) {
+		return sp + inReturn + ax, true
+	}
+	return sp + plain + ax, true
+}
 
 // skipCall makes the call at whose entry tid has stopped one that is not
 // carried out and gives result.

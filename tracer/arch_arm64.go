@@ -2,6 +2,7 @@ package tracer
 
 import (
 	"bytes"
+	"encoding/binary"
 
 	"golang.org/x/sys/unix"
 
@@ -9,21 +10,108 @@ import (
 	"github.com/pdig/pdig/syscalls"
 )
 
-// abis are the ABIs of an arm64 kernel, the native one first. The 32-bit ABI
-// has no table: its calls are seen by their numbers.
-var abis = []abi{{audit: unix.AUDIT_ARCH_AARCH64, arch: syscalls.ARM64}}
+// abis are the ABIs of an arm64 kernel, the native one first.
+var abis = []abi{
+	{audit: unix.AUDIT_ARCH_AARCH64, arch: syscalls.ARM64},
+	{audit: unix.AUDIT_ARCH_ARM, arch: syscalls.ARM},
+}
+
+// registers are those of a thread, which may be one of 32 bits: then there are
+// r0 to r15, cpsr and the first argument, 32 bits each.
+type registers struct {
+	all    sys.Regs
+	narrow bool
+}
+
+// Places of 32-bit registers.
+const (
+	narrowNumber = 7
+	narrowSP     = 13
+	narrowPC     = 15
+	narrowCPSR   = 16
+	narrowCount  = 18
+)
+
+// read is false if the thread has died.
+func (r *registers) read(tid int) bool {
+	n, errno := sys.GetRegs(tid, &r.all)
+	r.narrow = n == 4*narrowCount
+	return errno == 0
+}
+
+func (r *registers) write(tid int) bool { return sys.SetRegs(tid, &r.all) == 0 }
+
+// get is the general register n.
+func (r *registers) get(n int) uint64 {
+	if r.narrow {
+		return r.all.Regs[n/2] >> (n % 2 * 32) & 0xffffffff
+	}
+	return r.all.Regs[n]
+}
+
+func (r *registers) set(n int, v uint64) {
+	if r.narrow {
+		half := n % 2 * 32
+		r.all.Regs[n/2] = r.all.Regs[n/2]&^(0xffffffff<<half) | v&0xffffffff<<half
+		return
+	}
+	r.all.Regs[n] = v
+}
+
+func (r *registers) pc() uint64 {
+	if r.narrow {
+		return r.get(narrowPC)
+	}
+	return r.all.Pc
+}
+
+func (r *registers) sp() uint64 {
+	if r.narrow {
+		return r.get(narrowSP)
+	}
+	return r.all.Sp
+}
+
+// result is what a call has returned.
+func (r *registers) result() int64 {
+	if r.narrow {
+		return int64(int32(r.get(0)))
+	}
+	return int64(r.get(0))
+}
+
+// back goes back to the instruction of the call that was made last.
+func (r *registers) back() {
+	const thumb = 0x20 // of cpsr: instructions are half as long
+	switch {
+	case !r.narrow:
+		r.all.Pc -= callInstruction
+	case r.get(narrowCPSR)&thumb != 0:
+		r.set(narrowPC, r.pc()-callInstruction/2)
+	default:
+		r.set(narrowPC, r.pc()-callInstruction)
+	}
+}
 
 // infoFromRegs makes a [sys.SyscallInfo] of the registers, for kernels that do
 // not tell. op says what the stop is.
 func infoFromRegs(th *thread, in *sys.SyscallInfo, op uint8) unix.Errno {
-	var r sys.Regs
-	if _, errno := sys.GetRegs(th.tid, &r); errno != 0 {
-		return errno
+	var r registers
+	if !r.read(th.tid) {
+		return unix.ESRCH
 	}
-	*in = sys.SyscallInfo{Op: op, Arch: unix.AUDIT_ARCH_AARCH64, IP: r.Pc, SP: r.Sp}
-	in.Words = [8]uint64{r.Regs[8], r.Regs[0], r.Regs[1], r.Regs[2], r.Regs[3], r.Regs[4], r.Regs[5]}
+	number := 8
+	*in = sys.SyscallInfo{Op: op, Arch: unix.AUDIT_ARCH_AARCH64, IP: r.pc(), SP: r.sp()}
+	if r.narrow {
+		number, in.Arch = narrowNumber, unix.AUDIT_ARCH_ARM
+	}
 	if op == sys.SyscallExit {
-		in.Words = [8]uint64{r.Regs[0]}
+		in.Words[0] = uint64(r.result())
+		return 0
+	}
+	in.Words[0] = r.get(number)
+	for n := range 6 {
+		in.Words[1+n] = r.get(n)
 	}
 	return 0
 }
@@ -33,27 +121,46 @@ func infoFromRegs(th *thread, in *sys.SyscallInfo, op uint8) unix.Errno {
 // arch/arm64/kernel/signal.c, regs[0] of its sigcontext.
 const frameResult = 128 + 176 + 8
 
+// narrowFrameResult is where the frame of a 32-bit handler at sp has that result:
+// in struct compat_sigframe (arch/arm64/kernel/signal32.c), which a magic number
+// tells from compat_rt_sigframe, where siginfo comes before it.
+func narrowFrameResult(m *memory, sp uint64) (addr uint64, ok bool) {
+	const (
+		magic = 0x5ac3c35a
+		info  = 128
+		r0    = 20 + 3*4
+	)
+	var b [4]byte
+	if !m.full(b[:], sp) {
+		return 0, false
+	}
+	if binary.LittleEndian.Uint32(b[:]) == magic {
+		return sp + r0, true
+	}
+	return sp + info + r0, true
+}
+
 // skipCall makes the call at whose entry tid has stopped one that is not
 // carried out and gives result.
 func skipCall(tid int, result int64) {
-	var r sys.Regs
-	if _, errno := sys.GetRegs(tid, &r); errno != 0 {
+	var r registers
+	if !r.read(tid) {
 		return // it has died
 	}
-	r.Regs[0] = uint64(result)
-	_ = sys.SetRegs(tid, &r)
+	r.set(0, uint64(result))
+	_ = r.write(tid)
 	_ = sys.SetSystemCall(tid, -1)
 }
 
 // setArgument0 changes the first argument of the call at whose entry tid has
 // stopped. At the exit that register holds the result, and nothing is changed.
 func setArgument0(tid int, v uint64, exit bool) bool {
-	var r sys.Regs
-	if _, errno := sys.GetRegs(tid, &r); errno != 0 || exit {
+	var r registers
+	if exit || !r.read(tid) {
 		return false
 	}
-	r.Regs[0] = v
-	return sys.SetRegs(tid, &r) == 0
+	r.set(0, v)
+	return r.write(tid)
 }
 
 // endedByEINTR reports whether th, which has stopped for a signal, has just
@@ -64,27 +171,25 @@ func endedByEINTR(th *thread) bool { return th.unsure }
 // callAgain makes that call begin again. The kernel, which on this architecture
 // decides about restarts before a tracer sees the signal, will not help.
 func callAgain(th *thread) bool {
-	var r sys.Regs
-	if _, errno := sys.GetRegs(th.tid, &r); errno != 0 {
+	var r registers
+	if !r.read(th.tid) {
 		return false
 	}
-	r.Regs[0] = th.call.args[0]
-	r.Pc -= callInstruction
-	return sys.SetRegs(th.tid, &r) == 0
+	r.set(0, th.call.args[0])
+	r.back()
+	return r.write(th.tid)
 }
 
 // enterAgain has th, which has stopped at the entry of a call, leave the kernel
-// without the call and come to it again. A 32-bit program has instructions of
-// two lengths, and makes its call.
+// without the call and come to it again.
 func enterAgain(th *thread) {
-	const size = 34 * 8 // struct user_pt_regs
-	var r sys.Regs
-	if n, errno := sys.GetRegs(th.tid, &r); errno != 0 || n != size {
+	var r registers
+	if !r.read(th.tid) {
 		return
 	}
-	r.Pc -= callInstruction
+	r.back()
 	if sys.SetSystemCall(th.tid, -1) == 0 {
-		_ = sys.SetRegs(th.tid, &r)
+		_ = r.write(th.tid)
 	}
 }
 
@@ -104,12 +209,16 @@ func noteCall(th *thread, b *procBuffer) {
 // undisturb makes a call begin again that our interrupt has ended with EINTR:
 // only a signal that is noticed may do that. A close has closed its file.
 func undisturb(th *thread) {
-	var r sys.Regs
+	var r registers
 	c := &th.call
-	if _, errno := sys.GetRegs(th.tid, &r); errno != 0 || c.ip == 0 || c.nr == unix.SYS_CLOSE {
+	if c.ip == 0 || !r.read(th.tid) {
 		return
 	}
-	if int64(r.Regs[0]) == -int64(unix.EINTR) && r.Pc == c.ip && r.Sp == c.sp {
+	closing := uint64(unix.SYS_CLOSE)
+	if r.narrow {
+		closing = 6
+	}
+	if c.nr != closing && r.result() == -int64(unix.EINTR) && r.pc() == c.ip && r.sp() == c.sp {
 		callAgain(th)
 	}
 }

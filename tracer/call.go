@@ -36,6 +36,9 @@ func (t *Tracer) enters(th *thread) {
 	}
 	arch, n := number(t.in.Arch, t.in.Words[0])
 	s := t.specs.lookup(arch, n)
+	if s.fold != foldNone {
+		s = t.unfold(th, s)
+	}
 	if len(th.interrupted) > 0 && t.restarted(th, s) {
 		th.cut = false
 		t.pin.before(th, s.kind)
@@ -152,7 +155,7 @@ func (t *Tracer) exits(th *thread) {
 	t.giveBack(th)
 	c := &th.call
 	c.ret = int64(t.in.Words[0])
-	if c.arch == unix.AUDIT_ARCH_I386 {
+	if narrow(c.arch) {
 		c.ret = int64(int32(c.ret))
 	}
 	switch c.ret {

@@ -67,7 +67,7 @@ func (t *Tracer) stoodBefore(th *thread) {
 // wants reports whether a filter would have stopped at the call in t.in.
 func (t *Tracer) wants() bool {
 	s := t.specs.lookup(number(t.in.Arch, t.in.Words[0]))
-	return !t.parting && (s.report || s.refused || s.kind != kindPlain)
+	return !t.parting && (s.report || s.refused || s.kind != kindPlain || s.fold != foldNone)
 }
 
 // handled is called when a handler of th is about to run. If that ends the call

@@ -6,11 +6,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/pdig/pdig/syscalls"
+	"github.com/pdig/pdig/tracer/seccomp"
 )
 
-// wordSize is the width of a pointer or size_t of the call's ABI.
+// wordSize is the width of a pointer or size_t of the call's ABI. Of the calls of
+// x32 some have numbers of their own because of it.
 func (c *call) wordSize() uint64 {
-	if c.arch == unix.AUDIT_ARCH_I386 {
+	if narrow(c.arch) || c.arch == unix.AUDIT_ARCH_X86_64 && narrowX32(int(int32(c.nr)&^seccomp.X32)) {
 		return 4
 	}
 	return 8

@@ -116,10 +116,7 @@ const maxArgs = 4096
 // with its NUL, as far as maxArgs goes.
 func (th *thread) stringList(dst []byte, list uint64) []byte {
 	m := &th.proc.mem
-	width := uint64(8)
-	if th.call.arch == unix.AUDIT_ARCH_I386 {
-		width = 4
-	}
+	width := th.call.wordSize()
 	for end := len(dst) + maxArgs; len(dst) < end; list += width {
 		var b [8]byte
 		if !m.full(b[:width], list) {

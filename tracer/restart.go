@@ -58,14 +58,19 @@ func (t *Tracer) handlerStarts(th *thread) {
 	if last < 0 || !t.read(th) {
 		return
 	}
+	m := &th.proc.mem
+	if narrow(t.in.Arch) {
+		var b [4]byte
+		at, ok := narrowFrameResult(m, t.in.SP)
+		if ok && m.full(b[:], at) && int32(binary.LittleEndian.Uint32(b[:])) == -int32(unix.EINTR) {
+			t.endInterrupted(th)
+		}
+		return
+	}
 	var b [8]byte
-	if t.in.Arch == unix.AUDIT_ARCH_I386 || !th.proc.mem.full(b[:], t.in.SP+frameResult) {
-		return
+	if m.full(b[:], t.in.SP+frameResult) && int64(binary.LittleEndian.Uint64(b[:])) == -int64(unix.EINTR) {
+		t.endInterrupted(th)
 	}
-	if int64(binary.NativeEndian.Uint64(b[:])) != -int64(unix.EINTR) {
-		return
-	}
-	t.endInterrupted(th)
 }
 
 // endInterrupted ends the call of th that was interrupted last with EINTR.

@@ -156,9 +156,9 @@ func (s *Selection) sets() []seccomp.Set {
 		var numbers []uint32
 		var masks []seccomp.Mask
 		for n := range maxNumber {
-			i := syscalls.Index(a.arch, n)
+			i := index(a.arch, n)
 			nr := uint32(n) | a.bit
-			if s.has(i, n) || i >= 0 && s.refused[i] {
+			if s.has(i, n) || i >= 0 && (s.refused[i] || s.hasPart(syscalls.Calls[i].Name)) {
 				numbers = append(numbers, nr)
 				continue
 			}

@@ -122,6 +122,7 @@ type spec struct {
 	report   bool
 	exitOnly bool // the event has no enter half
 	kind     kind
+	fold     fold
 	noReturn bool
 	refused  bool // it fails with ENOSYS
 	class    shm.Class
@@ -134,6 +135,7 @@ type spec struct {
 type specs struct {
 	ceiling int
 	table   [syscalls.NumArch][]spec
+	parts   [len(parts)][maxParts]spec
 	unknown spec // a number without a name
 }
 
@@ -144,9 +146,10 @@ func newSpecs(sel *Selection, ceiling int) *specs {
 	for arch := range syscalls.NumArch {
 		s.table[arch] = make([]spec, maxNumber)
 		for n := range maxNumber {
-			s.table[arch][n] = newSpec(sel, syscalls.Index(arch, n), n, ceiling)
+			s.table[arch][n] = newSpec(sel, index(arch, n), n, ceiling)
 		}
 	}
+	s.partSpecs(sel)
 	s.unknown = newSpec(sel, -1, maxNumber, ceiling)
 	return s
 }
@@ -165,7 +168,7 @@ func newSpec(sel *Selection, index, n, ceiling int) spec {
 	}
 	c := &syscalls.Calls[index]
 	s.sc = c.SCKnown(ceiling)
-	s.kind = callKind(c.Name)
+	s.kind, s.fold = callKind(c.Name), folds[c.Name]
 	s.refused = sel.refused[index]
 	s.noReturn = c.Name == "exit" || c.Name == "exit_group"
 	if e, ok := c.Event(ceiling); ok {
