@@ -21,7 +21,7 @@ RACE_EXCEPT = /(cmd|integration|tracer|internal/repocheck|internal/testsum)(/|$$
 TESTED = $(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...
 
 .DEFAULT_GOAL := build
-.PHONY: build test test-race oracle suites generate docs lint bench microbench fuzz cross clean
+.PHONY: build test test-race oracle suites generate docs lint bench microbench fuzz cross vm-arm64 arm64-tests clean
 
 # The entry point of pdig is our own: it runs before the Go runtime does.
 build:
@@ -95,6 +95,38 @@ cross:
 	GOARCH=arm64 $(GO) build ./...
 	GOARCH=arm64 $(GO) vet ./...
 	GOARCH=arm64 $(MAKE) build BIN=$(BIN)/arm64
+
+# The tests of package integration that need no more than static programs, on arm64:
+#
+#	make vm-arm64 RUN_ARM64='ssh board' ARM64_TESTS='Oracle|Attach'
+#
+# RUN_ARM64 runs its arguments there, in the current directory, which has to be
+# the same: an emulator of a machine, say. There only /dev/shm is written to.
+# Compilers: gcc-aarch64-linux-gnu and, for the 32-bit programs that arm64 kernels
+# run as well, gcc-arm-linux-gnueabihf of Debian.
+RUN_ARM64   ?=
+ARM64        = $(BIN)/arm64
+ARM64_CC    ?= aarch64-linux-gnu-gcc
+ARM_CC      ?= arm-linux-gnueabihf-gcc
+ARM64_TESTS ?= .
+# What needs more: a compiler, Python, sysdig, bash, util-linux, cpusets; and the
+# flood, which is for fast machines.
+ARM64_SKIP  ?= Sysdig|TestPython|TestMake|TestGitClone|TestGoSuites|TestFlood|TestComplaints|TestExecCreds|TestHiddenProgram|TestWithoutProc|TestMask|TestOwnMasks
+vm-arm64: arm64-tests
+	cd integration && $(RUN_ARM64) env TMPDIR=/dev/shm $(abspath $(ARM64))/integration.test -prebuilt $(abspath $(ARM64)) \
+		-patience 5m -test.v -test.short -test.timeout 2h -test.run '$(ARM64_TESTS)' -test.skip '$(ARM64_SKIP)'
+
+arm64-tests: cross
+	GOARCH=arm64 $(GO) test -c -o $(ARM64)/integration.test ./integration
+	GOARCH=arm64 $(GO) build -o $(ARM64)/ ./integration/testdata/gonet ./integration/testdata/preempted
+	@for c in integration/testdata/*.c; do \
+		case $$c in */abi.c) continue ;; esac; \
+		$(ARM64_CC) -O1 -static -pthread -o $(ARM64)/$$(basename $$c .c) $$c || exit 1; \
+	done
+	@if command -v $(ARM_CC) >/dev/null; then for mode in arm thumb; do \
+		$(ARM_CC) -m$$mode -O1 -static -nostdlib -ffreestanding -fno-pic -no-pie -fno-stack-protector -fomit-frame-pointer \
+			-o $(ARM64)/abi-$$mode integration/testdata/abi.c || exit 1; \
+	done; fi
 
 clean:
 	rm -rf $(BIN)

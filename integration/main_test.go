@@ -2,6 +2,7 @@ package integration
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -19,7 +20,14 @@ import (
 // Paths of the built commands.
 var pdigPath, sensorPath string
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
+// prebuilt is for where nothing can be built: see the target vm-arm64.
+var prebuilt = flag.String("prebuilt", "", "the `directory` with pdig, sensor and the traced programs, instead of building them")
+
+func TestMain(m *testing.M) {
+	flag.DurationVar(&patience, "patience", patience, "how long a command may take")
+	flag.Parse()
+	os.Exit(run(m))
+}
 
 func run(m *testing.M) int {
 	// Below nohup, or in the background of a shell without job control.
@@ -31,12 +39,7 @@ func run(m *testing.M) int {
 			}
 		}
 	}
-	out, err := exec.Command("make", "-C", "..", "build").CombinedOutput()
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "make build: %v\n%s", err, out)
-		return 1
-	}
-	bin, err := filepath.Abs("../bin")
+	bin, err := built()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -56,6 +59,17 @@ func run(m *testing.M) int {
 	return code
 }
 
+// built is the directory with the commands.
+func built() (string, error) {
+	if *prebuilt != "" {
+		return filepath.Abs(*prebuilt)
+	}
+	if out, err := exec.Command("make", "-C", "..", "build").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("make build: %w\n%s", err, out)
+	}
+	return filepath.Abs("../bin")
+}
+
 var (
 	fixtureDir string
 	fixtures   sync.Map // name -> func() (string, error)
@@ -65,6 +79,9 @@ var (
 // that its calls are its own.
 func fixture(t *testing.T, name string) string {
 	t.Helper()
+	if *prebuilt != "" {
+		return prebuiltProgram(t, name)
+	}
 	if _, err := exec.LookPath("gcc"); err != nil {
 		t.Skip("no gcc to compile the traced program with")
 	}
@@ -81,6 +98,19 @@ func fixture(t *testing.T, name string) string {
 	program, err := f.(func() (string, error))()
 	if err != nil {
 		t.Fatal(err)
+	}
+	return program
+}
+
+// prebuiltProgram is a traced program that was built before.
+func prebuiltProgram(t *testing.T, name string) string {
+	t.Helper()
+	program, err := filepath.Abs(filepath.Join(*prebuilt, name))
+	if err == nil {
+		_, err = os.Stat(program)
+	}
+	if err != nil {
+		t.Skipf("not built: %v", err)
 	}
 	return program
 }

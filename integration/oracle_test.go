@@ -377,7 +377,7 @@ func traceAs(t *testing.T, before []string, args ...string) (stdout string, reco
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	t.Cleanup(func() { _ = cmd.Process.Kill() })
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(patience)
 	for over := false; ; {
 		rec, err := consumer.Next()
 		switch {

@@ -58,7 +58,7 @@ func watching(t *testing.T, words string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	for end := time.Now().Add(time.Minute); !p.Active(); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(patience); !p.Active(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("no sensor after a minute: %s", &stderr)
 		}

@@ -84,7 +84,7 @@ func readWay(t *testing.T) *way {
 }
 
 // patience is how long a command may take before it counts as hanging.
-const patience = 60 * time.Second
+var patience = 60 * time.Second
 
 // process is a command that was started.
 type process struct {
@@ -164,6 +164,9 @@ func (r result) String() string {
 // goFixture builds the Go program in testdata/NAME.
 func goFixture(t *testing.T, name string) string {
 	t.Helper()
+	if *prebuilt != "" {
+		return prebuiltProgram(t, name)
+	}
 	program := filepath.Join(t.TempDir(), name)
 	cmd := exec.Command("go", "build", "-o", program, "./testdata/"+name)
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -38,6 +38,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#ifndef MAP_32BIT // where 32-bit calls are another kind of program
+#define MAP_32BIT 0
+#endif
+
 enum {
 	WORKERS = 2, THREADS = 3, // of each worker
 	CHILDREN = 24,            // processes and threads that the user may have beside
