@@ -38,12 +38,69 @@ struct low {
 	struct {
 		unsigned cur, max;
 	} limit;
+	unsigned args[6];
+	struct {
+		unsigned short num;
+		short op, flags;
+	} sem;
+	struct {
+		unsigned short family;
+		char path[8];
+	} addr;
 	int value[2];
 	char text[100], buf[200], path[20];
 };
 
 // wide is a limit as 64-bit programs have it.
 static long wide(unsigned limit) { return limit == 0xffffffff ? -1 : limit; }
+
+// parts are calls that others carry out.
+static void parts(struct low *m)
+{
+	enum { SOCKETCALL = 102, IPC = 117 };
+	m->args[0] = -1, m->args[1] = P(&m->addr), m->args[2] = 9;
+	m->addr.family = 1, strcpy(m->addr.path, "none/s");
+	long r = traced32(SOCKETCALL, 3, P(m->args)); // connect
+	expect("22 fd=-1 addr=1/\"none/s\"");
+	expect("23 res=%ld tuple=- fd=-1 addr=1/\"none/s\"", r);
+	m->args[1] = P(m->text), m->args[2] = 5, m->args[3] = 0;
+	m->args[4] = P(&m->addr), m->args[5] = 9; // which send does not have
+	r = traced32(SOCKETCALL, 9, P(m->args));
+	expect("30 fd=-1 size=5 tuple=-");
+	expect("31 res=%ld data=%s fd=-1 size=5 tuple=-", r, data(m->text, 5));
+	r = traced32(SOCKETCALL, 99, P(m->args)); // there is no such part
+	expect("0 ID=277 nativeID=102");
+	expect("1 ID=277 nativeID=102");
+	r = traced32(SOCKETCALL, 3, 16); // nor arguments
+	expect("0 ID=277 nativeID=102");
+	expect("1 ID=277 nativeID=102");
+
+	m->sem.num = 3, m->sem.op = -2, m->sem.flags = 04000;
+	r = traced32(IPC, 1, -1, 1, 0, P(&m->sem)); // semop
+	expect("250 semid=-1");
+	expect("251 res=%ld nsops=1 sem_num_0=3 sem_op_0=-2 sem_flg_0=1 sem_num_1=0 sem_op_1=0 sem_flg_1=0 semid=-1", r);
+	m->value[0] = 77;
+	r = traced32(IPC, 3, -1, 2, 0x100 | 16, P(m->value)); // semctl, SETVAL
+	expect("252 semid=-1 semnum=2 cmd=4096 val=77");
+	expect("253 res=%ld semid=-1 semnum=2 cmd=4096 val=77", r);
+	r = traced32(IPC, 5 << 16 | 23, 0, 0, 0); // shmget, with a version
+	expect("0 ID=267 nativeID=117");
+	expect("1 ID=267 nativeID=117");
+}
+
+// x32 makes calls of x32, which few kernels carry out.
+static void x32(struct low *m)
+{
+	enum { X32 = 0x40000000 };
+	strcpy(m->path, "none/x");
+	long r = traced(X32 | SYS_open, P(m->path), O_RDWR | O_CREAT, 0640);
+	expect("2 name=\"none/x\" flags=7 mode=%d", 0640);
+	expect("3 fd=%ld name=\"none/x\" flags=7 mode=%d dev=0 ino=0", r, 0640);
+	m->iov[0].base = P(m->text), m->iov[0].len = 30;
+	r = traced(X32 | 516, -1, P(m->iov), 1); // writev: its structures are narrow
+	expect("118 fd=-1 size=30");
+	expect("119 res=%ld data=%s fd=-1 size=30", r, data(m->text, 30));
+}
 
 static void calls(struct low *m)
 {
@@ -119,6 +176,8 @@ static void calls(struct low *m)
 	expect("0 ID=16 nativeID=20");
 	expect("1 ID=16 nativeID=20");
 	need(r > 0, "getpid");
+	parts(m);
+	x32(m);
 }
 #endif
 
