@@ -114,7 +114,8 @@ ARM64_TESTS ?= .
 ARM64_SKIP  ?= Sysdig|TestPython|TestMake|TestGitClone|TestGoSuites|TestFlood|TestComplaints|TestExecCreds|TestHiddenProgram|TestWithoutProc|TestMask|TestOwnMasks
 vm-arm64: arm64-tests
 	cd integration && $(RUN_ARM64) env TMPDIR=/dev/shm $(abspath $(ARM64))/integration.test -prebuilt $(abspath $(ARM64)) \
-		-patience 5m -test.v -test.short -test.timeout 2h -test.run '$(ARM64_TESTS)' -test.skip '$(ARM64_SKIP)'
+		-patience 5m -attach.rounds 6 -attach.pairs 8 \
+		-test.v -test.short -test.parallel 1 -test.timeout 2h -test.run '$(ARM64_TESTS)' -test.skip '$(ARM64_SKIP)'
 
 arm64-tests: cross
 	GOARCH=arm64 $(GO) test -c -o $(ARM64)/integration.test ./integration

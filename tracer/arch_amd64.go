@@ -24,9 +24,8 @@ const compatSegment = 0x23
 // not tell. op says what the stop is.
 func infoFromRegs(th *thread, in *sys.SyscallInfo, op uint8) unix.Errno {
 	var r sys.Regs
-	// It has the 64-bit registers of a 32-bit thread too.
-	if err := unix.PtraceGetRegs(th.tid, &r); err != nil {
-		return unix.ESRCH
+	if errno := sys.GetUserRegs(th.tid, &r); errno != 0 {
+		return errno
 	}
 	*in = sys.SyscallInfo{Op: op, Arch: unix.AUDIT_ARCH_X86_64, IP: r.Rip, SP: r.Rsp}
 	in.Words = [8]uint64{r.Orig_rax, r.Rdi, r.Rsi, r.Rdx, r.R10, r.R8, r.R9}
@@ -82,20 +81,18 @@ func narrowFrameResult(m *memory, sp uint64) (addr uint64, ok bool) {
 // carried out and gives result.
 func skipCall(tid int, result int64) {
 	var r sys.Regs
-	// PTRACE_GETREGS has the 64-bit registers of a 32-bit thread too. A thread
-	// that has died needs nothing.
-	if unix.PtraceGetRegs(tid, &r) != nil {
-		return
+	if sys.GetUserRegs(tid, &r) != 0 {
+		return // it has died
 	}
 	r.Orig_rax, r.Rax = ^uint64(0), uint64(result)
-	_ = unix.PtraceSetRegs(tid, &r)
+	_ = sys.SetUserRegs(tid, &r)
 }
 
 // setArgument0 changes the first argument of the call at whose entry or exit
 // tid has stopped.
 func setArgument0(tid int, v uint64, _ bool) bool {
 	var r sys.Regs
-	if unix.PtraceGetRegs(tid, &r) != nil {
+	if sys.GetUserRegs(tid, &r) != 0 {
 		return false
 	}
 	if r.Cs == compatSegment {
@@ -103,39 +100,39 @@ func setArgument0(tid int, v uint64, _ bool) bool {
 	} else {
 		r.Rdi = v
 	}
-	return unix.PtraceSetRegs(tid, &r) == nil
+	return sys.SetUserRegs(tid, &r) == 0
 }
 
 // endedByEINTR reports whether th, which has stopped for a signal, has just
 // ended a call with EINTR.
 func endedByEINTR(th *thread) bool {
 	var r sys.Regs
-	return unix.PtraceGetRegs(th.tid, &r) == nil && int64(r.Orig_rax) >= 0 && int64(r.Rax) == -int64(unix.EINTR)
+	return sys.GetUserRegs(th.tid, &r) == 0 && int64(r.Orig_rax) >= 0 && int64(r.Rax) == -int64(unix.EINTR)
 }
 
 // callAgain makes that call begin again, as ERESTARTNOHAND does, unless a
 // handler runs before.
 func callAgain(th *thread) bool {
 	var r sys.Regs
-	if unix.PtraceGetRegs(th.tid, &r) != nil {
+	if sys.GetUserRegs(th.tid, &r) != 0 {
 		return false
 	}
 	code := int64(restartNoHandler)
 	r.Rax = uint64(code)
-	return unix.PtraceSetRegs(th.tid, &r) == nil
+	return sys.SetUserRegs(th.tid, &r) == 0
 }
 
 // enterAgain has th, which has stopped at the entry of a call, leave the kernel
 // without the call and come to it again: each instruction for calls is as long.
 func enterAgain(th *thread) {
 	var r sys.Regs
-	if unix.PtraceGetRegs(th.tid, &r) != nil {
+	if sys.GetUserRegs(th.tid, &r) != 0 {
 		return
 	}
 	r.Rax = r.Orig_rax
 	r.Orig_rax = ^uint64(0)
 	r.Rip -= callInstruction
-	_ = unix.PtraceSetRegs(th.tid, &r)
+	_ = sys.SetUserRegs(th.tid, &r)
 }
 
 // noteCall notes the call in which th is, where the registers do not keep it.
@@ -145,7 +142,7 @@ func noteCall(*thread, *procBuffer) {}
 // only a signal that is noticed may do that. A close has closed its file.
 func undisturb(th *thread) {
 	var r sys.Regs
-	if unix.PtraceGetRegs(th.tid, &r) != nil || int64(r.Orig_rax) < 0 || int64(r.Rax) != -int64(unix.EINTR) {
+	if sys.GetUserRegs(th.tid, &r) != 0 || int64(r.Orig_rax) < 0 || int64(r.Rax) != -int64(unix.EINTR) {
 		return
 	}
 	closing := r.Orig_rax == unix.SYS_CLOSE
