@@ -54,7 +54,7 @@ func TestOtherABIs(t *testing.T) {
 	for abi := range otherABIs[runtime.GOARCH] {
 		t.Run(abi, func(t *testing.T) {
 			program := abiFixture(t, abi)
-			const last = "status 768\nstatus 0x0\n"
+			const last = "status 768\nwaited 1\nstatus 1024\nstatus 0x0\n"
 			compare(t, func(t *testing.T, w *way) string {
 				said := w.run(t, program).String()
 				if !strings.HasSuffix(said, last) {
@@ -116,6 +116,8 @@ func checkOtherABI(t *testing.T, program string, records [][]byte) {
 			`< read res=-4 data=-`,
 			`> fork`,
 			`< fork`,
+			`> clone`,
+			`< clone`,
 			`procexit status=0 ret=0 sig=0`,
 		},
 		true: {
@@ -123,6 +125,10 @@ func checkOtherABI(t *testing.T, program string, records [][]byte) {
 			fmt.Sprintf(`> execve filename=%q`, program),
 			fmt.Sprintf(`< execve res=0 exe=%q args="child\x00"`, program),
 			`procexit status=768 ret=3 sig=0`,
+			`< clone res=0`,
+			`> open name="none/y" flags=1`,
+			`< open fd=-2 name="none/y"`,
+			`procexit status=1024 ret=4 sig=0`,
 		},
 	}
 	judged := map[string]bool{}
