@@ -166,15 +166,15 @@ func checkOtherABI(t *testing.T, program string, records [][]byte) {
 			if i < len(got[child]) {
 				g = got[child][i]
 			}
-			if !holds(g, w) {
+			if !hasWords(g, w) {
 				t.Fatalf("child %v, event %d:\n got %s\nwant %s", child, i, short(g), w)
 			}
 		}
 	}
 }
 
-// holds reports whether an event has the name and the parameters of want.
-func holds(got, want string) bool {
+// hasWords reports whether an event has the name and the parameters of want.
+func hasWords(got, want string) bool {
 	g, w := splitWords(got), splitWords(want)
 	for i, word := range w {
 		if name := !strings.Contains(word, "="); name && (i >= len(g) || g[i] != word) || !name && !slices.Contains(g, word) {

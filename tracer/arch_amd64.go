@@ -90,12 +90,12 @@ func skipCall(tid int, result int64) {
 
 // setArgument0 changes the first argument of the call at whose entry or exit
 // tid has stopped.
-func setArgument0(tid int, v uint64, _ bool) bool {
+func setArgument0(tid int, audit uint32, v uint64, _ bool) bool {
 	var r sys.Regs
 	if sys.GetUserRegs(tid, &r) != 0 {
 		return false
 	}
-	if r.Cs == compatSegment {
+	if narrow(audit) { // also of a thread of 64 bits: int 0x80
 		r.Rbx = v
 	} else {
 		r.Rdi = v

@@ -154,7 +154,7 @@ func skipCall(tid int, result int64) {
 
 // setArgument0 changes the first argument of the call at whose entry tid has
 // stopped. At the exit that register holds the result, and nothing is changed.
-func setArgument0(tid int, v uint64, exit bool) bool {
+func setArgument0(tid int, _ uint32, v uint64, exit bool) bool {
 	var r registers
 	if exit || !r.read(tid) {
 		return false

@@ -54,7 +54,7 @@ func (t *Tracer) putFlags(th *thread, flags uint64, exit bool) bool {
 	if c.spec.enter == syscalls.Clone3X-1 {
 		return sys.Ptrace(unix.PTRACE_POKEDATA, th.tid, uintptr(c.args[0]), uintptr(flags)) == 0
 	}
-	return setArgument0(th.tid, c.args[0]&0xff|flags, exit)
+	return setArgument0(th.tid, c.arch, c.args[0]&0xff|flags, exit)
 }
 
 // cloned handles the event stop of a thread that has made another one.
