@@ -41,15 +41,18 @@ func (p *Producer) acquire() bool {
 			}
 		case owner == p.stuck:
 			return false
-		case waited >= lockWait:
-			p.stuck = owner
-			p.cfg.Log.Warn().Str("ring", p.name).Uint32("pid", uint32(owner)).Msg("another producer holds the ring")
-			return false
 		case waited >= nextLook:
 			nextLook += lockLook
-			if dead(owner) && p.lock.CompareAndSwap(owner, p.me) {
-				p.cfg.Log.Info().Str("ring", p.name).Uint32("pid", uint32(owner)).Msg("ring taken from a dead producer")
-				return true
+			switch {
+			case dead(owner):
+				if p.lock.CompareAndSwap(owner, p.me) {
+					p.cfg.Log.Info().Str("ring", p.name).Uint32("pid", uint32(owner)).Msg("ring taken from a dead producer")
+					return true
+				}
+			case waited >= lockWait:
+				p.stuck = owner
+				p.cfg.Log.Warn().Str("ring", p.name).Uint32("pid", uint32(owner)).Msg("another producer holds the ring")
+				return false
 			}
 		}
 		// Not time.Sleep, which takes a millisecond.
