@@ -77,7 +77,7 @@ func (t *Table) Dump(add func(capture.Entry)) {
 	t.finish()
 	add(&t.machine)
 	for uid, name := range t.users {
-		add(&capture.User{UID: uid, Name: name})
+		add(&capture.User{UID: uid, Name: name, Home: t.homes[uid].dir, Shell: t.homes[uid].shell})
 	}
 	for gid, name := range t.groups {
 		add(&capture.Group{GID: gid, Name: name})
@@ -97,10 +97,12 @@ func (t *Table) Dump(add func(capture.Entry)) {
 
 func (th *Thread) process() *capture.Process {
 	p := &capture.Process{
-		TID: th.TID, PID: th.PID, PTID: th.PTID, SID: -1, VPGID: -1, VTID: th.TID, VPID: th.PID,
-		Comm: th.Comm, Exe: th.Comm, Cwd: th.dir.path, Root: "/",
-		UID: th.UID, GID: ^uint32(0), LoginUID: ^uint32(0), PGID: -1,
+		TID: th.TID, PID: th.PID, PTID: th.PTID, VPGID: th.VPGID, VTID: th.VTID, VPID: th.VPID,
+		Comm: th.Comm, Cwd: th.dir.path, Root: "/",
+		UID: th.UID, GID: th.GID, LoginUID: th.LoginUID, TTY: th.TTY,
 	}
+	th.Program.describe(p)
+	th.describe(p)
 	if l := th.leader; l != nil && l != th {
 		p.Flags = cloneThread
 		if l.files == th.files {

@@ -26,6 +26,7 @@ func (t *Table) find(tid int64) *Thread {
 	th := t.add(tid)
 	th.PID, th.PTID = int64(status.PID), int64(status.PPID)
 	th.UID, th.GID, th.Comm = status.UID, status.GID, status.Comm
+	th.VTID, th.VPID = th.TID, th.PID
 	if th.PID == th.TID {
 		th.Program = t.program(tid)
 		th.leader = th

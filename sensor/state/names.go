@@ -37,6 +37,23 @@ func (t *Table) User(uid uint32) string { return t.users[uid] }
 // Group returns the name of a group: [event.Names].
 func (t *Table) Group(gid uint32) string { return t.groups[gid] }
 
+// homes are what a file of users says besides their names.
+type homes map[uint32]home
+
+type home struct{ dir, shell string }
+
+func (h homes) add(uid uint32, of home) {
+	if _, ok := h[uid]; !ok && len(h) < maxNames {
+		h[uid] = of
+	}
+}
+
+// Home returns the home directory and the shell of a user, "" if not known.
+func (t *Table) Home(uid uint32) (dir, shell string) {
+	h := t.homes[uid]
+	return h.dir, h.shell
+}
+
 // names are the names of users or groups by their number.
 type names map[uint32]string
 
@@ -47,8 +64,9 @@ const (
 )
 
 // readNames reads passwd(5) or group(5) under root/etc. Of several names of a
-// number the first counts. What cannot be read has no names.
-func readNames(root, file string) names {
+// number the first counts, and its home goes into h. What cannot be read has no
+// names.
+func readNames(root, file string, h homes) names {
 	n := names{}
 	f, err := os.Open(filepath.Join(root, "etc", file))
 	if err != nil {
@@ -58,7 +76,7 @@ func readNames(root, file string) names {
 	lines := bufio.NewScanner(io.LimitReader(f, maxNamesFile))
 	lines.Buffer(nil, maxNamesLine)
 	for lines.Scan() {
-		fields := strings.SplitN(lines.Text(), ":", 4)
+		fields := strings.Split(lines.Text(), ":")
 		if len(fields) < 3 || fields[0] == "" {
 			continue
 		}
@@ -67,6 +85,9 @@ func readNames(root, file string) names {
 			continue
 		}
 		n.add(uint32(id), fields[0])
+		if len(fields) == 7 {
+			h.add(uint32(id), home{fields[5], fields[6]})
+		}
 	}
 	return n
 }

@@ -34,6 +34,7 @@ func (t *Table) open(c *call) {
 		d.Letter = 'd'
 	}
 	d.Name = t.resolve(c.thread, asked, path)
+	d.file = fileOf(c.exit, path)
 	t.set(c.thread.files, c.res, d)
 }
 

@@ -13,10 +13,14 @@ type Program struct {
 	Path string // of the file, "" if not known
 	Args string // the arguments behind argv[0], each with its NUL
 	Env  string // of the start, each with its NUL
+
+	Flags        uint32 // ExeWritable and so on
+	Ino          uint64 // of the file, 0 if not known
+	Ctime, Mtime uint64 // ns since the Unix epoch
 }
 
 // noProgram is that of a thread of which nothing is known.
-var noProgram = &Program{}
+var noProgram = &Program{Exe: unknown}
 
 // programOf is the program in a clone or exec exit.
 func programOf(exit half) *Program {
@@ -28,6 +32,11 @@ func programOf(exit half) *Program {
 	if path := exit.str(fieldExePath); len(path) > 0 && string(path) != unknown {
 		p.Path = string(path)
 	}
+	flags, _ := exit.int(fieldFlags)
+	ino, _ := exit.int(fieldExeIno)
+	ctime, _ := exit.int(fieldExeCtime)
+	mtime, _ := exit.int(fieldExeMtime)
+	p.Flags, p.Ino, p.Ctime, p.Mtime = uint32(flags), uint64(ino), uint64(ctime), uint64(mtime)
 	return p
 }
 
@@ -35,6 +44,7 @@ func programOf(exit half) *Program {
 func (th *Thread) executes(exit half) {
 	th.Program = programOf(exit)
 	th.setGroup(exit)
+	th.tells(exit)
 	if n, ok := exit.int(fieldTTY); ok {
 		th.TTY = uint32(n)
 	}
@@ -57,9 +67,14 @@ func (th *Thread) setGroup(exit half) {
 func (th *Thread) begins(parent *Thread, exit half) {
 	if parent != nil {
 		th.Program, th.TTY, th.LoginUID, th.VPGID, th.GID = parent.Program, parent.TTY, parent.LoginUID, parent.VPGID, parent.GID
+		th.About = parent.About
+		th.Latency, th.enteredAt = 0, 0
 	} else {
 		th.Program = programOf(exit)
+		th.Program.Flags = 0 // those are of the clone
 	}
+	th.Started = exit.Time()
+	th.tells(exit)
 	th.setGroup(exit)
 	if n, ok := exit.int(fieldVTID); ok {
 		th.VTID = n

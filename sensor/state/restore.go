@@ -23,6 +23,7 @@ func (t *Table) Restore(e capture.Entry) {
 		t.restoreFD(e)
 	case *capture.User:
 		t.users.add(e.UID, e.Name)
+		t.homes.add(e.UID, home{e.Home, e.Shell})
 	case *capture.Group:
 		t.groups.add(e.GID, e.Name)
 	}
@@ -45,7 +46,7 @@ type connection struct {
 func (t *Table) restart() {
 	t.closed, t.closedIn, t.ended = -1, nil, nil
 	clear(t.threads)
-	t.users, t.groups = names{}, names{}
+	t.users, t.groups, t.homes = names{}, names{}, homes{}
 	t.stats.Descriptors = 0
 	t.departed = departed{}
 	t.cur = t.reset(&t.spare, -1)
@@ -63,6 +64,9 @@ func (t *Table) restoreThread(p *capture.Process) {
 	}
 	th.PID, th.PTID, th.UID, th.Comm = p.PID, p.PTID, p.UID, p.Comm
 	th.dir.path, th.origin = asDir(p.Cwd), fromList
+	th.GID, th.LoginUID, th.TTY = p.GID, p.LoginUID, p.TTY
+	th.VTID, th.VPID, th.VPGID = max(p.VTID, 0), max(p.VPID, 0), p.VPGID
+	th.Program, th.About = listed(p), about(p)
 	if th.PID == th.TID {
 		th.leader = th
 	} else {
@@ -77,6 +81,7 @@ func (t *Table) restoreFD(fd *capture.FD) {
 	}
 	d := kind(letterOf(fd.Type))
 	d.Name = fd.Name
+	d.file = &file{raw: fd.Name, flags: fd.Flags, dev: fd.Dev, ino: fd.Ino}
 	switch fd.Type {
 	case capture.FDIPv4Listen, capture.FDIPv6Listen:
 		own := event.SockAddr{Family: familyOf(fd.Source), IP: fd.Source}

@@ -16,6 +16,8 @@ const (
 	ruleExit
 	ruleSetUID
 	ruleSetGID
+	ruleSetSID
+	ruleMemory
 	ruleChdir
 	ruleFchdir
 	ruleOpen
@@ -36,6 +38,8 @@ var rules = map[string]rule{
 	"procexit": ruleExit,
 	"setuid":   ruleSetUID, "setreuid": ruleSetUID, "setresuid": ruleSetUID,
 	"setgid": ruleSetGID, "setregid": ruleSetGID, "setresgid": ruleSetGID,
+	"setsid": ruleSetSID,
+	"brk":    ruleMemory, "mmap": ruleMemory, "mmap2": ruleMemory, "munmap": ruleMemory,
 	"chdir": ruleChdir, "fchdir": ruleFchdir,
 	"open": ruleOpen, "openat": ruleOpen, "openat2": ruleOpen, "creat": ruleOpen,
 	"open_by_handle_at": ruleOpen,
@@ -65,31 +69,48 @@ type field uint8
 const (
 	fieldAddr field = iota
 	fieldArgs
+	fieldCapEffective
+	fieldCapInheritable
+	fieldCapPermitted
+	fieldCgroups
 	fieldCmd
 	fieldComm
 	fieldDirfd
 	fieldDomain
 	fieldEGID
+	fieldDev
 	fieldEnv
 	fieldEUID
 	fieldExe
+	fieldExeCtime
+	fieldExeIno
+	fieldExeMtime
 	fieldExePath
 	fieldFD
 	fieldFD1
 	fieldFD2
+	fieldFDLimit
 	fieldFlags
 	fieldGID
+	fieldIno
 	fieldLoginUID
+	fieldMajorFaults
+	fieldMinFaults
 	fieldName
 	fieldOldFD
 	fieldPath
+	fieldPGID
 	fieldPID
+	fieldPIDNSStart
 	fieldProto
 	fieldPTID
 	fieldTTY
 	fieldTuple
 	fieldType
 	fieldUID
+	fieldVMRSS
+	fieldVMSize
+	fieldVMSwap
 	fieldVPGID
 	fieldVPID
 	fieldVTID
@@ -97,9 +118,11 @@ const (
 )
 
 var fieldNames = [numFields]string{
-	"addr", "args", "cmd", "comm", "dirfd", "domain", "egid", "env", "euid", "exe", "trusted_exepath",
-	"fd", "fd1", "fd2", "flags", "gid", "loginuid", "name", "oldfd", "path", "pid", "proto",
-	"ptid", "tty", "tuple", "type", "uid", "vpgid", "vpid", "vtid",
+	"addr", "args", "cap_effective", "cap_inheritable", "cap_permitted", "cgroups", "cmd", "comm", "dirfd",
+	"domain", "egid", "dev", "env", "euid", "exe", "exe_ino_ctime", "exe_ino", "exe_ino_mtime", "trusted_exepath",
+	"fd", "fd1", "fd2", "fdlimit", "flags", "gid", "ino", "loginuid", "pgft_maj", "pgft_min", "name", "oldfd",
+	"path", "pgid", "pid", "pidns_init_start_ts", "proto", "ptid", "tty", "tuple", "type", "uid",
+	"vm_rss", "vm_size", "vm_swap", "vpgid", "vpid", "vtid",
 }
 
 // shape says of an event code which rule it comes under and where its

@@ -49,6 +49,7 @@ type Table struct {
 	threads map[int64]*Thread
 	users   names
 	groups  names
+	homes   homes
 	stats   Stats
 
 	// The event that was applied last.
@@ -80,11 +81,11 @@ func New(cfg Config) *Table {
 	if cfg.MaxAllFDs == 0 {
 		cfg.MaxAllFDs = defaultAllFDs
 	}
-	t := &Table{cfg: cfg, threads: map[int64]*Thread{}, closed: -1}
+	t := &Table{cfg: cfg, threads: map[int64]*Thread{}, homes: homes{}, closed: -1}
 	t.cur = t.reset(&t.spare, -1)
 	if cfg.Root != "" {
-		t.users = readNames(cfg.Root, "passwd")
-		t.groups = readNames(cfg.Root, "group")
+		t.users = readNames(cfg.Root, "passwd", t.homes)
+		t.groups = readNames(cfg.Root, "group", homes{})
 	}
 	return t
 }
@@ -125,6 +126,7 @@ func (t *Table) Apply(v *event.View) {
 		t.arrive(v)
 		t.returned(half{v, s})
 	}
+	t.clock(v)
 }
 
 // finish forgets what the event before has closed or ended.
@@ -172,7 +174,7 @@ func (t *Table) entered(h half) {
 	if fd, ok := h.Int(int(h.fd)); ok {
 		th.lastFD = fd
 	}
-	if h.rule == ruleNone || h.Len() > maxEnter {
+	if h.rule == ruleNone || h.rule == ruleMemory || h.Len() > maxEnter {
 		return
 	}
 	th.enter = append(th.enter, h.Bytes()...)
@@ -186,7 +188,11 @@ func (t *Table) returned(exit half) {
 	th := t.cur
 	entered := th.entered
 	th.entered = noEnter
-	if exit.rule == ruleNone {
+	switch exit.rule {
+	case ruleNone:
+		return
+	case ruleMemory:
+		th.grown(exit)
 		return
 	}
 	res, ok := exit.Int(0)
@@ -211,6 +217,8 @@ func (t *Table) apply(c *call) {
 		setUID(c)
 	case ruleSetGID:
 		setGID(c)
+	case ruleSetSID:
+		c.thread.SID = c.res
 	case ruleChdir:
 		t.chdir(c)
 	case ruleFchdir:
@@ -242,6 +250,7 @@ func (t *Table) apply(c *call) {
 func (t *Table) reset(th *Thread, tid int64) *Thread {
 	*th = Thread{
 		TID: tid, PID: tid, PTID: -1, UID: ^uint32(0), GID: ^uint32(0), LoginUID: ^uint32(0), Comm: unknown, Program: noProgram,
+		VPGID: -1, About: unknownAbout,
 		files: &files{fds: map[int64]descriptor{}, refs: 1}, dir: &dir{},
 		seen: t.now, entered: noEnter, enter: th.enter,
 	}

@@ -16,6 +16,8 @@ type Thread struct {
 	Program        *Program
 	Comm           string // "<NA>" if not known
 
+	About
+
 	leader  *Thread // of its process, perhaps itself; nil if not known
 	members int     // other threads of the process that have this leader
 	files   *files
@@ -58,6 +60,8 @@ type dir struct{ path string } // ends with a slash; empty if not known
 // descriptor is an open descriptor.
 type descriptor struct {
 	event.FDName
+	file *file // of what a path was opened for; nil if not known
+
 	// Of a socket: the letter of its protocol as one of IPv4 and of IPv6.
 	// libsinsp loses it when a socket of one becomes one of the other.
 	l4v4, l4v6 byte
