@@ -1,11 +1,9 @@
 package state
 
 import (
-	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 
 	"github.com/pdig/pdig/event"
 	"github.com/pdig/pdig/sensor/capture"
@@ -76,6 +74,9 @@ func (t *Table) Dump(add func(capture.Entry)) {
 	}
 	t.finish()
 	add(&t.machine)
+	for i := range t.interfaces {
+		add(&t.interfaces[i])
+	}
 	for uid, name := range t.users {
 		add(&capture.User{UID: uid, Name: name, Home: t.homes[uid].dir, Shell: t.homes[uid].shell})
 	}
@@ -85,12 +86,13 @@ func (t *Table) Dump(add func(capture.Entry)) {
 	for _, th := range t.threads {
 		add(th.process())
 	}
+	listening := t.listening()
 	for _, th := range t.threads {
 		if th.leader != nil && th.leader != th && th.leader.files == th.files {
 			continue // it says that it shares
 		}
 		for fd, d := range th.files.fds {
-			add(d.entry(th.TID, fd))
+			add(d.entry(th.TID, fd, listening))
 		}
 	}
 }
@@ -123,56 +125,55 @@ var letterTypes = map[byte]capture.FDType{
 	'm': capture.FDMem, 'P': capture.FDPID,
 }
 
-func (d *descriptor) entry(tid, number int64) *capture.FD {
+func (d *descriptor) entry(tid, number int64, listening map[uint16]bool) *capture.FD {
 	fd := &capture.FD{TID: tid, Number: number, Type: capture.FDUnsupported, Name: d.Name}
 	if typ, ok := letterTypes[d.Letter]; ok {
 		fd.Type = typ
 	}
-	if d.Letter == '4' || d.Letter == '6' {
-		d.socket(fd)
+	switch {
+	case d.sock == nil:
+	case d.Letter == 'u':
+		fd.Sockets = [2]uint64{d.sock.ends.node(0), d.sock.ends.node(8)}
+	default:
+		d.sock.entry(d.Letter, fd, listening)
 	}
 	return fd
 }
 
-// socket makes fd an internet socket, as far as its name tells of its ends.
-func (d *descriptor) socket(fd *capture.FD) {
-	for i, letter := range l4Letters {
-		if letter != 0 && letter == d.protocol() {
-			fd.L4 = uint8(i)
-		}
+// entry makes fd an internet socket. Readers turn a connection around whose
+// source is a port that is listened on: what they have turned should be as it
+// is here.
+func (s *sock) entry(letter byte, fd *capture.FD, listening map[uint16]bool) {
+	p, ok := s.placeOf(letter)
+	if !ok {
+		return
 	}
-	v4 := d.Letter == '4'
-	source, dest, connected := strings.Cut(d.Name, "->")
-	var ok bool
-	if fd.Source, ok = parseEnd(source, v4); !ok {
-		connected = false
-	}
-	switch fd.Dest, ok = parseEnd(dest, v4); {
-	case connected && ok && v4:
-		fd.Type = capture.FDIPv4
-	case connected && ok:
-		fd.Type = capture.FDIPv6
-	case v4:
+	fd.L4, fd.Source = s.ends[p.l4], s.ends.source(p)
+	switch {
+	case s.listens && letter == '4':
 		fd.Type = capture.FDIPv4Listen
-	default:
+	case s.listens:
 		fd.Type = capture.FDIPv6Listen
+	case letter == '6':
+		fd.Type, fd.Dest = capture.FDIPv6, s.ends.target(p)
+	default:
+		fd.Type, fd.Dest = capture.FDIPv4, s.ends.target(p)
+		if s.role == roleServer && listening[fd.Dest.Port()] || s.role != roleServer && listening[fd.Source.Port()] {
+			fd.Source, fd.Dest = fd.Dest, fd.Source
+		}
 	}
 }
 
-// parseEnd reads an address, a colon and a port; anything else is no address.
-func parseEnd(s string, v4 bool) (netip.AddrPort, bool) {
-	none := netip.AddrPortFrom(netip.IPv6Unspecified(), 0)
-	if v4 {
-		none = netip.AddrPortFrom(netip.IPv4Unspecified(), 0)
+// listening are the ports that any thread listens on.
+func (t *Table) listening() map[uint16]bool {
+	ports := map[uint16]bool{}
+	for _, th := range t.threads {
+		for _, d := range th.files.fds {
+			if d.sock != nil && d.sock.listens {
+				p, _ := d.sock.placeOf(d.Letter)
+				ports[d.sock.ends.port(p.sport)] = true
+			}
+		}
 	}
-	i := strings.LastIndexByte(s, ':')
-	if i < 0 {
-		return none, false
-	}
-	addr, err := netip.ParseAddr(s[:i])
-	port, portErr := strconv.ParseUint(s[i+1:], 10, 16)
-	if err != nil || portErr != nil || addr.Is4() != v4 {
-		return none, false
-	}
-	return netip.AddrPortFrom(addr, uint16(port)), true
+	return ports
 }

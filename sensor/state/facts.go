@@ -41,7 +41,10 @@ func (th *Thread) Descriptor(fd int64) (event.FDName, bool) {
 
 // Server reports whether a descriptor of the event's thread is the end of a
 // connection that was accepted, or has listened.
-func (t *Table) Server(fd int64) bool { return t.cur.files.fds[fd].server }
+func (t *Table) Server(fd int64) bool {
+	s := t.cur.files.fds[fd].sock
+	return s != nil && s.role == roleServer
+}
 
 // usesFD are the events that are about a descriptor.
 const usesFD = syscalls.UsesFD | syscalls.CreatesFD | syscalls.DestroysFD

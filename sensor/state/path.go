@@ -77,9 +77,10 @@ func (t *Table) appendBase(dst []byte, th *Thread, h half) []byte {
 }
 
 // chdir moves the working directory of the thread, and of those who share it.
+// getcwd tells where it is.
 func (t *Table) chdir(c *call) {
 	path := c.exit.str(fieldPath)
-	if len(path) == 0 {
+	if len(path) == 0 || isDir(c.thread.dir.path, path) {
 		return
 	}
 	if path[0] != '/' && c.thread.dir.path == "" {
@@ -99,6 +100,11 @@ func (t *Table) fchdir(c *call) {
 		return
 	}
 	c.thread.dir.path = asDir(d.Name)
+}
+
+// isDir reports whether dir is path with a final slash.
+func isDir(dir string, path []byte) bool {
+	return len(dir) == len(path)+1 && dir[:len(path)] == string(path) && path[0] == '/' && len(path) > 1
 }
 
 // asDir is a path with a final slash.

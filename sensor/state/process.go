@@ -35,9 +35,7 @@ func (t *Table) clone(exit half) {
 		}
 		t.drop(child) // of an earlier thread with that number
 	}
-	if parent.Comm == unknown {
-		parent.Comm = commOf(exit)
-	}
+	t.nameParent(parent, exit)
 	if !t.room() {
 		t.stats.ThreadsLost++
 		return
@@ -92,7 +90,7 @@ func (t *Table) cloned(exit half) {
 	}
 	parent := t.threads[from]
 	// What a thread has that lived before is not what its parent has now.
-	lived := flags&cloneActive != 0 && flags&cloneThread == 0
+	lived := flags&cloneActive != 0 && flags&cloneThread == 0 && t.cfg.Root != ""
 	if parent == child || lived {
 		parent = nil
 	}
@@ -111,9 +109,29 @@ func (t *Table) cloned(exit half) {
 			t.enterDir(child)
 		}
 	}
+	if parent == nil && !lived && from != tid && t.room() {
+		parent = t.add(from)
+		parent.dir.path = child.dir.path
+	}
+	if parent != nil {
+		t.nameParent(parent, exit)
+	}
 	t.inherit(child, parent, flags, exit)
 	child.origin = fromChild
 	t.cur = child
+}
+
+// nameParent gives the name of a new thread to the one that it is from, if
+// nothing is known of that. libsinsp forgets the little that it has done.
+func (t *Table) nameParent(parent *Thread, exit half) {
+	if parent.Comm != unknown || parent.UID != ^uint32(0) {
+		return
+	}
+	parent.Comm, parent.Program = commOf(exit), programOf(exit)
+	if t.cfg.Root == "" {
+		t.release(parent.files)
+		parent.files, parent.dir = newFiles(), &dir{}
+	}
 }
 
 // commOf is the name in a clone or exec exit. Old ones have only the program's.

@@ -26,31 +26,32 @@ func (t *Table) Restore(e capture.Entry) {
 		t.homes.add(e.UID, home{e.Home, e.Shell})
 	case *capture.Group:
 		t.groups.add(e.GID, e.Name)
+	case *capture.Interface:
+		t.interfaces.add(e)
 	}
 }
 
 // restored is what has to wait until all threads are known.
 type restored struct {
-	flags       map[int64]uint32           // of the threads that share with others
-	listening   map[*files]map[uint16]bool // ports of its IPv4 sockets
-	connections []connection               // of IPv4
+	flags       map[int64]uint32 // of the threads that share with others
+	listening   map[uint16]bool  // ports of sockets
+	connections []connected      // of IPv4
 }
 
-type connection struct {
+type connected struct {
 	files *files
 	fd    int64
-	ends  event.SockTuple
 }
 
 // restart forgets everything but the counters.
 func (t *Table) restart() {
 	t.closed, t.closedIn, t.ended = -1, nil, nil
 	clear(t.threads)
-	t.users, t.groups, t.homes = names{}, names{}, homes{}
+	t.users, t.groups, t.homes, t.interfaces = names{}, names{}, homes{}, nil
 	t.stats.Descriptors = 0
 	t.departed = departed{}
 	t.cur = t.reset(&t.spare, -1)
-	t.restored = &restored{flags: map[int64]uint32{}, listening: map[*files]map[uint16]bool{}}
+	t.restored = &restored{flags: map[int64]uint32{}, listening: map[uint16]bool{}}
 }
 
 func (t *Table) restoreThread(p *capture.Process) {
@@ -83,30 +84,47 @@ func (t *Table) restoreFD(fd *capture.FD) {
 	d.Name = fd.Name
 	d.file = &file{raw: fd.Name, flags: fd.Flags, dev: fd.Dev, ino: fd.Ino}
 	switch fd.Type {
+	case capture.FDIPv4, capture.FDIPv6:
+		d.restoreConnection(fd)
 	case capture.FDIPv4Listen, capture.FDIPv6Listen:
 		own := event.SockAddr{Family: familyOf(fd.Source), IP: fd.Source}
 		d.Name = string(own.AppendTo(nil))
-	case capture.FDIPv4, capture.FDIPv6:
-		d.Letter = ipLetter(familyOf(fd.Source), fd.Source, fd.Dest)
-		ends := event.SockTuple{Family: familyOf(fd.Source), Source: fd.Source, Dest: fd.Dest}
-		d.Name = string(ends.AppendTo(nil))
-		if d.Letter == '4' {
-			t.restored.connections = append(t.restored.connections, connection{th.files, fd.Number, ends})
+		d.restoreEnds(fd, &sock{listens: true})
+		t.restored.listening[fd.Source.Port()] = true
+	case capture.FDUnix:
+		s := sock{role: roleServer}
+		if fd.Name == "" {
+			s.role = roleClient
 		}
+		s.putNodes(&event.SockTuple{SourceNode: fd.Sockets[0], DestNode: fd.Sockets[1]})
+		d.know(&s)
 	}
-	if int(fd.L4) < len(l4Letters) {
-		d.setProtocol(l4Letters[fd.L4])
-		d.showL4()
+	if d.Letter == '4' && !d.sock.listens {
+		t.restored.connections = append(t.restored.connections, connected{th.files, fd.Number})
 	}
 	t.set(th.files, fd.Number, d)
-	if fd.Type == capture.FDIPv4Listen {
-		ports := t.restored.listening[th.files]
-		if ports == nil {
-			ports = map[uint16]bool{}
-			t.restored.listening[th.files] = ports
-		}
-		ports[fd.Source.Port()] = true
+}
+
+// restoreConnection names a descriptor by its two ends.
+func (d *descriptor) restoreConnection(fd *capture.FD) {
+	ends := event.SockTuple{Family: familyOf(fd.Source), Source: fd.Source, Dest: fd.Dest}
+	if ends.Family == unix.AF_INET6 && !(mapped(fd.Source.Addr()) && mapped(fd.Dest.Addr())) {
+		d.Letter = '6'
+	} else {
+		d.Letter = '4'
 	}
+	d.Name = string(ends.AppendTo(nil))
+	d.restoreEnds(fd, &sock{})
+}
+
+func (d *descriptor) restoreEnds(fd *capture.FD, s *sock) {
+	p, _ := s.placeOf(d.Letter)
+	s.ends.putSource(p, fd.Source)
+	if !s.listens {
+		s.ends.putTarget(p, fd.Dest)
+	}
+	s.ends[p.l4] = fd.L4
+	d.know(s)
 }
 
 func familyOf(a netip.AddrPort) uint8 {
@@ -136,13 +154,22 @@ func (t *Table) settle() {
 		}
 	}
 	for _, c := range t.restored.connections {
-		if t.restored.listening[c.files][c.ends.Source.Port()] {
-			// The list has the own end first; libsinsp puts the client there.
-			c.ends.Source, c.ends.Dest = c.ends.Dest, c.ends.Source
-			d := c.files.fds[c.fd]
-			d.Name = string(c.ends.AppendTo(nil))
-			c.files.fds[c.fd] = d
+		d, ok := c.files.fds[c.fd]
+		if !ok || d.Letter != '4' || d.sock.listens {
+			continue
 		}
+		s := d.socket()
+		t.interfaces.complete(&s.ends, connected4)
+		s.role = roleClient
+		if t.restored.listening[s.ends.port(connected4.sport)] {
+			// The list has the own end first; libsinsp puts the client there.
+			s.ends.swap(connected4)
+			s.role = roleServer
+		}
+		t.buf = s.ends.appendPorts(t.buf[:0], connected4)
+		d.call(t.buf)
+		d.know(&s)
+		c.files.fds[c.fd] = d
 	}
 	t.restored = nil
 }
@@ -189,6 +216,3 @@ func letterOf(typ capture.FDType) byte {
 	}
 	return 'o'
 }
-
-// l4Letters are the protocols of sockets in a list.
-var l4Letters = [...]byte{capture.L4TCP: 't', capture.L4UDP: 'u', capture.L4ICMP: 'i', capture.L4Raw: 'r'}

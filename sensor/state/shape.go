@@ -30,6 +30,10 @@ const (
 	ruleBind
 	ruleConnect
 	ruleAccept
+	ruleSendTo
+	ruleSendMsg
+	ruleReceive
+	ruleGetcwd
 )
 
 var rules = map[string]rule{
@@ -48,6 +52,8 @@ var rules = map[string]rule{
 	"pipe": rulePair, "pipe2": rulePair, "socketpair": rulePair,
 	"socket": ruleSocket, "bind": ruleBind, "connect": ruleConnect,
 	"accept": ruleAccept, "accept4": ruleAccept,
+	"sendto": ruleSendTo, "sendmsg": ruleSendMsg, "recvfrom": ruleReceive, "recvmsg": ruleReceive,
+	"getcwd": ruleGetcwd,
 }
 
 // letters are the kinds of descriptors that a call makes out of nothing.

@@ -2,21 +2,31 @@ package state
 
 import (
 	"bytes"
+	"encoding/binary"
 	"net/netip"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/sensor/capture"
 )
 
 func (t *Table) socket(c *call) {
 	domain, _ := c.int(fieldDomain)
-	d := kind(familyLetter(uint8(domain)))
 	typ, _ := c.int(fieldType)
 	proto, _ := c.int(fieldProto)
-	d.setProtocol(l4Letter(typ, proto))
-	d.showL4()
-	t.set(c.thread.files, c.res, d)
+	t.set(c.thread.files, c.res, newSocket(uint8(domain), protocol(typ, proto)))
+}
+
+// newSocket is a socket without a name.
+func newSocket(family, l4 uint8) descriptor {
+	d := kind(familyLetter(family))
+	var s sock
+	if p, ok := s.placeOf(d.Letter); ok {
+		s.ends[p.l4] = l4
+	}
+	d.know(&s)
+	return d
 }
 
 func familyLetter(family uint8) byte {
@@ -37,71 +47,61 @@ func familyLetter(family uint8) byte {
 // SOCK_NONBLOCK and SOCK_CLOEXEC in it.
 const sockTypeMask = 0xf
 
-// l4Letter is the protocol of an internet socket, 0 if libsinsp does not know
-// it.
-func l4Letter(typ, proto int64) byte {
+// protocol is the one of an internet socket, as far as libsinsp knows it.
+func protocol(typ, proto int64) uint8 {
 	typ &= sockTypeMask
 	switch {
 	case proto == unix.IPPROTO_RAW:
-		return 'r'
+		return capture.L4Raw
 	case proto == unix.IPPROTO_IP && typ == unix.SOCK_STREAM:
-		return 't'
+		return capture.L4TCP
 	case proto == unix.IPPROTO_IP && typ == unix.SOCK_DGRAM:
-		return 'u'
+		return capture.L4UDP
 	case proto != unix.IPPROTO_TCP && proto != unix.IPPROTO_UDP && proto != unix.IPPROTO_ICMP:
-		return 0
+		return capture.L4Unknown
 	case typ == unix.SOCK_RAW:
-		return 'r'
+		return capture.L4Raw
 	case proto == unix.IPPROTO_TCP:
-		return 't'
+		return capture.L4TCP
 	case proto == unix.IPPROTO_UDP:
-		return 'u'
+		return capture.L4UDP
 	}
-	return 'i'
+	return capture.L4ICMP
 }
 
-// protocol is the letter of a socket's protocol.
-func (d *descriptor) protocol() byte {
-	switch d.Letter {
-	case '4':
-		return d.l4v4
-	case '6':
-		return d.l4v6
+// socket is what is known of a descriptor as a socket.
+func (d *descriptor) socket() sock {
+	if d.sock == nil {
+		return sock{}
 	}
-	return 0
+	return *d.sock
 }
 
-// setProtocol is for the kind of socket that it is now.
-func (d *descriptor) setProtocol(l4 byte) {
-	switch d.Letter {
-	case '4':
-		d.l4v4 = l4
-	case '6':
-		d.l4v6 = l4
+// know is the end of a change: of s, or of the letter.
+func (d *descriptor) know(s *sock) {
+	if d.sock == nil || *d.sock != *s {
+		own := *s
+		d.sock = &own
 	}
+	d.L4 = s.l4Letter(d.Letter)
 }
 
-// showL4 shows the protocol of a socket that has a name, or is raw.
-func (d *descriptor) showL4() {
-	d.L4 = d.protocol()
-	if d.Name == "" && d.L4 != 'r' {
-		d.L4 = 0
+// call names a descriptor. A name that it has already costs nothing.
+func (d *descriptor) call(name []byte) {
+	if d.Name != string(name) {
+		d.Name = string(name)
 	}
 }
 
-// ipLetter is the kind of a socket with one or two addresses of family. libsinsp
-// takes one of IPv6 for one of IPv4 if they are mapped.
-func ipLetter(family uint8, addrs ...netip.AddrPort) byte {
-	letter := familyLetter(family)
-	if letter != '6' {
-		return letter
+// mapped reports whether libsinsp takes an address of IPv6 for one of IPv4.
+func mapped(a netip.Addr) bool { return a.Is4In6() || a == netip.IPv6Unspecified() }
+
+// connection is the place of a connection with these ends, and its letter.
+func connection(tuple *event.SockTuple) (place, byte) {
+	if tuple.Family == unix.AF_INET || mapped(tuple.Source.Addr()) && mapped(tuple.Dest.Addr()) {
+		return connected4, '4'
 	}
-	for _, a := range addrs {
-		if !a.Addr().Is4In6() && a.Addr() != netip.IPv6Unspecified() {
-			return '6'
-		}
-	}
-	return '4'
+	return connected6, '6'
 }
 
 // bind gives a socket its own address for a name.
@@ -115,24 +115,37 @@ func (t *Table) bind(c *call) {
 	if !ok {
 		return
 	}
+	s := d.socket()
 	switch addr.Family {
 	case unix.AF_INET, unix.AF_INET6:
-		// Of a socket that gets some port, libsinsp shows the address only.
+		// A socket that gets some port is taken for none that listens.
 		if addr.IP.Port() != 0 {
-			l4 := d.protocol()
-			d.Letter = ipLetter(addr.Family, addr.IP)
-			d.setProtocol(l4)
+			d.listen(&s, addr.IP)
 		}
 	case unix.AF_UNIX:
 	default:
 		return
 	}
 	t.buf = addr.AppendTo(t.buf[:0])
-	d.Name, d.server = string(t.buf), true
-	if d.showL4(); addr.Family != unix.AF_UNIX && addr.IP.Port() == 0 {
-		d.L4 = 0
-	}
+	d.call(t.buf)
+	d.know(&s)
 	t.set(c.thread.files, fd, d)
+}
+
+// listen makes a descriptor one with an address of its own.
+func (d *descriptor) listen(s *sock, own netip.AddrPort) {
+	v6 := own.Addr().Is6() // its protocol is that of a connection of IPv6, then
+	l4 := s.ends[connected4.l4]
+	if v6 {
+		l4 = s.ends[connected6.l4]
+	}
+	p := listening4
+	if d.Letter = '4'; v6 && !mapped(own.Addr()) {
+		d.Letter, p = '6', listening6
+	}
+	s.ends.putSource(p, own)
+	s.ends[p.l4] = l4
+	s.listens, s.role = true, roleServer
 }
 
 // connecting makes a descriptor what it is about to be connected to.
@@ -146,17 +159,21 @@ func (t *Table) connecting(enter half) {
 	if !ok {
 		return
 	}
+	s := d.socket()
 	switch addr.Family {
 	case unix.AF_INET, unix.AF_INET6:
-		d.Letter = ipLetter(addr.Family, addr.IP)
+		p := connected4
+		if d.Letter = '4'; addr.Family == unix.AF_INET6 && !mapped(addr.IP.Addr()) {
+			d.Letter, p = '6', connected6
+		}
+		s.listens = false
+		s.ends.putTarget(p, addr.IP)
 	case unix.AF_UNIX:
-		d.Name = string(addr.Path)
+		d.call(addr.Path)
 	default:
 		return
 	}
-	if d.L4 != 0 {
-		d.showL4() // of the family that it has now
-	}
+	d.know(&s)
 	t.set(t.cur.files, fd, d)
 }
 
@@ -164,56 +181,69 @@ func (t *Table) connect(c *call) {
 	if c.res < 0 && c.res != -int64(unix.EINPROGRESS) {
 		return
 	}
-	fd, ok := c.int(fieldFD)
-	if !ok {
-		return
-	}
-	if d, ok := c.thread.files.fds[fd]; ok {
-		t.connected(c, fd, d)
-	}
-}
-
-func (t *Table) accept(c *call) {
-	t.unset(c.thread.files, c.res)
-	t.connected(c, c.res, kind('u'))
-}
-
-// connected names a socket by the two ends of its connection.
-func (t *Table) connected(c *call, fd int64, d descriptor) {
 	tuple, ok := event.DecodeTuple(c.exit.bytes(fieldTuple))
+	fd, fdOK := c.int(fieldFD)
+	if !ok || !fdOK {
+		return
+	}
+	d, ok := c.thread.files.fds[fd]
 	if !ok {
 		return
 	}
+	s := d.socket()
 	switch tuple.Family {
 	case unix.AF_INET, unix.AF_INET6:
-		d.Letter = ipLetter(tuple.Family, tuple.Source, tuple.Dest)
-		d.server = c.exit.rule == ruleAccept
-		if c.exit.rule == ruleAccept {
-			// The listening socket is not in the event, but only a stream can be
-			// accepted from.
-			d.setProtocol('t')
+		p, letter := connection(&tuple)
+		d.Letter, s.listens = letter, false
+		news := !s.ends.has(p, tuple.Source, tuple.Dest) && s.ends.fill(p, tuple.Source, tuple.Dest)
+		if news && s.role == roleServer && letter == '4' && s.ends[p.l4] == capture.L4UDP {
+			s.ends.swap(p)
 		}
-		t.buf = d.appendEnds(t.buf[:0], tuple)
+		t.buf = s.ends.appendTo(t.buf[:0], p)
 	case unix.AF_UNIX:
+		s.putNodes(&tuple)
 		t.buf = tuple.AppendTo(t.buf[:0])
 	default:
 		return
 	}
-	d.Name = string(t.buf)
-	d.showL4()
+	if s.role == roleNone {
+		s.role = roleClient
+	}
+	d.call(t.buf)
+	d.know(&s)
 	t.set(c.thread.files, fd, d)
 }
 
-// appendEnds appends the ends of a connection, as far as libsinsp understands
-// its protocol.
-func (d *descriptor) appendEnds(dst []byte, tuple event.SockTuple) []byte {
-	switch l4 := d.protocol(); {
-	case l4 == 't' || l4 == 'u':
-		return tuple.AppendTo(dst)
-	case l4 == 0 || l4 == 'r' && d.Letter == '6':
-		return append(dst, "<unknown>"...)
+// putNodes takes the numbers that stand for two sockets of AF_UNIX.
+func (s *sock) putNodes(tuple *event.SockTuple) {
+	binary.NativeEndian.PutUint64(s.ends[:], tuple.SourceNode)
+	binary.NativeEndian.PutUint64(s.ends[8:], tuple.DestNode)
+}
+
+func (t *Table) accept(c *call) {
+	t.unset(c.thread.files, c.res)
+	tuple, ok := event.DecodeTuple(c.exit.bytes(fieldTuple))
+	if !ok {
+		return
 	}
-	return withoutPorts(tuple.AppendTo(dst))
+	d, s := kind('u'), sock{role: roleServer}
+	switch tuple.Family {
+	case unix.AF_INET, unix.AF_INET6:
+		var p place
+		p, d.Letter = connection(&tuple)
+		s.ends.fill(p, tuple.Source, tuple.Dest)
+		// The listening socket is not in the event, but only a stream can be
+		// accepted from.
+		s.ends[p.l4] = capture.L4TCP
+	case unix.AF_UNIX:
+		s.putNodes(&tuple)
+	default:
+		return
+	}
+	t.buf = tuple.AppendTo(t.buf[:0])
+	d.call(t.buf)
+	d.know(&s)
+	t.set(c.thread.files, c.res, d)
 }
 
 // withoutPorts takes the ports out of a:port->b:port, in place.

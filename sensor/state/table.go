@@ -50,7 +50,9 @@ type Table struct {
 	users   names
 	groups  names
 	homes   homes
-	stats   Stats
+
+	interfaces interfaces
+	stats      Stats
 
 	// The event that was applied last.
 	now   uint64
@@ -178,8 +180,11 @@ func (t *Table) entered(h half) {
 		return
 	}
 	th.enter = append(th.enter, h.Bytes()...)
-	if h.rule == ruleConnect {
+	switch h.rule {
+	case ruleConnect:
 		t.connecting(h)
+	case ruleSendTo:
+		t.sending(h)
 	}
 }
 
@@ -219,7 +224,7 @@ func (t *Table) apply(c *call) {
 		setGID(c)
 	case ruleSetSID:
 		c.thread.SID = c.res
-	case ruleChdir:
+	case ruleChdir, ruleGetcwd:
 		t.chdir(c)
 	case ruleFchdir:
 		t.fchdir(c)
@@ -243,6 +248,10 @@ func (t *Table) apply(c *call) {
 		t.connect(c)
 	case ruleAccept:
 		t.accept(c)
+	case ruleSendTo, ruleSendMsg:
+		t.message(c, false)
+	case ruleReceive:
+		t.message(c, true)
 	}
 }
 
@@ -251,7 +260,7 @@ func (t *Table) reset(th *Thread, tid int64) *Thread {
 	*th = Thread{
 		TID: tid, PID: tid, PTID: -1, UID: ^uint32(0), GID: ^uint32(0), LoginUID: ^uint32(0), Comm: unknown, Program: noProgram,
 		VPGID: -1, About: unknownAbout,
-		files: &files{fds: map[int64]descriptor{}, refs: 1}, dir: &dir{},
+		files: newFiles(), dir: &dir{},
 		seen: t.now, entered: noEnter, enter: th.enter,
 	}
 	return th

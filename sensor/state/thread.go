@@ -54,6 +54,8 @@ type files struct {
 	shared bool // by threads of several processes
 }
 
+func newFiles() *files { return &files{fds: map[int64]descriptor{}, refs: 1} }
+
 // dir is a working directory, shared likewise.
 type dir struct{ path string } // ends with a slash; empty if not known
 
@@ -61,11 +63,7 @@ type dir struct{ path string } // ends with a slash; empty if not known
 type descriptor struct {
 	event.FDName
 	file *file // of what a path was opened for; nil if not known
-
-	// Of a socket: the letter of its protocol as one of IPv4 and of IPv6.
-	// libsinsp loses it when a socket of one becomes one of the other.
-	l4v4, l4v6 byte
-	server     bool // was accepted, or has an address of its own
+	sock *sock // of a socket; it is not changed but replaced
 }
 
 // retain and release count the users of a descriptor table.
