@@ -17,7 +17,7 @@ import (
 // replay prints what is in a capture file, or writes it into another one. Names
 // come from the file: it may be of another machine.
 func (p *program) replay() error {
-	table := state.New(state.Config{})
+	table := state.New(state.Config{Sysdig: true})
 	reader, err := capture.Open(p.read, p.stdin, func(e capture.Entry) {
 		table.Restore(e)
 		if p.files != nil {

@@ -39,12 +39,11 @@ func (t *Table) fcntl(c *call) {
 
 // copy names the new descriptor like the one it was made from.
 func (t *Table) copy(c *call, fd int64) {
-	d, ok := c.thread.files.fds[fd]
-	if !ok {
+	if d, ok := c.thread.files.fds[fd]; ok {
+		t.set(c.thread.files, c.res, d)
+	} else if !t.cfg.Sysdig {
 		t.unset(c.thread.files, c.res)
-		return
 	}
-	t.set(c.thread.files, c.res, d)
 }
 
 // pair is a call that makes two descriptors.

@@ -18,7 +18,11 @@ func (t *Table) message(c *call, received bool) {
 	if !ok || d.Name != "" && d.Letter == '4' && d.protocol() == capture.L4TCP {
 		return
 	}
-	tuple, ok := event.DecodeTuple(c.bytes(fieldTuple))
+	ends := c.exit.bytes(fieldTuple)
+	if !received && c.enter.View != nil {
+		ends = c.enter.bytes(fieldTuple) // what was asked for goes before what has become of it
+	}
+	tuple, ok := event.DecodeTuple(ends)
 	if !ok {
 		return
 	}

@@ -22,10 +22,10 @@ const tooLong = "/PATH_TOO_LONG"
 // go before those of the exit event: they are what the program has asked for.
 func (t *Table) open(c *call) {
 	asked := c.enter
-	path := named(asked)
+	path := t.named(asked)
 	if path == nil {
 		asked = c.exit
-		if path = named(asked); path == nil {
+		if path = t.named(asked); path == nil {
 			path = []byte(unknown)
 		}
 	}
@@ -39,12 +39,12 @@ func (t *Table) open(c *call) {
 }
 
 // named is the path in one half of an open, nil if it has none.
-func named(h half) []byte {
+func (t *Table) named(h half) []byte {
 	path := h.str(fieldName)
 	if path == nil {
 		path = h.str(fieldPath)
 	}
-	if len(path) == 0 && len(h.bytes(fieldName)) == 0 || string(path) == unknown {
+	if len(path) == 0 && len(h.bytes(fieldName)) == 0 || string(path) == unknown && !t.cfg.Sysdig {
 		return nil
 	}
 	return path
@@ -53,7 +53,7 @@ func named(h half) []byte {
 // resolve returns the absolute path of a path argument.
 func (t *Table) resolve(th *Thread, h half, path []byte) string {
 	t.buf = t.buf[:0]
-	if len(path) == 0 || path[0] != '/' && !bytes.HasPrefix(path, []byte(unknown)) {
+	if len(path) == 0 || path[0] != '/' && (t.cfg.Sysdig || !bytes.HasPrefix(path, []byte(unknown))) {
 		t.buf = t.appendBase(t.buf, th, h)
 	}
 	if len(t.buf)+len(path) > maxPath {
@@ -95,11 +95,12 @@ func (t *Table) fchdir(c *call) {
 		return
 	}
 	d, ok := c.thread.files.fds[fd]
-	if !ok {
+	switch {
+	case ok:
+		c.thread.dir.path = asDir(d.Name)
+	case !t.cfg.Sysdig:
 		c.thread.dir.path = "" // it has gone where nobody knows
-		return
 	}
-	c.thread.dir.path = asDir(d.Name)
 }
 
 // isDir reports whether dir is path with a final slash.

@@ -122,13 +122,13 @@ func (t *Table) cloned(exit half) {
 }
 
 // nameParent gives the name of a new thread to the one that it is from, if
-// nothing is known of that. libsinsp forgets the little that it has done.
+// nothing is known of that. sysdig forgets the little that it has done.
 func (t *Table) nameParent(parent *Thread, exit half) {
 	if parent.Comm != unknown || parent.UID != ^uint32(0) {
 		return
 	}
 	parent.Comm, parent.Program = commOf(exit), programOf(exit)
-	if t.cfg.Root == "" {
+	if t.cfg.Sysdig {
 		t.release(parent.files)
 		parent.files, parent.dir = newFiles(), &dir{}
 	}

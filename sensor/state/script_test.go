@@ -202,8 +202,10 @@ func encodeTuple(value string) ([]byte, error) {
 }
 
 // newTable knows the process of the capture's header.
-func newTable() *Table {
-	t := New(Config{})
+func (s *script) newTable() *Table { return newTable(s.oldest()) }
+
+func newTable(sysdig bool) *Table {
+	t := New(Config{Sysdig: sysdig})
 	th := t.add(100)
 	th.Comm, th.PTID, th.leader, th.origin = "pp", 1, th, fromList
 	th.dir.path = "/srv/"
@@ -224,7 +226,7 @@ func print(tab *Table, v *event.View) string {
 func TestScripts(t *testing.T) {
 	for _, s := range scripts(t) {
 		t.Run(filepath.Base(s.path), func(t *testing.T) {
-			tab := newTable()
+			tab := s.newTable()
 			var v event.View
 			printed := map[int]string{}
 			s.run(t, func(i int, rec []byte) {
@@ -357,7 +359,7 @@ func check(t *testing.T, tab *Table) {
 // TestStats has a script's state checked after every event.
 func TestBookkeeping(t *testing.T) {
 	for _, s := range scripts(t) {
-		tab := newTable()
+		tab := s.newTable()
 		var v event.View
 		s.run(t, func(_ int, rec []byte) {
 			if err := v.Parse(bytes.Clone(rec)); err != nil {

@@ -221,7 +221,9 @@ func (s *sock) putNodes(tuple *event.SockTuple) {
 }
 
 func (t *Table) accept(c *call) {
-	t.unset(c.thread.files, c.res)
+	if !t.cfg.Sysdig {
+		t.unset(c.thread.files, c.res)
+	}
 	tuple, ok := event.DecodeTuple(c.exit.bytes(fieldTuple))
 	if !ok {
 		return

@@ -19,6 +19,10 @@ type Config struct {
 	// in Root.
 	Proc string
 
+	// Sysdig has the table show what sysdig 0.29.3 does even where that is
+	// wrong, because it goes on with what it has known before: for its lines.
+	Sysdig bool
+
 	MaxThreads int // default 131072
 	MaxFDs     int // of one table of descriptors, default 16384
 	MaxAllFDs  int // of all tables together, default 1048576

@@ -178,7 +178,7 @@ func TestNames(t *testing.T) {
 }
 
 func TestUID(t *testing.T) {
-	tab := newTable()
+	tab := newTable(false)
 	for _, row := range []struct {
 		line string
 		want uint32
@@ -201,7 +201,7 @@ func TestUID(t *testing.T) {
 
 // TestReuse is about a number that comes back after its thread's end was lost.
 func TestReuse(t *testing.T) {
-	tab := newTable()
+	tab := newTable(false)
 	apply(t, tab,
 		"100 < clone res=200 comm=old",
 		"200 < clone res=0 comm=old tid=200 pid=200 ptid=100 vtid=200",
@@ -218,7 +218,7 @@ func TestReuse(t *testing.T) {
 // TestSharedFiles is about processes that share descriptors until one executes
 // a program.
 func TestSharedFiles(t *testing.T) {
-	tab := newTable()
+	tab := newTable(false)
 	apply(t, tab,
 		"100 < clone res=200 comm=pp flags=1",
 		"200 < open fd=3 name=/both")
@@ -287,7 +287,7 @@ func TestPurge(t *testing.T) {
 
 // TestAllocations is about events that are no news.
 func TestAllocations(t *testing.T) {
-	tab := newTable()
+	tab := newTable(false)
 	apply(t, tab, "100 < open fd=3 name=/file", "100 < open fd=4 name=/other")
 	var e event.Encoder
 	for _, lines := range [][]string{
@@ -321,7 +321,7 @@ func TestAllocations(t *testing.T) {
 }
 
 func BenchmarkApply(b *testing.B) {
-	tab := newTable()
+	tab := newTable(false)
 	var e event.Encoder
 	views := [2]event.View{}
 	for i, line := range []string{"100 > read fd=3 size=80", "100 < read res=3 data=abc"} {
