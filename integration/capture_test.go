@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -83,7 +84,7 @@ func TestCaptureParts(t *testing.T) {
 		}
 		f.Add(&capture.Process{TID: 100, PID: 100, PTID: 1, Comm: "pp", Exe: "pp", ExePath: "/bin/pp", Cwd: "/srv", Root: "/"})
 		for _, hidden := range []bool{true, false} {
-			if err := f.Event(1, 3, hidden, chdir); err != nil {
+			if err := errors.Join(f.Begin(1, chdir), f.Event(3, hidden, chdir)); err != nil {
 				t.Fatal(err)
 			}
 		}

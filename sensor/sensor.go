@@ -28,8 +28,8 @@ type Config struct {
 	Filter *fields.Filter // of what is printed; nil: everything
 	Event  *fields.Event  // what Filter and Output look at; nil if they look at none
 
-	// Record gets all events, with those that are not shown, each before the
-	// state changes by it. Nil: nothing is recorded.
+	// Record gets the events that pass the filter; without one all events, with
+	// those that are not shown. Nil: nothing is recorded.
 	Record Recorder
 
 	// Count ends the loop after so many printed events; 0 is no limit.
@@ -42,9 +42,11 @@ type Stopper interface{ Stop() }
 
 // Recorder keeps events. Its errors end the loop.
 type Recorder interface {
-	// Event keeps an event that happened at a time in nanoseconds since the
-	// Unix epoch.
-	Event(timeNs uint64, cpu uint16, hidden bool, rec []byte) error
+	// Begin is called with every event before the state changes by it, with its
+	// time in nanoseconds since the Unix epoch.
+	Begin(timeNs uint64, rec []byte) error
+	// Event keeps the event that Begin was called with.
+	Event(cpu uint16, hidden bool, rec []byte) error
 	// Flush is called when the source is quiet, so that what was kept may soon
 	// outlive the sensor.
 	Flush() error
@@ -175,18 +177,21 @@ func (s *Sensor) record(rec []byte) (done bool, err error) {
 		s.shown.CPU, stateOnly = s.place.Place()
 		s.event.CPU = s.shown.CPU
 	}
-	if s.cfg.Record != nil {
-		if err := s.cfg.Record.Event(s.view.Time(), s.shown.CPU, stateOnly, s.view.Bytes()); err != nil {
-			return true, fmt.Errorf("record: %w", err)
-		}
+	if err := s.begin(stateOnly); err != nil {
+		return true, err
 	}
 	s.cfg.State.Apply(&s.view)
 	leading := s.leading()
 	if leading || stateOnly || s.view.Info().Class == syscalls.CategoryInternal {
 		return false, nil // of use to the state only
 	}
-	if s.cfg.Filter != nil && !s.cfg.Filter.Match() {
-		return false, nil
+	if s.cfg.Filter != nil {
+		if !s.cfg.Filter.Match() {
+			return false, nil
+		}
+		if err := s.keep(false); err != nil {
+			return true, err
+		}
 	}
 	if s.cfg.Output != nil {
 		s.shown.Num, s.shown.Comm = s.event.Num, s.cfg.State.Current().Comm
@@ -196,6 +201,32 @@ func (s *Sensor) record(rec []byte) (done bool, err error) {
 	}
 	s.count++
 	return s.count == s.cfg.Count, nil
+}
+
+// begin prepares the recorder for an event and, if there is no filter, has it
+// keep the event.
+func (s *Sensor) begin(stateOnly bool) error {
+	if s.cfg.Record == nil {
+		return nil
+	}
+	if err := s.cfg.Record.Begin(s.view.Time(), s.view.Bytes()); err != nil {
+		return fmt.Errorf("record: %w", err)
+	}
+	if s.cfg.Filter != nil {
+		return nil
+	}
+	return s.keep(stateOnly)
+}
+
+// keep has the recorder keep the event.
+func (s *Sensor) keep(stateOnly bool) error {
+	if s.cfg.Record == nil {
+		return nil
+	}
+	if err := s.cfg.Record.Event(s.shown.CPU, stateOnly, s.view.Bytes()); err != nil {
+		return fmt.Errorf("record: %w", err)
+	}
+	return nil
 }
 
 // leading tells what sysdig takes for a part of a capture's header: what stands

@@ -364,12 +364,16 @@ type recorder struct {
 	err                     error
 }
 
-func (r *recorder) Event(_ uint64, _ uint16, hidden bool, _ []byte) error {
+func (r *recorder) Begin(uint64, []byte) error {
+	r.before = append(r.before, r.table.Cwd())
+	return r.err
+}
+
+func (r *recorder) Event(_ uint16, hidden bool, _ []byte) error {
 	r.events++
 	if hidden {
 		r.hidden++
 	}
-	r.before = append(r.before, r.table.Cwd())
 	return r.err
 }
 

@@ -3,11 +3,9 @@ package main
 import (
 	"os"
 	"runtime"
-	"time"
 
 	"golang.org/x/sys/unix"
 
-	"github.com/pdig/pdig/event"
 	"github.com/pdig/pdig/internal/procfs"
 	"github.com/pdig/pdig/sensor/capture"
 	"github.com/pdig/pdig/sensor/state"
@@ -30,25 +28,6 @@ func (p *program) replay() error {
 	ctx, done := p.untilSignal()
 	defer done()
 	return p.loop(ctx, reader, table)
-}
-
-// create creates the capture that is written.
-func (p *program) create() (*capture.Files, error) {
-	return capture.Create(capture.FilesConfig{
-		Path: p.write, Pack: p.pack, Log: p.log,
-		Size: p.fileSize * 1e6, Every: time.Duration(p.fileTime) * time.Second, Keep: p.limit,
-		Begin: p.begin,
-	})
-}
-
-// begin tells a file of the capture what is known before its first event.
-func (p *program) begin(rec []byte, add func(capture.Entry)) {
-	var first event.View
-	if !p.begun && first.Parse(rec) == nil {
-		p.table.Snapshot(&first)
-	}
-	p.begun = true
-	p.table.Dump(add)
 }
 
 // ceiling is how many event codes the producer may use, 0 for all: what is

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -32,7 +33,7 @@ func writeCapture(t *testing.T, path string, events int) {
 		e.Int(4, 80)
 		rec, err := e.End()
 		if err == nil {
-			err = f.Event(1, 3, i == 1, rec) // the second is hidden
+			err = errors.Join(f.Begin(1, rec), f.Event(3, i == 1, rec)) // the second is hidden
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -161,5 +162,38 @@ func TestWriteRing(t *testing.T) {
 	}
 	if status, stdout, stderr := runWith("-r", path); status != 0 || strings.Count(stdout, " > read ") != 5 {
 		t.Errorf("read again: got status %d, %q, %s", status, stdout, stderr)
+	}
+}
+
+// TestWriteFiltered writes what passes a filter, and the list of processes.
+func TestWriteFiltered(t *testing.T) {
+	dir := t.TempDir()
+	from, to := filepath.Join(dir, "from"), filepath.Join(dir, "to")
+	writeCapture(t, from, 5)
+	if status, stdout, stderr := runWith("-r", from, "-w", to, "evt.num >= 4"); status != 0 || stdout != "" {
+		t.Errorf("got status %d, %q, %s", status, stdout, stderr)
+	}
+	status, stdout, stderr := runWith("-r", to, "-p", "%evt.num %proc.name %user.uid %fd.num")
+	if want := "1 cat 7 3\n2 cat 7 4\n"; status != 0 || stdout != want {
+		t.Errorf("read again: got status %d, %q, %s, want %q", status, stdout, stderr, want)
+	}
+}
+
+// TestWriteLast writes the newest events only.
+func TestWriteLast(t *testing.T) {
+	dir := t.TempDir()
+	from, to := filepath.Join(dir, "from"), filepath.Join(dir, "to")
+	const n = 40000
+	writeCapture(t, from, n)
+	if status, stdout, stderr := runWith("-r", from, "-w", to, "--last", "1M"); status != 0 || stdout != "" {
+		t.Fatalf("got status %d, %q, %s", status, stdout, stderr)
+	}
+	if st, err := os.Stat(to); err != nil || st.Size() > 1<<20+1<<16 {
+		t.Errorf("got %v, %v, want at most 1 MB", st, err)
+	}
+	status, stdout, stderr := runWith("-r", to)
+	lines := strings.Split(strings.TrimSpace(stdout), "\n")
+	if status != 0 || len(lines) < 10000 || len(lines) == n || !strings.HasSuffix(lines[len(lines)-1], fmt.Sprintf(" cat (1) > read fd=%d size=80", n-1)) {
+		t.Errorf("read again: got status %d, %d events, the last %q, %s", status, len(lines), lines[len(lines)-1], stderr)
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/pdig/pdig/shm"
 )
 
@@ -55,7 +57,11 @@ func (p *program) follow() (int, error) {
 		_ = cmd.Wait()
 		end()
 	}()
-	go pass(signals, cmd.Process)
+	var own os.Signal
+	if p.recent > 0 {
+		own = unix.SIGUSR2
+	}
+	go pass(signals, cmd.Process, own)
 	err = p.loop(ended, consumer, living())
 	if err != nil {
 		complain(p.stderr, err) // at once: the command may run for long

@@ -17,7 +17,6 @@ import (
 	"github.com/pdig/pdig/event"
 	"github.com/pdig/pdig/internal/cli"
 	"github.com/pdig/pdig/sensor"
-	"github.com/pdig/pdig/sensor/capture"
 	"github.com/pdig/pdig/sensor/output"
 	"github.com/pdig/pdig/sensor/source"
 	"github.com/pdig/pdig/sensor/state"
@@ -88,9 +87,9 @@ type program struct {
 	stdout, stderr io.Writer
 	log            zerolog.Logger
 	writer         *output.Writer
-	files          *capture.Files // nil: no capture is written
-	table          *state.Table   // what its files begin with
-	begun          bool           // the first of them has begun
+	files          recorder     // nil: no capture is written
+	table          *state.Table // what its files begin with
+	begun          bool         // the first of them has begun
 }
 
 func (p *program) run() (status int, err error) {
@@ -118,6 +117,7 @@ func (p *program) run() (status int, err error) {
 			return 0, err
 		}
 		defer func() { err = errors.Join(err, p.files.Close()) }()
+		defer p.onRequest()()
 	}
 	switch {
 	case len(p.command) > 0:

@@ -46,12 +46,14 @@ type options struct {
 	fileSize   int64
 	fileTime   int64
 	limit      int
+	last       string
 	level      string
 	logFile    string
 	help       bool
 	version    bool
 
 	size     int         // of the ring of a command, bytes
+	recent   int64       // of a flight recorder, bytes; 0: none
 	mode     os.FileMode // of a shared ring that has to be created
 	logLevel zerolog.Level
 	dash     bool // what follows is a command
@@ -94,6 +96,7 @@ func newOptions() *options {
 	f.Int64VarP(&o.fileSize, "file-size", "C", 0, "with -w: go on in another file, FILE0, FILE1, ..., after `N` million bytes")
 	f.Int64VarP(&o.fileTime, "file-seconds", "G", 0, "with -w: go on in another file after `N` seconds; FILE may have the time in it, as in %H%M%S")
 	f.IntVarP(&o.limit, "limit", "W", 0, "with -C or -G: keep `N` files and overwrite the oldest")
+	f.StringVar(&o.last, "last", "", "with -w: keep the newest `SIZE` of events in memory, with K, M or G, and write them at the end and at SIGUSR2")
 	f.StringVar(&o.level, "log-level", "warn", "log the sensor's own words from this `LEVEL` on: debug, info, warn, error")
 	f.StringVar(&o.logFile, "log-file", "", "log to `FILE`, as JSON, instead of stderr")
 	f.BoolVarP(&o.help, "help", "h", false, "print this help")
@@ -135,9 +138,6 @@ func parse(args []string) (*options, error) {
 	if err := o.makeFilter(words); err != nil {
 		return o, err
 	}
-	if o.write != "" && len(words) > 0 {
-		return o, fmt.Errorf("--write: a capture gets all events, it takes no filter")
-	}
 	return o, o.makeFormat()
 }
 
@@ -175,12 +175,7 @@ const (
 
 // parseSize reads a power of two, in bytes or with a unit.
 func parseSize(s string) (int, error) {
-	digits, unit := s, 0
-	for shift, suffix := range []string{"K", "M", "G"} {
-		if d, ok := strings.CutSuffix(strings.ToUpper(s), suffix); ok {
-			digits, unit = d, 10*(shift+1)
-		}
-	}
+	digits, unit := splitUnit(s)
 	n, err := strconv.ParseUint(digits, 10, 31)
 	if err != nil {
 		return 0, err
@@ -190,6 +185,16 @@ func parseSize(s string) (int, error) {
 		return 0, strconv.ErrRange
 	}
 	return int(n), nil
+}
+
+// splitUnit takes the K, M or G from a number: the bits that it is to be shifted.
+func splitUnit(s string) (digits string, unit int) {
+	for shift, suffix := range []string{"K", "M", "G"} {
+		if d, ok := strings.CutSuffix(strings.ToUpper(s), suffix); ok {
+			return d, 10 * (shift + 1)
+		}
+	}
+	return s, 0
 }
 
 func (o *options) checkNumbers() error {
@@ -234,7 +239,7 @@ func (o *options) checkWrite() error {
 			return cli.ValueError(name, strconv.FormatInt(n, 10), fmt.Sprintf("between 1 and %d", math.MaxInt32))
 		}
 	}
-	for _, name := range []string{"compress", "file-size", "file-seconds", "limit"} {
+	for _, name := range []string{"compress", "file-size", "file-seconds", "limit", "last"} {
 		if o.flags.Changed(name) && o.write == "" {
 			return fmt.Errorf("--%s: there is no --write", name)
 		}
@@ -242,6 +247,30 @@ func (o *options) checkWrite() error {
 	if o.limit > 0 && o.fileSize == 0 && o.fileTime == 0 {
 		return fmt.Errorf("--limit: neither --file-size nor --file-seconds begins another file")
 	}
+	return o.checkLast()
+}
+
+// Sizes of a flight recorder, in bytes.
+const (
+	minLast = 1 << 20
+	maxLast = 64 << 30
+)
+
+func (o *options) checkLast() error {
+	if !o.flags.Changed("last") {
+		return nil
+	}
+	for _, name := range []string{"file-size", "file-seconds"} {
+		if o.flags.Changed(name) {
+			return fmt.Errorf("--last and --%s exclude each other", name)
+		}
+	}
+	digits, unit := splitUnit(o.last)
+	n, err := strconv.ParseUint(digits, 10, 40)
+	if err != nil || n > maxLast>>unit || n<<unit < minLast {
+		return cli.ValueError("last", o.last, "a size from 1M to 64G")
+	}
+	o.recent = int64(n << unit)
 	return nil
 }
 

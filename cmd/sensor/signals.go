@@ -57,11 +57,11 @@ func quitQuietly() (done func()) {
 	}
 }
 
-// pass hands signals on to the command. The sensor itself ends when the command
-// does.
-func pass(signals <-chan os.Signal, command *os.Process) {
+// pass hands signals on to the command, but for one that is meant for the sensor
+// itself, which ends when the command does.
+func pass(signals <-chan os.Signal, command *os.Process, own os.Signal) {
 	for s := range signals {
-		if letGo(command.Pid) {
+		if s == own || letGo(command.Pid) {
 			continue
 		}
 		if (s == unix.SIGINT || s == unix.SIGQUIT) && terminalSends(command.Pid) {

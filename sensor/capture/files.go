@@ -31,7 +31,8 @@ type Files struct {
 	file   *os.File
 	writer *Writer
 	index  int      // of the file, from 0
-	began  uint64   // time of the first event of the file, ns
+	began  uint64   // time of the first event since the file was created, ns
+	holds  bool     // an event is in the file
 	names  []string // of the files that are kept, the oldest first
 	timed  string   // the last name with a time in it
 
@@ -60,7 +61,7 @@ func (f *Files) next(now uint64) error {
 	if err != nil {
 		return err
 	}
-	f.file, f.writer, f.began = file, NewWriter(file, f.cfg.Pack), 0
+	f.file, f.writer, f.began, f.holds = file, NewWriter(file, f.cfg.Pack), 0, false
 	f.index++
 	return nil
 }
@@ -137,8 +138,9 @@ func formatTime(path string, t time.Time) string {
 // Add writes an entry that stands before the events.
 func (f *Files) Add(e Entry) { f.writer.Add(e) }
 
-// Event writes an event, whose time is now in nanoseconds.
-func (f *Files) Event(now uint64, cpu uint16, hidden bool, rec []byte) error {
+// Begin is called before the state changes by an event of the time now, in
+// nanoseconds, whether it will be written or not.
+func (f *Files) Begin(now uint64, rec []byte) error {
 	if f.err != nil {
 		return f.err
 	}
@@ -156,13 +158,21 @@ func (f *Files) Event(now uint64, cpu uint16, hidden bool, rec []byte) error {
 			f.cfg.Begin(rec, f.writer.Add)
 		}
 	}
-	f.err = f.writer.Event(cpu, hidden, rec)
+	return nil
+}
+
+// Event writes an event.
+func (f *Files) Event(cpu uint16, hidden bool, rec []byte) error {
+	if f.err == nil {
+		f.holds = true
+		f.err = f.writer.Event(cpu, hidden, rec)
+	}
 	return f.err
 }
 
 // full reports whether an event at that time goes into another file.
 func (f *Files) full(now uint64) bool {
-	if f.began == 0 {
+	if f.began == 0 || !f.holds {
 		return false
 	}
 	return f.cfg.Size > 0 && f.writer.Size() > f.cfg.Size ||

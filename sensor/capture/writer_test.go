@@ -205,6 +205,17 @@ func TestWriteError(t *testing.T) {
 	}
 }
 
+// put has a recorder keep an event.
+func put(f interface {
+	Begin(now uint64, rec []byte) error
+	Event(cpu uint16, hidden bool, rec []byte) error
+}, now uint64, cpu uint16, hidden bool, rec []byte) error {
+	if err := f.Begin(now, rec); err != nil {
+		return err
+	}
+	return f.Event(cpu, hidden, rec)
+}
+
 func TestFiles(t *testing.T) {
 	const size = 280 // four events and what stands before them are more
 	for name, row := range map[string]struct {
@@ -232,7 +243,7 @@ func TestFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i := range 10 {
-			if err := f.Event(1700000000e9+uint64(i)*1e9, 0, false, rec("/")); err != nil {
+			if err := put(f, 1700000000e9+uint64(i)*1e9, 0, false, rec("/")); err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
 		}
@@ -268,7 +279,7 @@ func TestFilesGivenEntries(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.Add(entries()[3])
-	if err := f.Event(1, 0, false, rec("/")); err != nil {
+	if err := put(f, 1, 0, false, rec("/")); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.Close(); err != nil {

@@ -1,0 +1,161 @@
+package capture
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"io"
+	"os"
+	"strconv"
+	"sync/atomic"
+
+	"github.com/rs/zerolog"
+)
+
+// RecentConfig says how much of the newest events is kept and where it goes.
+type RecentConfig struct {
+	Path string
+	Pack bool  // by gzip
+	Size int64 // bytes in memory
+	Log  zerolog.Logger
+
+	// Begin tells what is known before the event rec.
+	Begin func(rec []byte, add func(Entry))
+}
+
+// Recent keeps the newest part of a capture in memory: a flight recorder. It is
+// in pieces, each of which begins with what was known at its time, so that the
+// oldest one can go. All but [Recent.Ask] is for one goroutine.
+type Recent struct {
+	cfg    RecentConfig
+	pieces []*piece // the oldest first
+	old    *piece   // one that has gone, whose memory can be used again
+	size   int64    // of all pieces but the last
+	anew   bool     // the next piece is a section of its own
+
+	asked   atomic.Bool
+	written int // files that were asked for
+}
+
+// piece is a whole capture.
+type piece struct {
+	bytes.Buffer
+	writer *Writer
+	events int // where they begin
+	alone  bool
+}
+
+// numPieces is how many pieces the memory has room for.
+const numPieces = 8
+
+// NewRecent returns a recorder without events. It creates the file, so that it
+// is known at once whether that is possible.
+func NewRecent(cfg RecentConfig) (*Recent, error) {
+	f, err := os.OpenFile(cfg.Path, os.O_WRONLY|os.O_CREATE, 0o666)
+	if err != nil {
+		return nil, err
+	}
+	return &Recent{cfg: cfg}, f.Close()
+}
+
+// Ask has what is kept written into a file of its own. It may be called from any
+// goroutine.
+func (r *Recent) Ask() { r.asked.Store(true) }
+
+// Add takes no entries: Begin tells what is known. A [Section] makes what comes
+// stand alone.
+func (r *Recent) Add(e Entry) {
+	if _, ok := e.(*Section); ok {
+		r.anew = true
+	}
+}
+
+// Begin is called before the state changes by an event.
+func (r *Recent) Begin(_ uint64, rec []byte) error {
+	r.answer()
+	if n := len(r.pieces); n > 0 && !r.anew && r.pieces[n-1].writer.Size() < r.cfg.Size/numPieces {
+		return nil
+	}
+	p := r.old
+	if r.old = nil; p == nil {
+		p = &piece{}
+		p.Grow(int(r.cfg.Size/numPieces) + 2*writeSize)
+	}
+	p.Reset()
+	p.writer, p.alone = NewWriter(p, false), r.anew
+	r.anew = false
+	r.cfg.Begin(rec, p.writer.Add)
+	err := p.writer.Flush()
+	p.events = p.Len()
+	if n := len(r.pieces); n > 0 {
+		r.size += r.pieces[n-1].writer.Size()
+	}
+	r.pieces = append(r.pieces, p)
+	return err
+}
+
+// Event keeps an event.
+func (r *Recent) Event(cpu uint16, hidden bool, rec []byte) error {
+	last := r.pieces[len(r.pieces)-1]
+	err := last.writer.Event(cpu, hidden, rec)
+	for len(r.pieces) > 1 && r.size+last.writer.Size() > r.cfg.Size {
+		r.old = r.pieces[0]
+		r.size -= r.old.writer.Size()
+		r.pieces = append(r.pieces[:0], r.pieces[1:]...)
+	}
+	return err
+}
+
+// Flush is called when no event comes.
+func (r *Recent) Flush() error {
+	r.answer()
+	return nil
+}
+
+// answer writes what was asked for: PATH.1, PATH.2 and so on. A failure is no
+// reason to end the recording.
+func (r *Recent) answer() {
+	if !r.asked.Swap(false) {
+		return
+	}
+	r.written++
+	path := r.cfg.Path + "." + strconv.Itoa(r.written)
+	if err := r.write(path); err != nil {
+		r.cfg.Log.Error().Err(err).Str("file", path).Msg("what was asked for is not written")
+	}
+}
+
+// Close writes what is kept.
+func (r *Recent) Close() error { return r.write(r.cfg.Path) }
+
+func (r *Recent) write(path string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
+	if err != nil {
+		return err
+	}
+	if !r.cfg.Pack {
+		return errors.Join(r.copy(f), f.Close())
+	}
+	packed := gzip.NewWriter(f)
+	return errors.Join(r.copy(packed), packed.Close(), f.Close())
+}
+
+// copy writes the first piece and the events of the others.
+func (r *Recent) copy(to io.Writer) error {
+	if len(r.pieces) == 0 {
+		return NewWriter(to, false).Close() // nothing has happened
+	}
+	for i, p := range r.pieces {
+		if err := p.writer.Flush(); err != nil {
+			return err
+		}
+		from := p.events
+		if i == 0 || p.alone {
+			from = 0
+		}
+		if _, err := to.Write(p.Bytes()[from:]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
