@@ -16,7 +16,7 @@ import (
 type RecentConfig struct {
 	Path string
 	Pack bool  // by gzip
-	Size int64 // bytes in memory
+	Size int64 // bytes of events in memory; what was known at some times comes on top
 	Log  zerolog.Logger
 
 	// Begin tells what is known before the event rec.
@@ -30,7 +30,7 @@ type Recent struct {
 	cfg    RecentConfig
 	pieces []*piece // the oldest first
 	old    *piece   // one that has gone, whose memory can be used again
-	size   int64    // of all pieces but the last
+	size   int64    // of the events in all pieces but the last
 	anew   bool     // the next piece is a section of its own
 
 	asked   atomic.Bool
@@ -44,6 +44,9 @@ type piece struct {
 	events int // where they begin
 	alone  bool
 }
+
+// size is that of the events.
+func (p *piece) size() int64 { return p.writer.Size() - int64(p.events) }
 
 // numPieces is how many pieces the memory has room for.
 const numPieces = 8
@@ -73,7 +76,7 @@ func (r *Recent) Add(e Entry) {
 // Begin is called before the state changes by an event.
 func (r *Recent) Begin(_ uint64, rec []byte) error {
 	r.answer()
-	if n := len(r.pieces); n > 0 && !r.anew && r.pieces[n-1].writer.Size() < r.cfg.Size/numPieces {
+	if n := len(r.pieces); n > 0 && !r.anew && r.pieces[n-1].size() < r.cfg.Size/numPieces {
 		return nil
 	}
 	p := r.old
@@ -88,7 +91,7 @@ func (r *Recent) Begin(_ uint64, rec []byte) error {
 	err := p.writer.Flush()
 	p.events = p.Len()
 	if n := len(r.pieces); n > 0 {
-		r.size += r.pieces[n-1].writer.Size()
+		r.size += r.pieces[n-1].size()
 	}
 	r.pieces = append(r.pieces, p)
 	return err
@@ -98,9 +101,9 @@ func (r *Recent) Begin(_ uint64, rec []byte) error {
 func (r *Recent) Event(cpu uint16, hidden bool, rec []byte) error {
 	last := r.pieces[len(r.pieces)-1]
 	err := last.writer.Event(cpu, hidden, rec)
-	for len(r.pieces) > 1 && r.size+last.writer.Size() > r.cfg.Size {
+	for len(r.pieces) > 1 && r.size+last.size() > r.cfg.Size {
 		r.old = r.pieces[0]
-		r.size -= r.old.writer.Size()
+		r.size -= r.old.size()
 		r.pieces = append(r.pieces[:0], r.pieces[1:]...)
 	}
 	return err
