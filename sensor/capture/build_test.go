@@ -31,9 +31,25 @@ func (f *file) section() *file {
 	return f.block(typeSection, u32(magic), u16(majorVersion), u16(minorVersion), u64(-1))
 }
 
-func u16(n int) []byte    { return binary.NativeEndian.AppendUint16(nil, uint16(n)) }
-func u32(n int) []byte    { return binary.NativeEndian.AppendUint32(nil, uint32(n)) }
-func u64(n int) []byte    { return binary.NativeEndian.AppendUint64(nil, uint64(n)) }
+// written is the byte order of the files.
+var written interface {
+	binary.ByteOrder
+	binary.AppendByteOrder
+} = binary.NativeEndian
+
+// asForeign has f build files of a machine with the other byte order.
+func asForeign(f func()) {
+	written = binary.BigEndian
+	if binary.NativeEndian.Uint16([]byte{1, 0}) != 1 {
+		written = binary.LittleEndian
+	}
+	f()
+	written = binary.NativeEndian
+}
+
+func u16(n int) []byte    { return written.AppendUint16(nil, uint16(n)) }
+func u32(n int) []byte    { return written.AppendUint32(nil, uint32(n)) }
+func u64(n int) []byte    { return written.AppendUint64(nil, uint64(n)) }
 func str(s string) []byte { return append(u16(len(s)), s...) }
 
 // sized puts the length of an entry in front of it, with or without itself.
@@ -45,22 +61,27 @@ func sized(itself int, parts ...[]byte) []byte {
 const closeX, chdirX = 5, 95
 
 // rec is the exit of chdir to a path.
-func rec(path string) []byte {
-	var e event.Encoder
-	e.Begin(1700000000000000000, 100, chdirX, 2)
-	e.Int(8, 0)
-	e.String([]byte(path))
-	b, err := e.End()
-	if err != nil {
-		panic(err)
+func rec(path string) []byte { return recOf(chdirX, u64(0), append([]byte(path), 0)) }
+
+// recOf is a record with these parameters.
+func recOf(typ int, params ...[]byte) []byte {
+	var lengths []byte
+	for _, p := range params {
+		if syscalls.Events[typ].Flags&syscalls.LargePayload != 0 {
+			lengths = append(lengths, u32(len(p))...)
+		} else {
+			lengths = append(lengths, u16(len(p))...)
+		}
 	}
-	return bytes.Clone(b)
+	values := bytes.Join(params, nil)
+	size := event.HeaderSize + len(lengths) + len(values)
+	return bytes.Join([][]byte{u64(1700000000000000000), u64(100), u32(size), u16(typ), u32(len(params)), lengths, values}, nil)
 }
 
 // old is a record as the first version has it.
 func old(rec []byte) []byte {
 	b := append(bytes.Clone(rec[:offParams]), rec[offParams+4:]...)
-	binary.NativeEndian.PutUint32(b[offLen:], uint32(len(b)))
+	written.PutUint32(b[offLen:], uint32(len(b)))
 	return b
 }
 

@@ -2,7 +2,6 @@ package capture
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"net/netip"
 )
@@ -11,6 +10,7 @@ import (
 // error stays; what is read after it is 0.
 type list struct {
 	in    *input
+	order order
 	left  int64 // bytes of the payload that were not read
 	floor int64 // how many of them are behind the current entry
 	err   error
@@ -75,9 +75,9 @@ func (l *list) take(n int) []byte {
 }
 
 func (l *list) u8() uint8   { return l.take(1)[0] }
-func (l *list) u16() uint16 { return binary.NativeEndian.Uint16(l.take(2)) }
-func (l *list) u32() uint32 { return binary.NativeEndian.Uint32(l.take(4)) }
-func (l *list) u64() uint64 { return binary.NativeEndian.Uint64(l.take(8)) }
+func (l *list) u16() uint16 { return l.order.u16(l.take(2)) }
+func (l *list) u32() uint32 { return l.order.u32(l.take(4)) }
+func (l *list) u64() uint64 { return l.order.u64(l.take(8)) }
 func (l *list) i64() int64  { return int64(l.u64()) }
 
 // maxName bounds paths and names, as libscap does.

@@ -1,7 +1,6 @@
 package capture
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -14,7 +13,6 @@ import (
 var (
 	ErrFormat   = errors.New("not a capture file")
 	ErrVersion  = errors.New("a capture of a newer format")
-	ErrOrder    = errors.New("a capture of a machine with another byte order")
 	ErrNoEvents = errors.New("no events in file")
 	ErrCut      = errors.New("the file ends within a block")
 	ErrBlock    = errors.New("lengths of a block contradict each other")
@@ -44,13 +42,14 @@ type Reader struct {
 	block   int64 // offset of the current block
 	skip    int   // its bytes that are still in the buffer
 	section bool  // a section header was read
+	order   order // of it and what follows
 	events  bool  // the section has begun with its events
 	err     error // ends the reading
 
 	cpu    uint16
 	hidden bool
 	stats  event.Stats
-	rec    []byte // a record of the first version, converted
+	rec    []byte // a record that had to be converted
 }
 
 // Open opens a file, "-" standing for stdin. What it says besides events goes
@@ -132,7 +131,7 @@ func (r *Reader) step() ([]byte, error) {
 		}
 		return nil, err
 	}
-	typ, size := binary.NativeEndian.Uint32(head), binary.NativeEndian.Uint32(head[4:])
+	typ, size := r.order.u32(head), r.order.u32(head[4:])
 	if typ != typeSection && !r.section {
 		return nil, ErrFormat
 	}
@@ -174,7 +173,7 @@ func (r *Reader) payload(size, most uint32, flags int) ([]byte, error) {
 		}
 		return nil, err
 	}
-	if binary.NativeEndian.Uint32(block[size-trailerSize:]) != size {
+	if r.order.u32(block[size-trailerSize:]) != size {
 		return nil, ErrBlock
 	}
 	r.skip = int(size)
@@ -183,9 +182,9 @@ func (r *Reader) payload(size, most uint32, flags int) ([]byte, error) {
 	if len(b) < 2+flags+minRecord {
 		return nil, ErrBlock
 	}
-	r.cpu, r.hidden = binary.NativeEndian.Uint16(b), false
+	r.cpu, r.hidden = r.order.u16(b), false
 	if flags > 0 {
-		r.hidden = binary.NativeEndian.Uint32(b[2:])&flagHidden != 0
+		r.hidden = r.order.u32(b[2:])&flagHidden != 0
 	}
 	return b[2+flags:], nil
 }
@@ -196,9 +195,17 @@ func (r *Reader) event(size, most uint32, flags int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	n, ok := event.Length(b)
-	if !ok || n < event.HeaderSize || n > len(b) {
+	if len(b) < event.HeaderSize {
 		return nil, ErrBlock
+	}
+	n := uint64(r.order.u32(b[offLen:]))
+	if n < event.HeaderSize || n > uint64(len(b)) {
+		return nil, ErrBlock
+	}
+	if r.order == foreign {
+		r.rec = append(r.rec[:0], b[:n]...)
+		turn(r.rec)
+		return r.rec, nil
 	}
 	return b[:n:n], nil
 }
@@ -213,17 +220,17 @@ func (r *Reader) newSection() error {
 		}
 		return err
 	}
-	switch binary.NativeEndian.Uint32(head[8:]) {
-	case magic:
-	case 0x4D3C2B1A:
-		return ErrOrder
-	default:
-		return ErrFormat
+	o := !foreign
+	if o.u32(head[8:]) != magic {
+		if o = foreign; o.u32(head[8:]) != magic {
+			return ErrFormat
+		}
 	}
-	if binary.NativeEndian.Uint16(head[12:]) > majorVersion {
+	if o.u16(head[12:]) > majorVersion {
 		return ErrVersion
 	}
-	size := binary.NativeEndian.Uint32(head[4:])
+	size := o.u32(head[4:])
+	r.order = o
 	r.section, r.events = true, false
 	r.entries(&Section{})
 	return r.other(typeSection, size)
@@ -235,7 +242,7 @@ func (r *Reader) other(typ, size uint32) error {
 		return ErrBlock
 	}
 	r.in.drop(headSize)
-	l := &list{in: &r.in, left: int64(size) - minBlock}
+	l := &list{in: &r.in, order: r.order, left: int64(size) - minBlock}
 	r.read(l, typ)
 	l.skip(l.left)
 	if l.err != nil {
@@ -246,7 +253,7 @@ func (r *Reader) other(typ, size uint32) error {
 		return err
 	}
 	r.in.drop(trailerSize)
-	if binary.NativeEndian.Uint32(trailer) != size {
+	if r.order.u32(trailer) != size {
 		return ErrBlock
 	}
 	return nil

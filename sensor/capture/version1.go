@@ -1,8 +1,6 @@
 package capture
 
 import (
-	"encoding/binary"
-
 	"github.com/pdig/pdig/event"
 	"github.com/pdig/pdig/syscalls"
 )
@@ -27,8 +25,8 @@ func (r *Reader) event1(size uint32, flags int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := uint64(binary.NativeEndian.Uint32(b[offLen:]))
-	typ := binary.NativeEndian.Uint16(b[offType:])
+	n := uint64(r.order.u32(b[offLen:]))
+	typ := r.order.u16(b[offType:])
 	if typ == notification || typ == infrastructure {
 		n -= min(n, 3)
 	}
@@ -42,20 +40,24 @@ func (r *Reader) event1(size uint32, flags int) ([]byte, error) {
 	rec := append(r.rec[:0], b[:offParams]...)
 	rec = append(rec, 0, 0, 0, 0)
 	rec = append(rec, b[offParams:]...)
-	binary.NativeEndian.PutUint32(rec[offLen:], uint32(len(rec)))
+	r.order.putU32(rec[offLen:], uint32(len(rec)))
 	if int(typ) < syscalls.NumEvents {
-		params, ok := countParams(typ, b[offParams:])
+		params, ok := r.countParams(typ, b[offParams:])
 		if !ok {
 			return nil, ErrBlock
 		}
-		binary.NativeEndian.PutUint32(rec[offParams:], uint32(params))
+		r.order.putU32(rec[offParams:], uint32(params))
 	}
+	if r.order == foreign {
+		turn(rec)
+	}
+	r.rec = rec
 	return rec, nil
 }
 
 // countParams finds the number of parameters: the largest that the lengths and
 // the values behind them fill the record with.
-func countParams(typ uint16, b []byte) (int, bool) {
+func (r *Reader) countParams(typ uint16, b []byte) (int, bool) {
 	_, most := event.Edition(typ)
 	for n := most; n >= 0; n-- {
 		size := 2 * n
@@ -63,7 +65,7 @@ func countParams(typ uint16, b []byte) (int, bool) {
 			continue
 		}
 		for i := range n {
-			size += int(binary.NativeEndian.Uint16(b[2*i:]))
+			size += int(r.order.u16(b[2*i:]))
 		}
 		if size == len(b) {
 			return n, true
