@@ -25,23 +25,30 @@ func writeCapture(t *testing.T, path string, events int) {
 	f.Add(&capture.User{UID: 7, Name: "seven"})
 	f.Add(&capture.Process{TID: 1, PID: 1, Comm: "cat", UID: 7})
 	f.Add(&capture.FD{TID: 1, Number: 2, Type: capture.FDFile, Name: "/two"})
-	var e event.Encoder
 	for i := range events {
-		const readE = 6
-		e.Begin(1700000000000001000, 1, readE, 2)
-		e.Int(8, uint64(i))
-		e.Int(4, 80)
-		rec, err := e.End()
-		if err == nil {
-			err = errors.Join(f.Begin(1, rec), f.Event(3, i == 1, rec)) // the second is hidden
-		}
-		if err != nil {
+		rec := readRecord(t, i)
+		if err := errors.Join(f.Begin(1, rec), f.Event(3, i == 1, rec)); err != nil { // the second is hidden
 			t.Fatal(err)
 		}
 	}
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// readRecord is a read of a descriptor.
+func readRecord(t *testing.T, fd int) []byte {
+	t.Helper()
+	const readE = 6
+	var e event.Encoder
+	e.Begin(1700000000000001000, 1, readE, 2)
+	e.Int(8, uint64(fd))
+	e.Int(4, 80)
+	rec, err := e.End()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rec
 }
 
 // clock is what depends on the time zone.
