@@ -1,11 +1,11 @@
 package capture
 
 import (
-	"bytes"
 	"compress/gzip"
 	"errors"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"sync/atomic"
 
@@ -29,7 +29,7 @@ type RecentConfig struct {
 type Recent struct {
 	cfg    RecentConfig
 	pieces []*piece // the oldest first
-	old    *piece   // one that has gone, whose memory can be used again
+	free   [][]byte // of pieces that have gone
 	size   int64    // of the events in all pieces but the last
 	anew   bool     // the next piece is a section of its own
 
@@ -39,14 +39,30 @@ type Recent struct {
 
 // piece is a whole capture.
 type piece struct {
-	bytes.Buffer
 	writer *Writer
-	events int // where they begin
+	chunks [][]byte // what was written
+	lists  int      // chunks before those of the events
+	before int64    // their bytes
 	alone  bool
 }
 
+// store puts what a piece writes into its chunks.
+type store struct {
+	*Recent
+	*piece
+}
+
+func (s store) Write(b []byte) (int, error) {
+	var chunk []byte
+	if n := len(s.free); n > 0 {
+		chunk, s.free = s.free[n-1][:0], s.free[:n-1]
+	}
+	s.chunks = append(s.chunks, append(chunk, b...))
+	return len(b), nil
+}
+
 // size is that of the events.
-func (p *piece) size() int64 { return p.writer.Size() - int64(p.events) }
+func (p *piece) size() int64 { return p.writer.Size() - p.before }
 
 // numPieces is how many pieces the memory has room for.
 const numPieces = 8
@@ -79,17 +95,12 @@ func (r *Recent) Begin(_ uint64, rec []byte) error {
 	if n := len(r.pieces); n > 0 && !r.anew && r.pieces[n-1].size() < r.cfg.Size/numPieces {
 		return nil
 	}
-	p := r.old
-	if r.old = nil; p == nil {
-		p = &piece{}
-		p.Grow(int(r.cfg.Size/numPieces) + 2*writeSize)
-	}
-	p.Reset()
-	p.writer, p.alone = NewWriter(p, false), r.anew
+	p := &piece{alone: r.anew}
+	p.writer = NewWriter(store{r, p}, false)
 	r.anew = false
 	r.cfg.Begin(rec, p.writer.Add)
 	err := p.writer.Flush()
-	p.events = p.Len()
+	p.lists, p.before = len(p.chunks), p.writer.Size()
 	if n := len(r.pieces); n > 0 {
 		r.size += r.pieces[n-1].size()
 	}
@@ -102,9 +113,10 @@ func (r *Recent) Event(cpu uint16, hidden bool, rec []byte) error {
 	last := r.pieces[len(r.pieces)-1]
 	err := last.writer.Event(cpu, hidden, rec)
 	for len(r.pieces) > 1 && r.size+last.size() > r.cfg.Size {
-		r.old = r.pieces[0]
-		r.size -= r.old.size()
-		r.pieces = append(r.pieces[:0], r.pieces[1:]...)
+		old := r.pieces[0]
+		r.size -= old.size()
+		r.free = append(r.free, old.chunks[old.lists:]...)
+		r.pieces = slices.Delete(r.pieces, 0, 1)
 	}
 	return err
 }
@@ -152,12 +164,14 @@ func (r *Recent) copy(to io.Writer) error {
 		if err := p.writer.Flush(); err != nil {
 			return err
 		}
-		from := p.events
-		if i == 0 || p.alone {
-			from = 0
+		chunks := p.chunks
+		if i > 0 && !p.alone {
+			chunks = chunks[p.lists:]
 		}
-		if _, err := to.Write(p.Bytes()[from:]); err != nil {
-			return err
+		for _, chunk := range chunks {
+			if _, err := to.Write(chunk); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
