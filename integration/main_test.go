@@ -51,6 +51,10 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
+	if err := os.Chmod(dir, 0o755); err != nil { // for other users
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	fixtureDir = dir
 	code := m.Run()
 	if *reportOracle && !oracleReport(os.Stdout) {

@@ -185,6 +185,7 @@ func (t *Tracer) finish(th *thread) {
 	if c.ret == 0 {
 		switch c.spec.kind {
 		case kindCreds:
+			th.proc.mem.user = true
 			th.proc.refreshCreds(&t.proc)
 		case kindNS:
 			th.proc.childNested = true

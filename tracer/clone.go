@@ -131,6 +131,11 @@ func (t *Tracer) fork(th *thread, tid int) *process {
 	if !t.attached { // what was there before may have a handler of faults that children inherit
 		p.mem.direct = directReads
 	}
+	if from.mem.user && th.sharesMemory() {
+		if p.mem.open(); p.mem.fd == 0 {
+			p.mem.share(&from.mem)
+		}
+	}
 	if th.call.flags&unix.CLONE_PARENT != 0 {
 		p.descend(from.up, from.parent)
 		p.maker = from.maker
@@ -148,6 +153,15 @@ func (t *Tracer) fork(th *thread, tid int) *process {
 		}
 	}
 	return p
+}
+
+// sharesMemory reports whether the process that th makes has its memory, as far as
+// registers tell: the flags of a clone3 could be others than those that were read.
+func (th *thread) sharesMemory() bool {
+	c := &th.call
+	arch, n := number(c.arch, c.nr)
+	k := syscalls.Lookup(arch, n)
+	return k != nil && (k.Name == "vfork" || k.Name == "clone" && c.flags&unix.CLONE_VM != 0)
 }
 
 // withoutExitStop takes the exit stop from a child or thread of the command, in

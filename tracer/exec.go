@@ -38,9 +38,11 @@ func (t *Tracer) executed(tid int) {
 	th.turned(unix.PTRACE_EVENT_EXEC, 0)
 	p := th.proc
 	p.mem.close()
-	p.mem.still = tid
-	p.mem.fresh = true
+	p.mem.fresh, p.mem.still = true, tid
 	p.image = p.readImage(&t.proc, p.image)
+	if len(p.image.env) == 0 {
+		p.image.env = t.stackEnvironment(th)
+	}
 	p.mem.fresh, p.mem.direct = false, directReads
 	t.heap.grew()
 	th.interrupted = nil

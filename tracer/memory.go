@@ -22,6 +22,8 @@ type memory struct {
 	pages  int // the same of /proc/PID/pagemap
 	pid    int
 	tried  bool    // and could not be opened
+	hidden bool    // nor does process_vm_readv work
+	user   bool    // the program has changed its user: another descriptor may be refused
 	fresh  bool    // the program has not run yet, so nobody handles faults
 	direct int     // reads to come without the file
 	still  int     // a thread of the process that stands still, or did last
@@ -38,7 +40,17 @@ func (m *memory) close() {
 			unix.Close(fd - 1)
 		}
 	}
-	m.fd, m.pages, m.tried = 0, 0, false
+	m.fd, m.pages, m.tried, m.hidden, m.user = 0, 0, false, false, false
+}
+
+// share makes m the reader of the memory that from reads.
+func (m *memory) share(from *memory) {
+	if from.fd == 0 {
+		return
+	}
+	if fd, err := unix.FcntlInt(uintptr(from.fd-1), unix.F_DUPFD_CLOEXEC, 0); err == nil {
+		m.fd, m.user = fd+1, from.user
+	}
 }
 
 // read fills buf from addr, as far as the memory is readable, and returns how
@@ -49,8 +61,12 @@ func (m *memory) read(buf []byte, addr uint64) int {
 	}
 	if m.fresh || m.direct > 0 && !m.served.locks {
 		m.direct--
-		if n, _ := sys.ReadProcess(m.pid, buf, addr); n == len(buf) {
+		n, errno := sys.ReadProcess(m.pid, buf, addr)
+		if n == len(buf) {
 			return n
+		}
+		if refuses(errno) {
+			m.direct = 0
 		}
 		// Refused here, or only a part is there: the file has the last word.
 	}
@@ -62,11 +78,20 @@ func (m *memory) read(buf []byte, addr uint64) int {
 		n, _ := sys.Pread(m.fd-1, buf, addr)
 		return n
 	}
-	n, errno := sys.ReadProcess(m.pid, buf, addr)
-	if errno == unix.EPERM || errno == unix.ENOSYS {
-		return sys.Peek(m.still, buf, addr)
+	if !m.hidden {
+		n, errno := sys.ReadProcess(m.pid, buf, addr)
+		if !refuses(errno) {
+			return n
+		}
+		m.hidden = true
 	}
-	return n
+	return sys.Peek(m.still, buf, addr)
+}
+
+// refuses reports whether process_vm_readv is not for us, whatever the address:
+// a filter of seccomp, a kernel without it, or another user.
+func refuses(errno unix.Errno) bool {
+	return errno == unix.EPERM || errno == unix.EACCES || errno == unix.ENOSYS
 }
 
 // open opens the file, unless it is open or cannot be opened.
@@ -145,6 +170,9 @@ func (m *memory) appendWhole(dst []byte, addr uint64, limit int) (_ []byte, whol
 	}
 	for limit > 0 {
 		n := int(min(pageSize-addr%pageSize, uint64(limit)))
+		if m.hidden {
+			n = min(n, peekAtOnce)
+		}
 		at := len(dst)
 		dst = append(dst, zeros[:n]...)
 		got := m.read(dst[at:], addr)
@@ -159,6 +187,9 @@ func (m *memory) appendWhole(dst []byte, addr uint64, limit int) (_ []byte, whol
 	}
 	return dst, true
 }
+
+// peekAtOnce is how much of a string is read before its end is looked for.
+const peekAtOnce = 64
 
 // maxPath is PATH_MAX of the kernel: no longer path can be meant.
 const maxPath = 4096

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/pdig/pdig/internal/sys"
 	"github.com/pdig/pdig/syscalls"
 )
 
@@ -89,7 +90,7 @@ func environment(t *Tracer, th *thread, _ *syscalls.Param) {
 		return
 	}
 	list := th.call.args[pathArg(th.call.spec.enter)+2]
-	t.scratch = th.stringList(t.scratch[:0], list)
+	t.scratch = th.proc.mem.stringList(t.scratch[:0], list, th.call.wordSize())
 	t.enc.Bytes(t.scratch)
 }
 
@@ -101,7 +102,7 @@ func (th *thread) failedExec() bool {
 // asked returns argument zero and the others of the exec that th has called.
 func (t *Tracer) asked(th *thread) (first, rest []byte) {
 	list := th.call.args[pathArg(th.call.spec.enter)+1]
-	t.scratch = th.stringList(t.scratch[:0], list)
+	t.scratch = th.proc.mem.stringList(t.scratch[:0], list, th.call.wordSize())
 	if i := bytes.IndexByte(t.scratch, 0); i >= 0 {
 		return t.scratch[:i], t.scratch[i+1:]
 	}
@@ -114,9 +115,7 @@ const maxArgs = 4096
 
 // stringList appends the strings of a NULL-terminated list of pointers, each
 // with its NUL, as far as maxArgs goes.
-func (th *thread) stringList(dst []byte, list uint64) []byte {
-	m := &th.proc.mem
-	width := th.call.wordSize()
+func (m *memory) stringList(dst []byte, list, width uint64) []byte {
 	for end := len(dst) + maxArgs; len(dst) < end; list += width {
 		var b [8]byte
 		if !m.full(b[:width], list) {
@@ -130,6 +129,27 @@ func (th *thread) stringList(dst []byte, list uint64) []byte {
 		dst = append(dst, 0)
 	}
 	return dst
+}
+
+// stackEnvironment is the environment of th, which has executed a program that
+// has not run yet: there the kernel has put it behind the arguments on the stack.
+// Of a process of another user /proc does not tell where that is.
+func (t *Tracer) stackEnvironment(th *thread) []byte {
+	m := &th.proc.mem
+	var b [8]byte
+	if infoFromRegs(th, &t.in, sys.SyscallNone) != 0 {
+		return nil
+	}
+	size := uint64(8)
+	if narrow(t.in.Arch) {
+		size = 4
+	}
+	if !m.full(b[:size], t.in.SP) {
+		return nil
+	}
+	// The number of the arguments, the arguments, NULL.
+	list := t.in.SP + size*(binary.LittleEndian.Uint64(b[:])+2)
+	return bytes.Clone(m.stringList(t.scratch[:0], list, size))
 }
 
 // filename is the path argument of an exec as the kernel has it.
