@@ -94,6 +94,9 @@ func Launch(o *launch.Original, cmd Command, cfg Config) error {
 		if st.tracer != 0 {
 			return fmt.Errorf("%w: the process is traced already, by %s", ErrSeize, t.named(st.tracer))
 		}
+		if ptraceForbidden() {
+			return fmt.Errorf("%w: %s", ErrSeize, forbidden)
+		}
 		return fmt.Errorf("%w: %w", ErrSeize, errno)
 	}
 	if cfg.Pin && !cfg.Every { // a tracer that is killed would leave its pin behind

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/pdig/pdig/internal/procfs"
+	"github.com/pdig/pdig/internal/sys"
 )
 
 // AttachError is why a process or thread cannot be traced.
@@ -45,6 +46,8 @@ func (t *Tracer) refusal(tid int, errno unix.Errno) error {
 	case t.kernelThread(tid):
 		e.Reason = "not permitted: it is a thread of the kernel"
 	case errno != unix.EPERM:
+	case ptraceForbidden():
+		e.Reason = "not permitted: " + forbidden
 	case !capable && !self.sameUser(&to):
 		e.Reason = fmt.Sprintf("not permitted: it belongs to another user (uid %d)%s", to.realUID, missing)
 	case !capable && !dumpable(tid, &to):
@@ -60,9 +63,18 @@ func (t *Tracer) refusal(tid int, errno unix.Errno) error {
 	case capable && !governs(os.Getpid(), tid):
 		e.Reason = "not permitted: it is in a user namespace that is not below that of pdig"
 	default:
-		e.Reason = "not permitted: by a security module, or a seccomp filter of pdig"
+		e.Reason = "not permitted: by a security module"
 	}
 	return e
+}
+
+// forbidden is why nobody can be traced where [ptraceForbidden].
+const forbidden = "the seccomp profile of pdig does not allow ptrace"
+
+// ptraceForbidden reports whether a filter refuses ptrace whatever it is for: the
+// kernel itself says of a process that is not traced that there is none.
+func ptraceForbidden() bool {
+	return sys.Ptrace(unix.PTRACE_CONT, os.Getpid(), 0, 0) == unix.EPERM
 }
 
 // sameUser reports whether s, with which it is asked, may trace to as far as
