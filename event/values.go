@@ -47,6 +47,9 @@ func ParamIndex(typ uint16, name string) int {
 // has no name.
 func ErrnoName(res int64) string { return errnoName(res) }
 
+// AppendHex appends n in hexadecimal digits, as sysdig does: in upper case.
+func AppendHex(dst []byte, n uint64) []byte { return appendHex(dst, n) }
+
 // Generic reports whether the event is of a system call that has no events of its
 // own.
 func (v *View) Generic() bool { return generic(v.typ) }

@@ -166,12 +166,11 @@ func (s *Sensor) quiet() error {
 
 // record handles one record and reports whether it was the last.
 func (s *Sensor) record(rec []byte) (done bool, err error) {
-	before := s.view.Time()
 	if err := s.view.Parse(rec); err != nil {
 		s.refused(err)
 		return false, nil
 	}
-	s.event.Next(before)
+	s.event.Next()
 	stateOnly := false
 	if s.place != nil {
 		s.shown.CPU, stateOnly = s.place.Place()
@@ -182,6 +181,9 @@ func (s *Sensor) record(rec []byte) (done bool, err error) {
 	}
 	s.cfg.State.Apply(&s.view)
 	leading := s.leading()
+	if !leading {
+		s.event.Begin()
+	}
 	if leading || stateOnly || s.view.Info().Class == syscalls.CategoryInternal {
 		return false, nil // of use to the state only
 	}

@@ -85,13 +85,25 @@ func evtBuffer(e *Event, _ *argument, v *filter.Values) bool {
 }
 
 func evtBuflen(e *Event, _ *argument, v *filter.Values) bool {
-	flags := e.View.Info().Flags
 	res, ok := e.result()
-	if !ok || res < 0 || flags&(syscalls.ReadsFromFD|syscalls.WritesToFD) == 0 {
+	if !ok || res < 0 || !e.ioCall() {
+		return false
+	}
+	if _, _, known := e.descriptor(); !known {
 		return false
 	}
 	v.Uint(uint64(res))
 	return true
+}
+
+// ioCall reports whether a call reads, writes or does something else with a
+// descriptor.
+func (e *Event) ioCall() bool {
+	switch e.View.Info().Class {
+	case syscalls.CategoryIoRead, syscalls.CategoryIoWrite, syscalls.CategoryIoOther:
+		return true
+	}
+	return false
 }
 
 // Kinds of opens.

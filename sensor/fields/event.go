@@ -7,24 +7,24 @@ import (
 
 // Event is an event with what is known when it has been applied to the state.
 type Event struct {
-	Num      uint64 // place in its source, from 1
-	CPU      uint16
-	First    uint64 // time of the first event
-	Previous uint64 // time of the event before, 0 for none
-	View     *event.View
-	State    *state.Table
+	Num    uint64 // place in its source, from 1
+	CPU    uint16
+	First  uint64 // time of the first event
+	Newest bool   // of what changed since sysdig 0.29.3, as the newest Falco has it
+	View   *event.View
+	State  *state.Table
 
 	printer event.Printer
 	buf     []byte // of one text
 }
 
-// Next makes e, whose View is a new one, the next event of its source. The one
-// before had the time previous.
-func (e *Event) Next(previous uint64) {
-	if e.Num == 0 {
+// Next makes e, whose View is a new one, the next event of its source.
+func (e *Event) Next() { e.Num++ }
+
+// Begin makes the event the first of those that times count from, unless there
+// was one.
+func (e *Event) Begin() {
+	if e.First == 0 {
 		e.First = e.View.Time()
-	} else {
-		e.Previous = previous
 	}
-	e.Num++
 }

@@ -22,9 +22,9 @@ var evtFields = []Field{
 	{Name: "evt.reltime", Type: filter.Uint, Desc: "nanoseconds since the first event", get: nanos(relTime, 1, 0), show: padded},
 	{Name: "evt.reltime.s", Type: filter.Uint, Desc: "their whole seconds", get: nanos(relTime, 1e9, 0)},
 	{Name: "evt.reltime.ns", Type: filter.Uint, Desc: "their nanoseconds beyond those", get: nanos(relTime, 1, 1e9), show: padded},
-	{Name: "evt.deltatime", Type: filter.Uint, Desc: "nanoseconds since the event before", get: nanos(deltaTime, 1, 0)},
-	{Name: "evt.deltatime.s", Type: filter.Uint, Desc: "their whole seconds", get: nanos(deltaTime, 1e9, 0)},
-	{Name: "evt.deltatime.ns", Type: filter.Uint, Desc: "their nanoseconds beyond those", get: nanos(deltaTime, 1, 1e9), show: padded},
+	{Name: "evt.deltatime", Type: filter.Uint, Desc: "nanoseconds since the event before", get: delta(1, 0)},
+	{Name: "evt.deltatime.s", Type: filter.Uint, Desc: "their whole seconds", get: delta(1e9, 0)},
+	{Name: "evt.deltatime.ns", Type: filter.Uint, Desc: "their nanoseconds beyond those", get: delta(1, 1e9), show: padded},
 	{Name: "evt.dir", Type: filter.String, Desc: "> where a call begins and for single events, < where it has ended", get: evtDir},
 	{Name: "evt.type", Type: filter.String, Desc: "name of the event: open", get: evtType},
 	{Name: "evt.type.is", Type: filter.Uint, Desc: "1 for events of that type, else 0: evt.type.is.open", get: evtTypeIs, arg: suffixArg},
@@ -45,7 +45,6 @@ var evtFields = []Field{
 	{Name: "evt.is_io_write", Type: filter.Bool, Desc: "the call writes a descriptor", get: hasFlags(syscalls.WritesToFD)},
 	{Name: "evt.io_dir", Type: filter.String, Desc: "read or write", get: evtIODir},
 	{Name: "evt.is_wait", Type: filter.Bool, Desc: "the call waits: sleep, poll, wait", get: hasFlags(syscalls.Waits)},
-	{Name: "evt.count", Type: filter.Uint, Desc: "1", get: func(_ *Event, _ *argument, v *filter.Values) bool { v.Uint(1); return true }},
 	{Name: "evt.abspath", Type: filter.String, Desc: "absolute path that a call names by a directory and a path; .src and .dst of two", get: evtAbspath, arg: nameArg},
 	{Name: "evt.is_open_read", Type: filter.Bool, Desc: "the call opens a file for reading", get: opens(openRead)},
 	{Name: "evt.is_open_write", Type: filter.Bool, Desc: "the call opens a file for writing", get: opens(openWrite)},
@@ -87,11 +86,23 @@ func nanos(of func(*Event) uint64, unit, modulo uint64) getter {
 func rawTime(e *Event) uint64 { return e.View.Time() }
 func relTime(e *Event) uint64 { return e.View.Time() - min(e.First, e.View.Time()) }
 
-func deltaTime(e *Event) uint64 {
-	if e.Previous == 0 {
-		return 0
+// delta counts from the event for which the field was asked before: in a format
+// from the one that is printed before, in a condition from the one that came as
+// far as there.
+func delta(unit, modulo uint64) getter {
+	return func(e *Event, a *argument, v *filter.Values) bool {
+		now, ns := e.View.Time(), uint64(0)
+		if a.last != 0 {
+			ns = now - min(a.last, now)
+		}
+		a.last = now
+		ns /= unit
+		if modulo > 0 {
+			ns %= modulo
+		}
+		v.Uint(ns)
+		return true
 	}
-	return e.View.Time() - min(e.Previous, e.View.Time())
 }
 
 func hasFlags(flags syscalls.EventFlags) getter {
@@ -154,6 +165,12 @@ func evtIODir(e *Event, _ *argument, v *filter.Values) bool {
 
 func evtCategory(e *Event, _ *argument, v *filter.Values) bool {
 	category := e.View.Info().Class
+	if e.View.Generic() && !e.Newest {
+		if name, ok := callCategories[e.View.Name()]; ok {
+			v.Str(name)
+			return true
+		}
+	}
 	switch category {
 	case syscalls.CategoryIoRead, syscalls.CategoryIoWrite, syscalls.CategoryIoOther:
 		v.Str(e.ioCategory())
@@ -206,8 +223,10 @@ func evtRawRes(e *Event, _ *argument, v *filter.Values) bool {
 	return ok
 }
 
+// evtFailed is false where a call begins, as nothing has failed yet. sysdig
+// 0.29.3 says so of all that has no result, too.
 func evtFailed(e *Event, _ *argument, v *filter.Values) bool {
 	res, ok := e.result()
-	v.Bool(res < 0)
-	return ok
+	v.Bool(ok && res < 0)
+	return ok || !e.Newest || !e.exit()
 }

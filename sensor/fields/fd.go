@@ -8,6 +8,7 @@ import (
 
 	"github.com/pdig/pdig/event"
 	"github.com/pdig/pdig/sensor/filter"
+	"github.com/pdig/pdig/syscalls"
 )
 
 // twoSided are the bounds of fields that look at both ends of a connection.
@@ -43,7 +44,7 @@ var fdFields = []Field{
 
 // descriptor is what the event is about, its number, and whether it is known.
 func (e *Event) descriptor() (d event.FDName, fd int64, known bool) {
-	fd, ok := e.State.EventFD(e.View)
+	fd, ok := e.eventFD()
 	if !ok || fd < 0 {
 		return d, fd, false
 	}
@@ -51,8 +52,27 @@ func (e *Event) descriptor() (d event.FDName, fd int64, known bool) {
 	return d, fd, known
 }
 
+// newlyUsed are the events of which sysdig 0.29.3 does not know that they are
+// about a descriptor.
+var newlyUsed = func() *[syscalls.NumEvents]bool {
+	var events [syscalls.NumEvents]bool
+	for _, code := range [...]uint16{51, 55, 160, 161, 162, 163, 181, 303, 305, 313, 317} {
+		events[code] = true // sendmmsg, recvmmsg, mmap, mmap2, symlinkat, unlinkat, mkdirat, fchmodat, fchmod
+	}
+	return &events
+}()
+
+// eventFD is the number of the descriptor that the event is about, -1 if it is
+// not known; false if it is about none.
+func (e *Event) eventFD() (int64, bool) {
+	if !e.Newest && newlyUsed[e.View.Type()] {
+		return 0, false
+	}
+	return e.State.EventFD(e.View)
+}
+
 func fdNum(e *Event, _ *argument, v *filter.Values) bool {
-	fd, ok := e.State.EventFD(e.View)
+	fd, ok := e.eventFD()
 	v.Int(fd)
 	return ok
 }
@@ -71,10 +91,36 @@ func fdType(e *Event, _ *argument, v *filter.Values) bool {
 }
 
 func fdTypeChar(e *Event, _ *argument, v *filter.Values) bool {
-	d, _, ok := e.descriptor()
+	d, _, known := e.descriptor()
+	_, ok := e.eventFD()
+	if !known {
+		d.Letter = createdLetter(e.View.Name())
+	}
 	e.buf = append(e.buf[:0], d.Letter)
 	v.Copy(e.buf)
 	return ok
+}
+
+// createdLetter is what a call makes that has not made it, or not yet; o for
+// other calls.
+func createdLetter(name string) byte {
+	switch name {
+	case "open", "openat", "openat2", "creat":
+		return 'f'
+	case "socket", "accept", "accept4":
+		return '4'
+	case "pipe", "pipe2":
+		return 'p'
+	case "eventfd", "eventfd2":
+		return 'e'
+	case "signalfd", "signalfd4":
+		return 's'
+	case "timerfd_create":
+		return 't'
+	case "inotify_init", "inotify_init1":
+		return 'i'
+	}
+	return 'o'
 }
 
 // fdName is a path for a call that was to open one, too.
@@ -89,17 +135,30 @@ func fdName(e *Event, _ *argument, v *filter.Values) bool {
 func (e *Event) fdName() (d event.FDName, ok bool) {
 	e.buf = e.buf[:0]
 	d, fd, known := e.descriptor()
-	if known {
+	if known && (d.Name != "" || !e.exit() || e.View.Name() != "connect") {
 		e.buf = append(e.buf, d.Name...)
 		return d, true
 	}
-	if _, ok := e.State.EventFD(e.View); !ok {
+	if _, ok := e.eventFD(); !ok || !e.exit() {
 		return d, false
 	}
-	if fd < 0 && e.exit() && e.opened() {
-		e.buf, _ = e.printer.AppendValue(e.buf, e.View, e.paramNamed("name"), e.State)
+	if param := e.nameParam(fd); param != "" {
+		e.buf, _ = e.printer.AppendValue(e.buf, e.View, e.paramNamed(param), e.State)
 	}
 	return d, true
+}
+
+// nameParam is which parameter would be the name of the descriptor that the
+// event is about and that nobody knows.
+func (e *Event) nameParam(fd int64) string {
+	switch e.View.Name() {
+	case "accept", "accept4", "connect":
+		return "tuple"
+	}
+	if fd < 0 && e.opened() {
+		return "name"
+	}
+	return ""
 }
 
 // opened reports whether the event is of a call that opens a path.
@@ -115,7 +174,7 @@ func isPath(d event.FDName) bool { return d.Letter == 'f' || d.Letter == 'd' || 
 
 func fdDirectory(e *Event, _ *argument, v *filter.Values) bool {
 	d, ok := e.fdName()
-	if !ok || !isPath(d) || len(e.buf) == 0 {
+	if !ok || !isPath(d) {
 		return false
 	}
 	slash := bytes.LastIndexByte(e.buf, '/')
@@ -164,7 +223,7 @@ func fdIsServer(e *Event, _ *argument, v *filter.Values) bool {
 }
 
 func fdUID(e *Event, _ *argument, v *filter.Values) bool {
-	fd, ok := e.State.EventFD(e.View)
+	fd, ok := e.eventFD()
 	e.buf = strconv.AppendInt(e.buf[:0], e.State.Current().TID, 10)
 	e.buf = strconv.AppendInt(e.buf, fd, 10)
 	v.Copy(e.buf)
@@ -185,7 +244,15 @@ const (
 // listens has one end, which is the server and this one.
 func (e *Event) endpoint(which end) (netip.AddrPort, bool) {
 	d, fd, ok := e.descriptor()
-	if !ok || d.Letter != '4' && d.Letter != '6' {
+	if !ok {
+		return netip.AddrPort{}, false
+	}
+	return e.endOf(d, fd, which)
+}
+
+// endOf is one end of a connection of the event's thread.
+func (e *Event) endOf(d event.FDName, fd int64, which end) (netip.AddrPort, bool) {
+	if d.Letter != '4' && d.Letter != '6' {
 		return netip.AddrPort{}, false
 	}
 	source, dest, connected := strings.Cut(d.Name, "->")
@@ -239,6 +306,11 @@ type part func(netip.AddrPort, *filter.Values)
 
 func addr(a netip.AddrPort, v *filter.Values) { v.Addr(a.Addr()) }
 func port(a netip.AddrPort, v *filter.Values) { v.Uint(uint64(a.Port())) }
+
+func portText(a netip.AddrPort, v *filter.Values) {
+	var digits [5]byte
+	v.Copy(strconv.AppendUint(digits[:0], uint64(a.Port()), 10))
+}
 
 func side(add part, which end) getter {
 	return func(e *Event, _ *argument, v *filter.Values) bool {

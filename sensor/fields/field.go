@@ -36,10 +36,12 @@ const (
 
 // argument is what a field was asked for with.
 type argument struct {
-	given bool
-	text  string
-	index int    // of indexArg, and of suffixArg in brackets
-	at    []int8 // of a parameter's name: where it is in each event, -1 if nowhere
+	given  bool
+	number bool // text is one
+	text   string
+	index  int    // of indexArg, and of suffixArg in brackets
+	last   uint64 // of delta: the time of the event before
+	at     []int8 // of a parameter's name: where it is in each event, -1 if nowhere
 }
 
 // style is how the values of numbers are written.
@@ -72,11 +74,14 @@ type Class struct {
 func Classes() []Class { return classes }
 
 var classes = []Class{
-	{"evt", "the event itself", evtFields},
-	{"process", "the thread that the event is of, its process and their ancestors", procFields},
+	{"evt", "the event itself", slices.Concat(evtFields, latencyFields, countFields, lengthFields, sourceFields)},
+	{"process", "the thread that the event is of, its process and their ancestors", slices.Concat(procFields, groupingFields, aboutFields)},
 	{"user", "the effective user of the thread", userFields},
 	{"group", "the effective group of the thread", groupFields},
-	{"fd", "the descriptor that the event is about", fdFields},
+	{"container", "the container that the thread is in", containerFields},
+	{"fd", "the descriptor that the event is about", slices.Concat(fdFields, fileFields, protoFields, []Field{typesField})},
+	{"fdlist", "the descriptors of a poll, joined by commas", listFields},
+	{"fs.path", "the paths of a call that has succeeded", pathFields},
 }
 
 // lookup finds a field and what stands behind its name.

@@ -26,6 +26,7 @@ const (
 	socketX            = 19
 	connectX, acceptX  = 23, 247
 	execveX, genericX  = 293, 1
+	pollE, renameX     = 80, 175
 	thread, start, now = 100, 1700000000000000000, 1700000000000001000
 )
 
@@ -39,11 +40,16 @@ func tuple(port byte) []byte {
 	return []byte{2, 10, 0, 0, 1, 0x39, 0x30, 10, 0, 0, 2, port, 0}
 }
 
+// wholeID is that of the container that cat runs in.
+const wholeID = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+const cgroups = "cpuset=/\x00io=/docker/" + wholeID + "\x00"
+
 // life is the events of a program that is cat -u "a b", number from 1.
 func life(t testing.TB) [][]byte {
 	return [][]byte{
-		rec(t, start, execveX, 0, "cat", []byte("-u\x00a b\x00"), thread, thread, 1, "", 1024, 0, 1, 2, 3, 0, "cat", []byte{}, []byte("A=1\x00HOME=/root\x00"), 34816, 100, 1000, 1,
-			0, 0, 0, 7, 0, 0, 0, "/usr/bin/cat", 100, 50),
+		rec(t, start, execveX, 0, "cat", []byte("-u\x00a b\x00"), thread, thread, 1, "", 1024, 0, 1, 2, 3, 0, "cat", []byte(cgroups), []byte("A=1\x00HOME=/root\x00"), 34816, 100, 1000, state.ExeMemFD|state.ExeWritable,
+			0, 1, 3, 7, start-5, start-7, 0, "/usr/bin/cat", 100, 50),
 		rec(t, now, openatE, -100, "/etc/passwd", 1, 0),
 		rec(t, now, openatX, 3, -100, "/etc/passwd", 1, 0, 0x801, 42),
 		rec(t, now, readE, 3, 80),
@@ -53,6 +59,8 @@ func life(t testing.TB) [][]byte {
 		rec(t, now, connectX, 0, tuple(80), 4),
 		rec(t, now, acceptX, 5, tuple(90), 0, 0, 128),
 		rec(t, now, genericX, 27, 0),
+		rec(t, now, pollE, []byte{2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 1, 0, 9, 0, 0, 0, 0, 0, 0, 0, 1, 0}, 0),
+		rec(t, now, renameX, 0, "/a", "/b"),
 	}
 }
 
@@ -60,11 +68,11 @@ func player(t testing.TB) (e *Event, play func(rec []byte)) {
 	var v event.View
 	e = &Event{View: &v, State: state.New(state.Config{})}
 	return e, func(rec []byte) {
-		before := v.Time()
 		if err := v.Parse(rec); err != nil {
 			t.Fatal(err)
 		}
-		e.Next(before)
+		e.Next()
+		e.Begin()
 		e.State.Apply(&v)
 	}
 }
@@ -82,8 +90,8 @@ func TestValues(t *testing.T) {
 		{1, "%user.uid %user.name %group.gid %group.name %user.loginuid", "0 <NA> 50 <NA> 1000"},
 		{1, "*%fd.num %proc.pname %proc.aname %proc.aname[0] %proc.aname[1]", "<NA> <NA> <NA> cat <NA>"},
 		{1, "%evt.rawtime %evt.rawtime.s %evt.rawtime.ns %evt.reltime %evt.time", "1700000000000000000 1700000000 000000000 000000000 22:13:20.000000000"},
-		{2, "%evt.datetime %evt.time.iso8601 %evt.reltime.ns %evt.deltatime", "2023-11-14 22:13:20.000001000 2023-11-14T22:13:20.000001000+0000 000001000 1000"},
-		{2, "%evt.dir %fd.num [%fd.name] %evt.is_open_read %evt.category %syscall.type", "> -1 [] false file openat"},
+		{2, "%evt.datetime %evt.time.iso8601 %evt.reltime.ns", "2023-11-14 22:13:20.000001000 2023-11-14T22:13:20.000001000+0000 000001000"},
+		{2, "*%evt.dir %fd.num [%fd.name] %evt.is_open_read %evt.category %syscall.type", "> -1 [<NA>] false file openat"},
 		{3, "%fd.num %fd.type %fd.typechar %fd.name %fd.directory %fd.filename %fd.uid", "3 file f /etc/passwd /etc passwd 1003"},
 		{3, "%evt.arg.fd|%evt.arg[2]|%evt.arg.flags|%evt.rawarg.flags|%evt.rawarg.name", "<f>/etc/passwd|/etc/passwd|O_RDONLY|1|/etc/passwd"},
 		{3, "%evt.is_open_read %evt.is_open_write %evt.is_open_exec %evt.abspath", "true false false /etc/passwd"},
@@ -93,6 +101,19 @@ func TestValues(t *testing.T) {
 		{8, "%fd.name %fd.cip %fd.cport %fd.sip %fd.sport %fd.lip %fd.rip %fd.l4proto %fd.sockfamily %fd.is_server", "10.0.0.1:12345->10.0.0.2:80 10.0.0.1 12345 10.0.0.2 80 10.0.0.1 10.0.0.2 tcp ip false"},
 		{9, "%fd.cip %fd.sip %fd.lport %fd.rport %fd.is_server", "10.0.0.1 10.0.0.2 90 12345 true"},
 		{10, "*%evt.type %syscall.type %evt.res [%evt.args] %fd.num", "<GENERIC> <GENERIC> <NA> [] <NA>"},
+		{1, "%container.id %container.full_id %thread.cgroups %thread.cgroup.blkio", wholeID[:12] + " " + wholeID + " cpuset=/ blkio=/docker/" + wholeID + " /docker/" + wholeID},
+		{1, "*%thread.cap_inheritable|%thread.cap_permitted|%thread.cap_effective|%proc.fdlimit %proc.vmsize %thread.vmrss %thread.pfminor", "|CAP_CHOWN|CAP_CHOWN CAP_DAC_OVERRIDE|1024 2 3 1"},
+		{1, "%proc.is_exe_writable %proc.is_exe_upper_layer %proc.is_exe_from_memfd %proc.exe_ino %proc.exe_ino.ctime", "true false true 7 1699999999999999995"},
+		{1, "*%proc.vpgid %proc.pgid %proc.sid %proc.sname %proc.vpgid.name %proc.is_pgid_leader %proc.duration %thread.vtid", "100 100 -1 cat cat true <NA> <NA>"},
+		{1, "*%user.homedir %user.shell %evt.source %evt.is_async %evt.asynctype %proc.fdusage %proc.exeline", "<NA> <NA> syscall false <NA> 0.0 cat -u a b"},
+		{2, "*%fd.typechar %fd.name %fd.directory %fd.nameraw %evt.latency %evt.failed", "f <NA> <NA> <NA> 0 false"},
+		{3, "%fd.dev %fd.dev.major %fd.dev.minor %fd.ino %fd.nameraw %fd.is_upper_layer %fd.containername", "801 0 2049 42 /etc/passwd false " + wholeID[:12] + ":/etc/passwd"},
+		{3, "*%fs.path.name|%fs.path.nameraw|%fs.path.source|%fd.types|%evt.count.error|%evt.count.exit|%evt.count", "/etc/passwd|/etc/passwd|<NA>|(file)|<NA>|1|1"},
+		{5, "*%evt.buflen.in %evt.buflen.file.in %evt.buflen.net %evt.buflen.out %evt.is_syslog %evt.wait_latency", "5 5 <NA> <NA> false <NA>"},
+		{6, "*%evt.count.error %evt.count.error.file %evt.count.error.net %fs.path.name %fd.nameraw", "1 1 <NA> <NA> /etc/none"},
+		{8, "*%fd.cproto %fd.sproto %fd.lproto %fd.rproto %fd.types", "12345 80 12345 80 (ipv4)"},
+		{11, "%fdlist.nums %fdlist.names %fdlist.cips %fdlist.sports %fd.types", "4,9 10.0.0.1:12345->10.0.0.2:80,<NA> 10.0.0.1,<NA> 80,<NA> (ipv4)"},
+		{12, "%fs.path.source %fs.path.sourceraw %fs.path.target", "/a /a /b"},
 		{3, `a\tb%evt.num.\n%proc.name:%evt.arg.fd,`, "a\tb3.\ncat:<f>/etc/passwd,"},
 	} {
 		e, play := player(t)
@@ -119,7 +140,7 @@ func TestFilter(t *testing.T) {
 	}{
 		{"proc.name=cat and evt.type in (openat, read)", "23456"},
 		{"evt.type=openat and evt.dir=<", "36"},
-		{"not evt.type in (openat, read, execve)", "7890"},
+		{"not evt.type in (openat, read, execve)", "789012"},
 		{"fd.name startswith /etc", "3456"},
 		{"fd.num=3", "345"},
 		{"fd.type != file", "789"},
@@ -131,9 +152,9 @@ func TestFilter(t *testing.T) {
 		{"fd.sport = http", "8"},
 		{"evt.failed = true or evt.rawres < 0", "6"},
 		{"evt.arg.flags contains O_CREAT", "6"},
-		{"evt.rawarg.flags = 1", "123"},
+		{"evt.rawarg.flags = 1", "23"},
 		{"evt.buffer bcontains 0a00c3", "5"},
-		{"proc.args contains 'a b' and proc.env[A] = 1 and evt.num > 8", "90"},
+		{"proc.args contains 'a b' and proc.env[A] = 1 and evt.num > 8", "9012"},
 		{"proc.aname = cat", ""},
 	} {
 		e, play := player(t)

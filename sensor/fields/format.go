@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/pdig/pdig/event"
 	"github.com/pdig/pdig/sensor/filter"
 )
 
@@ -196,13 +197,16 @@ func (b *bound) appendValue(dst []byte, v *filter.Value) []byte {
 	case filter.Addr, filter.Net:
 		return v.Addr.AppendTo(dst)
 	case filter.Float:
-		return strconv.AppendFloat(dst, math.Float64frombits(v.Num), 'g', 6, 64)
+		return strconv.AppendFloat(dst, math.Float64frombits(v.Num), 'f', 1, 64)
 	case filter.Int:
+		if b.field.show == hexadecimal {
+			return event.AppendHex(dst, uint64(uint32(v.Num)))
+		}
 		return strconv.AppendInt(dst, int64(v.Num), 10)
 	}
 	switch b.field.show {
 	case hexadecimal:
-		return strconv.AppendUint(dst, v.Num, 16)
+		return event.AppendHex(dst, v.Num)
 	case padded:
 		for unit := uint64(1e8); unit > 1 && v.Num < unit; unit /= 10 {
 			dst = append(dst, '0')

@@ -21,6 +21,7 @@ var procFields = []Field{
 	{Name: "proc.pexepath", Type: filter.String, Desc: "path of the parent's program", get: parent(exePath)},
 	{Name: "proc.aexepath", Type: filter.String, Desc: "path of an ancestor's program", get: ancestor(exePath), arg: indexArg, several: filter.Any, bounds: ancestral},
 	{Name: "proc.args", Type: filter.String, Desc: "arguments behind argv[0], joined by blanks, or one of them", get: procArgs, arg: indexArg},
+	{Name: "proc.aargs", Type: filter.String, Desc: "arguments of an ancestor", get: ancestor(args), arg: indexArg, several: filter.Any, bounds: ancestral},
 	{Name: "proc.cmdline", Type: filter.String, Desc: "proc.name and proc.args", get: own(cmdline)},
 	{Name: "proc.pcmdline", Type: filter.String, Desc: "command line of the parent", get: parent(cmdline)},
 	{Name: "proc.acmdline", Type: filter.String, Desc: "command line of an ancestor", get: ancestor(cmdline), arg: indexArg, several: filter.Any, bounds: ancestral},
@@ -28,14 +29,14 @@ var procFields = []Field{
 	{Name: "proc.cmdnargs", Type: filter.Uint, Desc: "how many arguments there are behind argv[0]", get: procNumArgs},
 	{Name: "proc.cmdlenargs", Type: filter.Uint, Desc: "how many bytes they have", get: procLenArgs},
 	{Name: "proc.env", Type: filter.String, Desc: "environment at the start, joined by blanks, or the value of one variable", get: procEnv, arg: keyArg},
+	{Name: "proc.aenv", Type: filter.String, Desc: "environment of an ancestor, or the value of one variable of any", get: procAncestorEnv, arg: keyArg, several: filter.Any, bounds: ancestral},
 	{Name: "proc.cwd", Type: filter.String, Desc: "working directory, with a slash at its end", get: procCwd},
 	{Name: "proc.tty", Type: filter.Uint, Desc: "device of the terminal, 0 without one", get: procTTY},
 	{Name: "proc.pid", Type: filter.Int, Desc: "number of the process", get: number(func(th *state.Thread) int64 { return th.PID })},
 	{Name: "proc.ppid", Type: filter.Int, Desc: "number of the parent process", get: number(func(th *state.Thread) int64 { return th.PTID })},
 	{Name: "proc.apid", Type: filter.Int, Desc: "number of an ancestor", get: ancestor(pid), arg: indexArg, several: filter.Any, bounds: ancestral},
-	{Name: "proc.vpid", Type: filter.Int, Desc: "number of the process in its own pid namespace", get: number(vpid)},
-	{Name: "proc.vpgid", Type: filter.Int, Desc: "process group there", get: number(func(th *state.Thread) int64 { return th.VPGID })},
-	{Name: "proc.is_vpgid_leader", Type: filter.Bool, Desc: "the process leads its group", get: procLeadsGroup},
+	{Name: "proc.vpid", Type: filter.Int, Desc: "number of the process in its own pid namespace", get: virtual(vpid)},
+	{Name: "proc.pvpid", Type: filter.Int, Desc: "number of the parent process in its own pid namespace", get: parent(parentVPID)},
 	{Name: "proc.loginshellid", Type: filter.Int, Desc: "number of the oldest shell among the process and its ancestors", get: procLoginShell},
 	{Name: "proc.nthreads", Type: filter.Uint, Desc: "threads of the process", get: procThreads},
 	{Name: "proc.nchilds", Type: filter.Uint, Desc: "threads of the process besides the first", get: procOtherThreads},
@@ -47,7 +48,7 @@ var procFields = []Field{
 	{Name: "proc.stdout.type", Type: filter.String, Desc: "type of descriptor 1", get: stdType(1)},
 	{Name: "proc.stderr.type", Type: filter.String, Desc: "type of descriptor 2", get: stdType(2)},
 	{Name: "thread.tid", Type: filter.Int, Desc: "number of the thread", get: threadTID},
-	{Name: "thread.vtid", Type: filter.Int, Desc: "number of the thread in its own pid namespace", get: number(vtid)},
+	{Name: "thread.vtid", Type: filter.Int, Desc: "number of the thread in its own pid namespace", get: virtual(vtid)},
 	{Name: "thread.ismain", Type: filter.Bool, Desc: "the thread is the first of its process", get: threadIsMain},
 }
 
@@ -63,9 +64,13 @@ func exe(_ *Event, th *state.Thread, v *filter.Values)     { v.Str(th.Program.Ex
 func exePath(_ *Event, th *state.Thread, v *filter.Values) { v.Str(th.Program.Path) }
 func pid(_ *Event, th *state.Thread, v *filter.Values)     { v.Int(th.PID) }
 
+func args(e *Event, th *state.Thread, v *filter.Values) { e.words(th.Program.Args, v) }
+
 func cmdline(e *Event, th *state.Thread, v *filter.Values) { e.line(th.Comm, th.Program.Args, v) }
 func exeline(e *Event, th *state.Thread, v *filter.Values) {
-	e.line(th.Program.Exe, th.Program.Args, v)
+	e.buf = append(append(e.buf[:0], th.Program.Exe...), ' ')
+	e.buf = appendWords(e.buf, th.Program.Args)
+	v.Copy(e.buf)
 }
 
 // line adds a name and arguments, joined by blanks.
@@ -139,19 +144,19 @@ func number(of func(*state.Thread) int64) getter {
 	}
 }
 
-func vpid(th *state.Thread) int64 {
-	if th.VPID == 0 {
-		return th.PID
+func vpid(th *state.Thread) int64 { return th.VPID }
+func vtid(th *state.Thread) int64 { return th.VTID }
+
+// virtual is a number of the thread's own pid namespace, if it is known.
+func virtual(of func(*state.Thread) int64) getter {
+	return func(e *Event, _ *argument, v *filter.Values) bool {
+		n := of(e.State.Current())
+		v.Int(n)
+		return n != 0
 	}
-	return th.VPID
 }
 
-func vtid(th *state.Thread) int64 {
-	if th.VTID == 0 {
-		return th.TID
-	}
-	return th.VTID
-}
+func parentVPID(_ *Event, th *state.Thread, v *filter.Values) { v.Int(th.VPID) }
 
 func threadTID(e *Event, _ *argument, v *filter.Values) bool {
 	v.Int(e.View.TID())
@@ -200,17 +205,44 @@ func procEnv(e *Event, a *argument, v *filter.Values) bool {
 	if !a.given {
 		return e.words(env, v)
 	}
-	for rest := env; rest != ""; {
-		var entry string
-		entry, rest, _ = strings.Cut(rest, "\x00")
-		if len(entry) > len(a.text) && entry[len(a.text)] == '=' && entry[:len(a.text)] == a.text {
-			v.Str(entry[len(a.text)+1:])
-			return true
-		}
-	}
-	v.Str("") // as Falco has it
+	value, _ := variable(env, a.text)
+	v.Str(value) // empty if there is none, as Falco has it
 	return true
 }
+
+// variable is the value of a variable of an environment.
+func variable(env, name string) (value string, ok bool) {
+	for env != "" {
+		var entry string
+		entry, env, _ = strings.Cut(env, "\x00")
+		if len(entry) > len(name) && entry[len(name)] == '=' && entry[:len(name)] == name {
+			return entry[len(name)+1:], true
+		}
+	}
+	return "", false
+}
+
+// procAncestorEnv is the environment of one ancestor, that of each, or what a
+// variable is for each that has it.
+func procAncestorEnv(e *Event, a *argument, v *filter.Values) bool {
+	if a.given && a.number {
+		return ancestor(environ)(e, a, v)
+	}
+	th := e.State.Current()
+	for range maxAncestors {
+		if th = e.State.Parent(th); th == nil {
+			break
+		}
+		if !a.given {
+			environ(e, th, v)
+		} else if value, ok := variable(th.Program.Env, a.text); ok {
+			v.Str(value)
+		}
+	}
+	return len(v.All()) > 0
+}
+
+func environ(e *Event, th *state.Thread, v *filter.Values) { e.words(th.Program.Env, v) }
 
 func procCwd(e *Event, _ *argument, v *filter.Values) bool {
 	v.Str(e.State.Cwd())
@@ -219,12 +251,6 @@ func procCwd(e *Event, _ *argument, v *filter.Values) bool {
 
 func procTTY(e *Event, _ *argument, v *filter.Values) bool {
 	v.Uint(uint64(e.State.Current().TTY))
-	return true
-}
-
-func procLeadsGroup(e *Event, _ *argument, v *filter.Values) bool {
-	th := e.State.Current()
-	v.Bool(th.VPGID == vpid(th))
 	return true
 }
 
@@ -246,8 +272,13 @@ func procThreads(e *Event, _ *argument, v *filter.Values) bool {
 	return true
 }
 
+// procOtherThreads is of the first thread only for sysdig 0.29.3.
 func procOtherThreads(e *Event, _ *argument, v *filter.Values) bool {
-	v.Uint(uint64(e.State.Current().NumThreads() - 1))
+	n := 0
+	if th := e.State.Current(); e.Newest || th.TID == th.PID {
+		n = th.NumThreads() - 1
+	}
+	v.Uint(uint64(n))
 	return true
 }
 

@@ -132,6 +132,8 @@ func (b *bound) brackets(arg string) error {
 	b.arg = argument{given: true, text: arg}
 	switch {
 	case b.field.arg == keyArg:
+		n, err := strconv.ParseUint(arg, 10, 8)
+		b.arg.index, b.arg.number = int(n), err == nil
 		return nil
 	case b.field.arg == indexArg, b.field.Name == "evt.arg":
 		n, err := strconv.ParseUint(arg, 10, 8)

@@ -5,6 +5,8 @@ import "github.com/pdig/pdig/sensor/filter"
 var userFields = []Field{
 	{Name: "user.uid", Type: filter.Uint, Desc: "its number", get: userUID},
 	{Name: "user.name", Type: filter.String, Desc: "its name, <NA> if it has none", get: userName},
+	{Name: "user.homedir", Type: filter.String, Desc: "its home directory, <NA> if that is not known", get: userHome},
+	{Name: "user.shell", Type: filter.String, Desc: "its login shell, <NA> if that is not known", get: userShell},
 	{Name: "user.loginuid", Type: filter.Int, Desc: "number of the user who has logged in, -1 for nobody", get: userLoginUID},
 	{Name: "user.loginname", Type: filter.String, Desc: "their name, <NA> if it has none", get: userLoginName},
 }
@@ -32,6 +34,16 @@ func userUID(e *Event, _ *argument, v *filter.Values) bool {
 
 func userName(e *Event, _ *argument, v *filter.Values) bool {
 	return named(v, e.State.User(e.State.Current().UID))
+}
+
+func userHome(e *Event, _ *argument, v *filter.Values) bool {
+	dir, _ := e.State.Home(e.State.Current().UID)
+	return named(v, dir)
+}
+
+func userShell(e *Event, _ *argument, v *filter.Values) bool {
+	_, shell := e.State.Home(e.State.Current().UID)
+	return named(v, shell)
 }
 
 func userLoginUID(e *Event, _ *argument, v *filter.Values) bool {

@@ -1,6 +1,9 @@
 package filter
 
-import "net/netip"
+import (
+	"math"
+	"net/netip"
+)
 
 // Type is what a field's values are.
 type Type uint8
@@ -50,6 +53,9 @@ func (v *Values) Int(n int64) { v.Uint(uint64(n)) }
 
 // Uint adds an unsigned number.
 func (v *Values) Uint(n uint64) { v.list = append(v.list, Value{Num: n}) }
+
+// Float adds a floating-point number.
+func (v *Values) Float(f float64) { v.Uint(math.Float64bits(f)) }
 
 // Bool adds a truth value.
 func (v *Values) Bool(b bool) {

@@ -1,6 +1,8 @@
 package state
 
 import (
+	"bytes"
+
 	"github.com/pdig/pdig/event"
 	"github.com/pdig/pdig/sensor/capture"
 	"github.com/pdig/pdig/syscalls"
@@ -33,12 +35,17 @@ const (
 	ExeLowerLayer
 )
 
+// aside reports whether an event is no part of what its thread does.
+func aside(v *event.View) bool {
+	return v.Info().Flags&syscalls.SkipParseReset != 0 || v.Info().Name == "switch"
+}
+
 // clock measures how long calls take: from the enter event that the thread had
 // last.
 func (t *Table) clock(v *event.View) {
 	th := t.cur
 	switch {
-	case v.Info().Flags&syscalls.SkipParseReset != 0:
+	case aside(v):
 	case syscalls.IsEnter(v.Type()):
 		th.Latency, th.enteredAt = 0, v.Time()
 	case th.enteredAt != 0:
@@ -65,8 +72,27 @@ func (a *About) tells(exit half) {
 	put(exit, fieldPGID, &a.PGID)
 	a.grown(exit)
 	if groups := exit.bytes(fieldCgroups); len(groups) > 0 {
-		a.Cgroups = string(groups)
+		a.Cgroups = cgroups(groups)
 	}
+}
+
+// cgroups are those of an event as libsinsp names them: what the kernel calls io
+// has its name of version 1.
+func cgroups(list []byte) string {
+	var s []byte
+	for part := range bytes.SplitAfterSeq(list, []byte{0}) {
+		if bytes.HasPrefix(part, []byte("io=")) {
+			s = append(s, "blk"...)
+		}
+		s = append(s, part...)
+	}
+	return string(s)
+}
+
+// switched is what is told of a thread that leaves its CPU.
+func (a *About) switched(h half) {
+	put(h, fieldMajorFaults, &a.MajorFaults)
+	put(h, fieldMinFaults, &a.MinFaults)
 }
 
 // grown follows the size of a process through brk, mmap and munmap.

@@ -22,6 +22,30 @@ func (t *Table) Parent(th *Thread) *Thread {
 	return t.Lookup(th.PTID)
 }
 
+// Known returns a thread by its number, nil if the table does not have it.
+func (t *Table) Known(tid int64) *Thread { return t.threads[tid] }
+
+// Process returns the first thread of the thread's process, nil if it is not
+// known.
+func (t *Table) Process(th *Thread) *Thread {
+	if th.TID == th.PID || th.leader == nil {
+		return t.threads[th.PID]
+	}
+	return th.leader
+}
+
+// main is the first thread of the thread's process, or the thread if that is not
+// known.
+func (th *Thread) main() *Thread {
+	if th.leader == nil {
+		return th
+	}
+	return th.leader
+}
+
+// Host returns the name of the machine, "" if it is not known.
+func (t *Table) Host() string { return t.machine.Host }
+
 // NumThreads returns how many threads the thread's process has, as far as known.
 func (th *Thread) NumThreads() int {
 	if th.leader == nil {
@@ -58,6 +82,10 @@ func (t *Table) EventFD(v *event.View) (fd int64, ok bool) {
 	}
 	s := &shapes[v.Type()]
 	switch {
+	case s.rule == rulePair && !syscalls.IsEnter(v.Type()):
+		res, _ := v.Int(0)
+		fd, ok = v.Int(int(s.at[fieldFD2]))
+		ok = ok && res >= 0
 	case flags&syscalls.CreatesFD != 0:
 		if syscalls.IsEnter(v.Type()) || !s.makes {
 			return -1, true

@@ -47,6 +47,9 @@ func (t *Table) clone(exit half) {
 		child.PID, child.PTID = parent.PID, parent.PTID
 	}
 	t.inherit(child, parent, flags, exit)
+	if child.VTID = res; child.PID == child.TID {
+		child.VPID = res
+	}
 	child.origin = fromParent
 	if t.departed.take(res) {
 		child.origin = fromBoth

@@ -18,6 +18,7 @@ const (
 	ruleSetGID
 	ruleSetSID
 	ruleMemory
+	ruleSwitch
 	ruleChdir
 	ruleFchdir
 	ruleOpen
@@ -42,8 +43,8 @@ var rules = map[string]rule{
 	"procexit": ruleExit,
 	"setuid":   ruleSetUID, "setreuid": ruleSetUID, "setresuid": ruleSetUID,
 	"setgid": ruleSetGID, "setregid": ruleSetGID, "setresgid": ruleSetGID,
-	"setsid": ruleSetSID,
-	"brk":    ruleMemory, "mmap": ruleMemory, "mmap2": ruleMemory, "munmap": ruleMemory,
+	"setsid": ruleSetSID, "switch": ruleSwitch,
+	"brk": ruleMemory, "mmap": ruleMemory, "mmap2": ruleMemory, "munmap": ruleMemory,
 	"chdir": ruleChdir, "fchdir": ruleFchdir,
 	"open": ruleOpen, "openat": ruleOpen, "openat2": ruleOpen, "creat": ruleOpen,
 	"open_by_handle_at": ruleOpen,

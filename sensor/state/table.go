@@ -125,7 +125,11 @@ func (t *Table) Apply(v *event.View) {
 		t.ended = t.cur
 	case syscalls.IsEnter(v.Type()):
 		t.arrive(v)
-		if v.Info().Flags&syscalls.SkipParseReset == 0 {
+		switch {
+		case s.rule == ruleSwitch:
+			t.cur.switched(half{v, s})
+			t.cur.main().grown(half{v, s})
+		case v.Info().Flags&syscalls.SkipParseReset == 0:
 			t.entered(half{v, s})
 		}
 	default:
@@ -201,7 +205,7 @@ func (t *Table) returned(exit half) {
 	case ruleNone:
 		return
 	case ruleMemory:
-		th.grown(exit)
+		th.main().grown(exit)
 		return
 	}
 	res, ok := exit.Int(0)

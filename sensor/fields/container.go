@@ -1,0 +1,80 @@
+package fields
+
+import (
+	"strings"
+
+	"github.com/pdig/pdig/sensor/filter"
+)
+
+var containerFields = []Field{
+	{Name: "container.id", Type: filter.String, Desc: "the first 12 digits of the container's id, host outside of containers", get: containerID},
+	{Name: "container.full_id", Type: filter.String, Desc: "all 64 digits", get: containerFullID},
+}
+
+// idDigits is how much of the id of a container is shown, of fullDigits.
+const (
+	idDigits   = 12
+	fullDigits = 64
+)
+
+// monitor is what waits for a container, outside of it: crio-conmon-ID.scope.
+const monitor = "conmon"
+
+// container is the id of the container that the thread is in, short and whole.
+func (e *Event) container() (id, full string) {
+	full = containerOf(e.State.Current().Cgroups)
+	if full == "" {
+		return "", ""
+	}
+	return full[:idDigits], full
+}
+
+// containerOf finds the id of a container in the cgroups of a thread: a component
+// of a path that is 64 hexadecimal digits, or has them between a dash and
+// .scope.
+func containerOf(cgroups string) string {
+	for rest := cgroups; rest != ""; {
+		var part string
+		i := strings.IndexAny(rest, "/\x00")
+		if i < 0 {
+			i = len(rest)
+		}
+		part, rest = rest[:i], rest[min(i+1, len(rest)):]
+		part = strings.TrimSuffix(part, ".scope")
+		engine, id := "", part
+		if i := strings.LastIndexAny(part, "-:"); i >= 0 {
+			engine, id = part[:i], part[i+1:]
+		}
+		if len(id) == fullDigits && isHex(id) && !strings.HasSuffix(engine, monitor) {
+			return id
+		}
+	}
+	return ""
+}
+
+func isHex(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+func containerID(e *Event, _ *argument, v *filter.Values) bool {
+	id, _ := e.container()
+	if id == "" {
+		id = "host"
+	}
+	v.Str(id)
+	return true
+}
+
+func containerFullID(e *Event, _ *argument, v *filter.Values) bool {
+	_, full := e.container()
+	if full == "" {
+		full = "host"
+	}
+	v.Str(full)
+	return true
+}
