@@ -50,6 +50,12 @@ func ErrnoName(res int64) string { return errnoName(res) }
 // AppendHex appends n in hexadecimal digits, as sysdig does: in upper case.
 func AppendHex(dst []byte, n uint64) []byte { return appendHex(dst, n) }
 
+// AppendOctal appends n in octal digits, with a 0 before them.
+func AppendOctal(dst []byte, n uint64) []byte { return appendOctal(dst, n) }
+
+// AppendData appends raw bytes as the printer shows them.
+func (p *Printer) AppendData(dst, raw []byte) []byte { return p.appendData(dst, raw) }
+
 // Generic reports whether the event is of a system call that has no events of its
 // own.
 func (v *View) Generic() bool { return generic(v.typ) }

@@ -60,7 +60,10 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stdout, "sensor %s\n", version)
 		return 0
 	case o.list != "" || o.listEvents:
-		o.listing(stdout)
+		if err := o.listing(stdout); err != nil {
+			complain(stderr, fmt.Errorf("output: %w", err))
+			return statusFailed
+		}
 		return 0
 	}
 	// A reader of our output that goes away is an error of the write, no reason
@@ -110,7 +113,7 @@ func (p *program) run() (status int, err error) {
 	}
 	defer func() { err = errors.Join(err, closeOutput()) }()
 	if p.prints() {
-		p.writer = output.NewWriter(to, p.format())
+		p.writer = output.NewWriter(to, p.outputFormat())
 	}
 	if p.write != "" {
 		if p.files, err = p.create(); err != nil {

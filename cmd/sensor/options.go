@@ -16,7 +16,6 @@ import (
 	"github.com/pdig/pdig/event"
 	"github.com/pdig/pdig/internal/cli"
 	"github.com/pdig/pdig/sensor/fields"
-	"github.com/pdig/pdig/sensor/output"
 	"github.com/pdig/pdig/shm"
 )
 
@@ -37,7 +36,7 @@ type options struct {
 	count      int64
 	seconds    int64
 	quiet      bool
-	show       string // format of the user
+	show       show
 	list       string // class of fields, allClasses for every one
 	listEvents bool
 	output     string
@@ -61,7 +60,6 @@ type options struct {
 
 	event  fields.Event   // what filter and fields look at
 	filter *fields.Filter // nil: all events
-	fields *output.Fields // nil: no format of the user
 }
 
 // Defaults of the ring; the size is udig's.
@@ -86,10 +84,10 @@ func newOptions() *options {
 	f.Int64VarP(&o.count, "count", "n", 0, "end after `N` printed events; a command goes on without")
 	f.Int64VarP(&o.seconds, "seconds", "M", 0, "end after `N` seconds; a command goes on without")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "print no events")
-	f.StringVarP(&o.show, "format", "p", "", "print lines in `FORMAT`, text with fields such as %proc.name in it; * before it shows missing ones as <NA>")
-	f.StringVarP(&o.list, "list", "l", "", "print the fields of filters and formats, or with `[=CLASS]` those of a class")
+	o.show.register(f)
+	f.StringVarP(&o.list, "list", "l", "", "print the fields of filters and formats, or with `[=CLASS]` those of a class; with -j as JSON")
 	f.Lookup("list").NoOptDefVal = allClasses
-	f.BoolVarP(&o.listEvents, "list-events", "L", false, "print the events with their parameters")
+	f.BoolVarP(&o.listEvents, "list-events", "L", false, "print the events with their parameters; with -j as JSON")
 	f.StringVarP(&o.output, "output", "o", "", "print events into `FILE` instead of stdout (with a command: stderr)")
 	f.StringVarP(&o.write, "write", "w", "", "write a capture into `FILE`; events are printed only if -o, -p, -j or --msgpack is given too")
 	f.BoolVarP(&o.pack, "compress", "z", false, "with -w: pack the capture by gzip")
@@ -130,7 +128,7 @@ func parse(args []string) (*options, error) {
 	if o.dash && len(o.command) == 0 {
 		return o, fmt.Errorf("no command after -- (see sensor --help)")
 	}
-	for _, check := range []func() error{o.checkRead, o.checkRing, o.checkNumbers, o.checkOutput, o.checkWrite, o.checkFields} {
+	for _, check := range []func() error{o.checkRead, o.checkRing, o.checkNumbers, o.checkOutput, o.checkWrite, o.checkShow, o.checkFields} {
 		if err := check(); err != nil {
 			return o, err
 		}
@@ -276,7 +274,7 @@ func (o *options) checkLast() error {
 
 // prints reports whether events are printed.
 func (o *options) prints() bool {
-	return !o.quiet && (o.write == "" || o.json || o.msgpack || o.output != "" || o.show != "")
+	return !o.quiet && (o.write == "" || o.json || o.msgpack || o.output != "" || o.show.format != "")
 }
 
 func (o *options) checkOutput() (err error) {
@@ -285,18 +283,6 @@ func (o *options) checkOutput() (err error) {
 	}
 	o.logLevel, err = cli.Level(o.level)
 	return err
-}
-
-func (o *options) format() output.Format {
-	switch {
-	case o.fields != nil:
-		return o.fields
-	case o.json:
-		return &output.JSON{}
-	case o.msgpack:
-		return &output.Msgpack{}
-	}
-	return &output.Text{}
 }
 
 // open returns where events go, by default to w.

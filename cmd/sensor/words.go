@@ -9,7 +9,6 @@ import (
 	"github.com/pdig/pdig/internal/cli"
 	"github.com/pdig/pdig/sensor/fields"
 	"github.com/pdig/pdig/sensor/filter"
-	"github.com/pdig/pdig/sensor/output"
 )
 
 // statusRefused is the exit status for a filter or format that is refused.
@@ -89,26 +88,17 @@ func (o *options) makeFilter(words []string) (err error) {
 	return err
 }
 
-// makeFormat compiles the format.
-func (o *options) makeFormat() error {
-	if o.show == "" {
-		return nil
-	}
-	format, err := fields.NewFormat(o.show, fields.NewSet(&o.event))
-	if err != nil {
-		return refused("--format", err)
-	}
-	o.fields = &output.Fields{Format: format}
-	return nil
-}
-
 // listing prints what --list and --list-events ask for.
-func (o *options) listing(w io.Writer) {
-	if o.listEvents {
-		fields.ListEvents(w)
-		return
+func (o *options) listing(w io.Writer) error {
+	switch {
+	case o.listEvents && o.json:
+		return fields.ListEventsJSON(w)
+	case o.listEvents:
+		return fields.ListEvents(w)
+	case o.json:
+		return fields.ListJSON(w, o.class())
 	}
-	fields.List(w, o.class())
+	return fields.List(w, o.class())
 }
 
 // allClasses is the value of --list without one.
@@ -125,9 +115,6 @@ func (o *options) class() string {
 func (o *options) checkFields() error {
 	if class := o.class(); class != "" && !fields.HasClass(class) {
 		return cli.ValueError("list", class, "a class of fields: "+fields.ClassNames())
-	}
-	if o.show != "" && (o.json || o.msgpack) {
-		return fmt.Errorf("--format and --json or --msgpack exclude each other")
 	}
 	return nil
 }

@@ -48,6 +48,20 @@ func rawType(p *syscalls.Param) filter.Type {
 	return filter.String
 }
 
+// rawStyle is how evt.rawarg shows a number: as sysdig's table has it, but flags,
+// which it shows in hexadecimal digits nowhere else either.
+func rawStyle(p *syscalls.Param) style {
+	switch {
+	case rawType(p) != filter.Uint && rawType(p) != filter.Int:
+		return decimal
+	case p.Format == syscalls.Hex:
+		return hexadecimal
+	case p.Format == syscalls.Oct:
+		return octal
+	}
+	return decimal
+}
+
 func evtRawArg(e *Event, a *argument, v *filter.Values) bool {
 	typ := e.View.Type()
 	i := a.param(typ)

@@ -9,7 +9,46 @@ import (
 var containerFields = []Field{
 	{Name: "container.id", Type: filter.String, Desc: "the first 12 digits of the container's id, host outside of containers", get: containerID},
 	{Name: "container.full_id", Type: filter.String, Desc: "all 64 digits", get: containerFullID},
+	{Name: "container.name", Type: filter.String, Desc: "host outside of containers; " + fromRuntime, get: onHost},
+	{Name: "container.type", Type: filter.String, Desc: "host outside of containers; " + fromRuntime, get: onHost},
+	{Name: "container.image", Type: filter.String, Desc: fromRuntime, get: never},
+	{Name: "container.image.id", Type: filter.String, Desc: fromRuntime, get: never},
+	{Name: "container.image.repository", Type: filter.String, Desc: fromRuntime, get: never},
+	{Name: "container.image.tag", Type: filter.String, Desc: fromRuntime, get: never},
+	{Name: "container.image.digest", Type: filter.String, Desc: fromRuntime, get: never},
+	{Name: "container.privileged", Type: filter.Bool, Desc: fromRuntime, get: never},
+	{Name: "container.mounts", Type: filter.String, Desc: fromRuntime, get: never},
+	{Name: "container.mount", Type: filter.String, Desc: fromRuntime, get: never, arg: keyArg},
+	{Name: "container.mount.source", Type: filter.String, Desc: fromRuntime, get: never, arg: keyArg},
+	{Name: "container.mount.dest", Type: filter.String, Desc: fromRuntime, get: never, arg: keyArg},
+	{Name: "container.mount.mode", Type: filter.String, Desc: fromRuntime, get: never, arg: keyArg},
+	{Name: "container.mount.rdwr", Type: filter.String, Desc: fromRuntime, get: never, arg: keyArg},
+	{Name: "container.mount.propagation", Type: filter.String, Desc: fromRuntime, get: never, arg: keyArg},
+	{Name: "container.healthcheck", Type: filter.String, Desc: fromRuntime, get: never},
+	{Name: "container.liveness_probe", Type: filter.String, Desc: fromRuntime, get: never},
+	{Name: "container.readiness_probe", Type: filter.String, Desc: fromRuntime, get: never},
+	{Name: "container.start_ts", Type: filter.Uint, Desc: fromRuntime, get: never},
+	{Name: "container.duration", Type: filter.Uint, Desc: fromRuntime, get: never},
+	{Name: "container.ip", Type: filter.String, Desc: fromRuntime, get: never},
+	{Name: "container.cni.json", Type: filter.String, Desc: fromRuntime, get: never},
+	{Name: "container.host_pid", Type: filter.Bool, Desc: fromRuntime, get: never},
+	{Name: "container.host_network", Type: filter.Bool, Desc: fromRuntime, get: never},
+	{Name: "container.host_ipc", Type: filter.Bool, Desc: fromRuntime, get: never},
 }
+
+// fromRuntime says of a field why it is missing.
+const fromRuntime = "missing in a container: only its runtime knows"
+
+func never(*Event, *argument, *filter.Values) bool { return false }
+
+// onHost is what is known without a runtime: that there is no container.
+func onHost(e *Event, _ *argument, v *filter.Values) bool {
+	id, _ := e.container()
+	v.Str(host)
+	return id == ""
+}
+
+const host = "host"
 
 // idDigits is how much of the id of a container is shown, of fullDigits.
 const (
@@ -64,7 +103,7 @@ func isHex(s string) bool {
 func containerID(e *Event, _ *argument, v *filter.Values) bool {
 	id, _ := e.container()
 	if id == "" {
-		id = "host"
+		id = host
 	}
 	v.Str(id)
 	return true
@@ -73,7 +112,7 @@ func containerID(e *Event, _ *argument, v *filter.Values) bool {
 func containerFullID(e *Event, _ *argument, v *filter.Values) bool {
 	_, full := e.container()
 	if full == "" {
-		full = "host"
+		full = host
 	}
 	v.Str(full)
 	return true

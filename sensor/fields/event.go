@@ -10,11 +10,13 @@ type Event struct {
 	Num    uint64 // place in its source, from 1
 	CPU    uint16
 	First  uint64 // time of the first event
-	Newest bool   // of what changed since sysdig 0.29.3, as the newest Falco has it
+	Clock  Clock
+	Newest bool // of what changed since sysdig 0.29.3, as the newest Falco has it
 	View   *event.View
 	State  *state.Table
 
 	printer event.Printer
+	shown   uint64 // time of the event that was shown last
 	buf     []byte // of one text
 }
 

@@ -21,6 +21,8 @@ type Field struct {
 	several filter.Several
 	show    style
 	bounds  bounds
+	printed bool // its text is that of the printer, which keeps lines whole
+	moment  bool // the time of the event, in an object nanoseconds
 }
 
 // argKind says what a field takes in brackets, or behind a dot.
@@ -50,6 +52,7 @@ type style uint8
 const (
 	decimal style = iota
 	hexadecimal
+	octal
 	padded // nine digits: what is left of a second
 )
 

@@ -22,12 +22,14 @@ type Format struct {
 	parts  []piece
 	lax    bool
 	values filter.Values
+	text   []byte
 }
 
 // piece is a text and the field behind it.
 type piece struct {
 	text  string
 	ref   int // -1: no field
+	key   string
 	width int
 }
 
@@ -109,7 +111,10 @@ func (f *Format) field(s string, p *piece) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	p.ref = ref
+	if f.set.bound[ref].field.bounds&filterOnly != 0 {
+		return 0, fmt.Errorf("%s can stand in a condition only", name)
+	}
+	p.ref, p.key = ref, s[digits:end]
 	return end, nil
 }
 
@@ -145,7 +150,7 @@ func (f *Format) Append(dst []byte) ([]byte, bool) {
 		f.values.Reset()
 		switch {
 		case f.set.Value(p.ref, &f.values):
-			dst = f.set.bound[p.ref].appendText(dst, &f.values)
+			dst = f.set.bound[p.ref].appendText(dst, &f.values, f.set.event)
 		case f.lax:
 			dst = append(dst, unknown...)
 		default:
@@ -168,7 +173,7 @@ func fit(dst []byte, from, width int) []byte {
 
 // appendText appends the values of a field: those of a list in parentheses, of
 // other fields with several joined by blanks.
-func (b *bound) appendText(dst []byte, v *filter.Values) []byte {
+func (b *bound) appendText(dst []byte, v *filter.Values, e *Event) []byte {
 	list := b.field.several == filter.List
 	separator := byte(' ')
 	if list {
@@ -178,7 +183,7 @@ func (b *bound) appendText(dst []byte, v *filter.Values) []byte {
 		if i > 0 {
 			dst = append(dst, separator)
 		}
-		dst = b.appendValue(dst, &value)
+		dst = b.appendValue(dst, &value, e)
 	}
 	if list {
 		dst = append(dst, ')')
@@ -186,33 +191,45 @@ func (b *bound) appendText(dst []byte, v *filter.Values) []byte {
 	return dst
 }
 
-func (b *bound) appendValue(dst []byte, v *filter.Value) []byte {
+func (b *bound) appendValue(dst []byte, v *filter.Value, e *Event) []byte {
 	switch b.typ {
 	case filter.Bool:
 		return strconv.AppendBool(dst, v.Num != 0)
 	case filter.Bytes:
-		return appendDots(dst, v.Text)
+		return e.appendBuffer(dst, v.Text)
 	case filter.String:
+		if b.field.printed {
+			return append(dst, v.Text...)
+		}
 		return appendLine(dst, v.Text)
 	case filter.Addr, filter.Net:
 		return v.Addr.AppendTo(dst)
 	case filter.Float:
 		return strconv.AppendFloat(dst, math.Float64frombits(v.Num), 'f', 1, 64)
 	case filter.Int:
-		if b.field.show == hexadecimal {
+		if b.show == hexadecimal {
 			return event.AppendHex(dst, uint64(uint32(v.Num)))
 		}
 		return strconv.AppendInt(dst, int64(v.Num), 10)
 	}
-	switch b.field.show {
+	switch b.show {
 	case hexadecimal:
 		return event.AppendHex(dst, v.Num)
+	case octal:
+		return event.AppendOctal(dst, v.Num)
 	case padded:
-		for unit := uint64(1e8); unit > 1 && v.Num < unit; unit /= 10 {
-			dst = append(dst, '0')
-		}
+		return appendPadded(dst, v.Num)
 	}
 	return strconv.AppendUint(dst, v.Num, 10)
+}
+
+// appendBuffer appends raw bytes in the style that is asked for, by default all of
+// them with dots for what is not printable.
+func (e *Event) appendBuffer(dst, raw []byte) []byte {
+	if e.printer.Data == event.DataDots {
+		return appendDots(dst, raw)
+	}
+	return e.printer.AppendData(dst, raw)
 }
 
 // appendDots replaces what is not printable ASCII by dots.

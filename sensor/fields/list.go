@@ -1,6 +1,7 @@
 package fields
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"slices"
@@ -10,7 +11,8 @@ import (
 )
 
 // List writes the fields of a class, of all if it is "".
-func List(w io.Writer, class string) {
+func List(to io.Writer, class string) error {
+	w := bufio.NewWriter(to)
 	found := false
 	for _, c := range classes {
 		if class != "" && class != c.Name {
@@ -27,6 +29,7 @@ func List(w io.Writer, class string) {
 			}
 		}
 	}
+	return w.Flush()
 }
 
 // HasClass reports whether there is a class of that name.
@@ -55,21 +58,31 @@ func (f *Field) argText() string {
 	return ""
 }
 
+// shownEvent reports whether events of a code can be shown.
+func shownEvent(e *syscalls.Event) bool {
+	return e.Flags&syscalls.Unused == 0 && e.Class != syscalls.CategoryInternal
+}
+
+func direction(code int) string {
+	if syscalls.IsEnter(uint16(code)) {
+		return ">"
+	}
+	return "<"
+}
+
 // ListEvents writes the events with their parameters, one a line.
-func ListEvents(w io.Writer) {
+func ListEvents(to io.Writer) error {
+	w := bufio.NewWriter(to)
 	for code := range syscalls.Events {
 		e := &syscalls.Events[code]
-		if e.Flags&syscalls.Unused != 0 || e.Class == syscalls.CategoryInternal {
+		if !shownEvent(e) {
 			continue
-		}
-		dir := "<"
-		if syscalls.IsEnter(uint16(code)) {
-			dir = ">"
 		}
 		var params []string
 		for i := range e.Params {
 			params = append(params, e.Params[i].Type.String()+" "+e.Params[i].Name)
 		}
-		fmt.Fprintf(w, "%s %s(%s)\n", dir, e.Name, strings.Join(params, ", "))
+		fmt.Fprintf(w, "%s %s(%s)\n", direction(code), e.Name, strings.Join(params, ", "))
 	}
+	return w.Flush()
 }

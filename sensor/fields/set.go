@@ -22,6 +22,7 @@ type bound struct {
 	field *Field
 	arg   argument
 	typ   filter.Type
+	show  style
 }
 
 // NewSet returns a set without fields over an event, which changes from one to
@@ -75,7 +76,7 @@ func (s *Set) bind(name string, arg *string) (int, error) {
 	if !ok {
 		return 0, &UnknownError{name, nearest(name)}
 	}
-	b := bound{field: f, typ: f.Type}
+	b := bound{field: f, typ: f.Type, show: f.show}
 	var err error
 	switch {
 	case suffix != "" && arg != nil:
@@ -105,7 +106,7 @@ func (b *bound) suffix(name string) error {
 			return fmt.Errorf("%s: no event has a parameter %q", b.field.Name, name)
 		}
 		if b.field.Name == "evt.rawarg" {
-			b.typ = rawType(p)
+			b.typ, b.show = rawType(p), rawStyle(p)
 		}
 	case "evt.abspath":
 		if name != "src" && name != "dst" {

@@ -20,8 +20,11 @@ const (
 	numKeys = 8
 )
 
-// JSON is one object a line, its keys sorted, as sysdig -j writes it.
+// JSON is one object a line, its keys sorted, as sysdig -j writes it. Data is not
+// cut.
 type JSON struct {
+	Data event.DataStyle // of raw bytes
+
 	printer event.Printer
 	info    []byte
 }
@@ -33,6 +36,7 @@ func (f *JSON) Append(dst []byte, e *Event) []byte {
 	dst = append(dst, `,"`+keyDir+`":"`...)
 	dst = append(dst, e.dir())
 	dst = append(dst, `","`+keyInfo+`":`...)
+	f.printer.Data, f.printer.Long = f.Data, true
 	f.info = f.printer.AppendInfo(f.info[:0], e.View, e.Names)
 	dst = appendJSON(dst, f.info)
 	dst = append(dst, `,"`+keyNum+`":`...)

@@ -9,6 +9,8 @@ import (
 
 // Msgpack is a stream of maps with the keys of [JSON], in the same order.
 type Msgpack struct {
+	Data event.DataStyle // of raw bytes
+
 	printer event.Printer
 	info    []byte
 	valid   []byte
@@ -19,6 +21,7 @@ func (f *Msgpack) Append(dst []byte, e *Event) []byte {
 	dst = append(dst, 0x80|numKeys) // fixmap
 	dst = packUint(packString(dst, keyCPU), uint64(e.CPU))
 	dst = append(packString(dst, keyDir), 0xa1, e.dir())
+	f.printer.Data, f.printer.Long = f.Data, true
 	f.info = f.printer.AppendInfo(f.info[:0], e.View, e.Names)
 	dst = packText(f, packString(dst, keyInfo), f.info)
 	dst = packUint(packString(dst, keyNum), e.Num)

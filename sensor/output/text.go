@@ -4,11 +4,15 @@ import (
 	"strconv"
 
 	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/sensor/fields"
 )
 
 // Text is sysdig's line: number, local time, CPU, name, thread, direction, type
 // and parameters, each followed by a blank.
 type Text struct {
+	Data  event.DataStyle // of raw bytes
+	Clock *fields.Event   // whose clock shows the time; nil: local time
+
 	printer event.Printer
 }
 
@@ -16,7 +20,11 @@ type Text struct {
 func (f *Text) Append(dst []byte, e *Event) []byte {
 	dst = strconv.AppendUint(dst, e.Num, 10)
 	dst = append(dst, ' ')
-	dst = e.when().AppendFormat(dst, "15:04:05.000000000")
+	if f.Clock != nil {
+		dst = f.Clock.AppendTime(dst)
+	} else {
+		dst = e.when().AppendFormat(dst, "15:04:05.000000000")
+	}
 	dst = append(dst, ' ')
 	dst = strconv.AppendUint(dst, uint64(e.CPU), 10)
 	dst = append(dst, ' ')
@@ -27,6 +35,7 @@ func (f *Text) Append(dst []byte, e *Event) []byte {
 	dst = append(dst, e.dir(), ' ')
 	dst = append(dst, e.View.Name()...)
 	dst = append(dst, ' ')
+	f.printer.Data = f.Data
 	dst = f.printer.AppendInfo(dst, e.View, e.Names)
 	return append(dst, '\n')
 }
