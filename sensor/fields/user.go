@@ -19,12 +19,14 @@ var groupFields = []Field{
 // unknown is the text of what has no name.
 const unknown = "<NA>"
 
-func named(v *filter.Values, name string) bool {
+// named is the name of a user or group. sysdig 0.29.3 has none for those that
+// nobody has told of; of others the newest Falco has <NA> for a name, too.
+func (e *Event) named(v *filter.Values, id uint32, name string) bool {
 	if name == "" {
 		name = unknown
 	}
 	v.Str(name)
-	return true
+	return e.Newest || id != ^uint32(0)
 }
 
 func userUID(e *Event, _ *argument, v *filter.Values) bool {
@@ -33,17 +35,18 @@ func userUID(e *Event, _ *argument, v *filter.Values) bool {
 }
 
 func userName(e *Event, _ *argument, v *filter.Values) bool {
-	return named(v, e.State.User(e.State.Current().UID))
+	uid := e.State.Current().UID
+	return e.named(v, uid, e.State.User(uid))
 }
 
 func userHome(e *Event, _ *argument, v *filter.Values) bool {
 	dir, _ := e.State.Home(e.State.Current().UID)
-	return named(v, dir)
+	return e.named(v, e.State.Current().UID, dir)
 }
 
 func userShell(e *Event, _ *argument, v *filter.Values) bool {
 	_, shell := e.State.Home(e.State.Current().UID)
-	return named(v, shell)
+	return e.named(v, e.State.Current().UID, shell)
 }
 
 func userLoginUID(e *Event, _ *argument, v *filter.Values) bool {
@@ -52,7 +55,8 @@ func userLoginUID(e *Event, _ *argument, v *filter.Values) bool {
 }
 
 func userLoginName(e *Event, _ *argument, v *filter.Values) bool {
-	return named(v, e.State.User(e.State.Current().LoginUID))
+	uid := e.State.Current().LoginUID
+	return e.named(v, uid, e.State.User(uid))
 }
 
 func groupGID(e *Event, _ *argument, v *filter.Values) bool {
@@ -61,5 +65,6 @@ func groupGID(e *Event, _ *argument, v *filter.Values) bool {
 }
 
 func groupName(e *Event, _ *argument, v *filter.Values) bool {
-	return named(v, e.State.Group(e.State.Current().GID))
+	gid := e.State.Current().GID
+	return e.named(v, gid, e.State.Group(gid))
 }
