@@ -175,10 +175,13 @@ func checkSidecar(t *testing.T, seccomp any, tracer, target containerUser, rule 
 			t.Errorf("got %s, want %s", got, want)
 		}
 	} else {
-		c.args = c.besideSensor("-p 1")
+		c.args = c.besideSensor("-p 1 --log-level info --log-file /out/log")
 		c.prepare(t)
 		p := start(t, c.command())
-		eventually(t, "it is traced", func() bool { return tracerOf(app.init(t)) != 0 })
+		eventually(t, "it has attached", func() bool {
+			text, _ := os.ReadFile(filepath.Join(c.out, "log"))
+			return strings.Contains(string(text), `"attached"`)
+		})
 		steps++
 		g.step(t, steps)
 		c.awaitEvents(t, "> openat dirfd=-100(AT_FDCWD) name=/attach/2 ", "< openat fd=-2(ENOENT) dirfd=-100(AT_FDCWD) name=/attach/2 ")
