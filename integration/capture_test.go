@@ -104,11 +104,17 @@ func sysdigWrites(t *testing.T, file string, command []string) {
 	s := startSysdigWith(t, "-w", file)
 	exited(t, runCommand(t, append([]string{pdigPath, "-e", "all", "--"}, command...)...), 0)
 	s.wait("sysdig has read all", func() bool { return descriptor(0, 4) == descriptor(4, 4) })
-	if err := s.cmd.Process.Signal(unix.SIGINT); err != nil {
-		t.Fatal(err)
+	s.end(unix.SIGINT)
+}
+
+// end ends sysdig by a signal and waits for it.
+func (s *sysdig) end(sig os.Signal) {
+	s.t.Helper()
+	if err := s.cmd.Process.Signal(sig); err != nil {
+		s.t.Fatal(err)
 	}
 	if err := <-s.ended; err != nil {
-		t.Errorf("sysdig: %v", err)
+		s.t.Errorf("sysdig: %v", err)
 	}
 	close(s.ended)
 }
