@@ -183,11 +183,12 @@ func (p *program) loop(ctx context.Context, src source.Source, table *state.Tabl
 func (p *program) report(events event.Stats, names state.Stats) {
 	fmt.Fprintln(p.stderr, sensor.Summary(events))
 	level := zerolog.DebugLevel
-	if names.ThreadsLost > 0 || names.DescriptorsLost > 0 {
+	if names.ThreadsLost > 0 || names.DescriptorsLost > 0 || names.ProgramsLost > 0 || names.Purged > 0 {
 		level = zerolog.WarnLevel
 	}
 	p.log.WithLevel(level).Int("threads", names.Threads).Int("descriptors", names.Descriptors).
 		Uint64("lookups", names.Lookups).Uint64("unknown", names.Unknown).Uint64("purged", names.Purged).
 		Uint64("threads_lost", names.ThreadsLost).Uint64("descriptors_lost", names.DescriptorsLost).
+		Uint64("programs_lost", names.ProgramsLost).
 		Msg("tables of threads and descriptors")
 }

@@ -72,7 +72,7 @@ func (a *About) tells(exit half) {
 	put(exit, fieldPGID, &a.PGID)
 	a.grown(exit)
 	if groups := exit.bytes(fieldCgroups); len(groups) > 0 {
-		a.Cgroups = cgroups(groups)
+		a.Cgroups = cgroups(groups[:min(len(groups), maxText)])
 	}
 }
 
@@ -105,7 +105,7 @@ func (a *About) grown(exit half) {
 // about is what a capture's list says of a thread.
 func about(p *capture.Process) About {
 	return About{
-		SID: p.SID, PGID: p.PGID, Cgroups: p.Cgroups, FDLimit: p.FDLimit,
+		SID: p.SID, PGID: p.PGID, Cgroups: cut(p.Cgroups, maxText), FDLimit: p.FDLimit,
 		VMSize: p.VMSize, VMRSS: p.VMRSS, VMSwap: p.VMSwap, MajorFaults: p.MajorFaults, MinFaults: p.MinFaults,
 		CapInheritable: p.CapInheritable, CapPermitted: p.CapPermitted, CapEffective: p.CapEffective,
 		PIDNSStart: p.PIDNSStart,
@@ -122,6 +122,7 @@ func listed(p *capture.Process) *Program {
 			program.Flags |= bit
 		}
 	}
+	program.bound()
 	return program
 }
 

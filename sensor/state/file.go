@@ -18,7 +18,7 @@ const (
 
 // fileOf is what an open has opened by a path.
 func fileOf(exit half, path []byte) *file {
-	f := &file{raw: string(path)}
+	f := &file{raw: string(path[:min(len(path), maxText)])}
 	put(exit, fieldDev, &f.dev)
 	put(exit, fieldIno, &f.ino)
 	put(exit, fieldFlags, &f.flags)

@@ -29,6 +29,7 @@ func (t *Table) find(tid int64) *Thread {
 	th.VTID, th.VPID = th.TID, th.PID
 	if th.PID == th.TID {
 		th.Program = t.program(tid)
+		t.account(th)
 		th.leader = th
 		t.adopt(th)
 		t.enterDir(th)
@@ -42,6 +43,7 @@ func (t *Table) find(tid int64) *Thread {
 		return th
 	}
 	th.leader, th.Program = leader, leader.Program
+	t.account(th)
 	leader.members++
 	t.release(th.files)
 	th.files, th.dir = leader.files.retain(), leader.dir

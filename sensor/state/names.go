@@ -44,6 +44,7 @@ type home struct{ dir, shell string }
 
 func (h homes) add(uid uint32, of home) {
 	if _, ok := h[uid]; !ok && len(h) < maxNames {
+		of.dir, of.shell = cut(of.dir, maxNameSize), cut(of.shell, maxNameSize)
 		h[uid] = of
 	}
 }
@@ -93,11 +94,22 @@ func readNames(root, file string, h homes) names {
 }
 
 // maxNames bounds what a file, or a capture, can make of it.
-const maxNames = 1 << 20
+const (
+	maxNames    = 1 << 18
+	maxNameSize = 256
+)
 
 // add names a number that has no name yet.
 func (n names) add(id uint32, name string) {
 	if _, ok := n[id]; !ok && len(n) < maxNames {
-		n[id] = name
+		n[id] = cut(name, maxNameSize)
 	}
+}
+
+// cut is a text of most bytes at most, with memory of its own if it is shorter.
+func cut(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return strings.Clone(s[:most])
 }

@@ -140,9 +140,10 @@ func (t *Table) nameParent(parent *Thread, exit half) {
 // commOf is the name in a clone or exec exit. Old ones have only the program's.
 func commOf(exit half) string {
 	if comm := exit.str(fieldComm); comm != nil {
-		return string(comm)
+		return string(comm[:min(len(comm), maxText)])
 	}
-	return string(exit.str(fieldExe))
+	exe := exit.str(fieldExe)
+	return string(exe[:min(len(exe), maxText)])
 }
 
 // inherit gives a new thread what it has from its parent, which may be nil.
@@ -151,6 +152,7 @@ func (t *Table) inherit(child, parent *Thread, flags int64, exit half) {
 		child.UID = uint32(uid)
 	}
 	child.begins(parent, exit)
+	t.account(child)
 	child.leader = child
 	if child.PID != child.TID {
 		if child.leader = t.threads[child.PID]; child.leader != nil {
@@ -182,6 +184,7 @@ func (t *Table) exec(c *call) {
 	th := c.thread
 	th.Comm = commOf(c.exit)
 	th.executes(c.exit)
+	t.account(th)
 	if pid, ok := c.exit.int(fieldPID); ok {
 		th.PID = pid
 	}

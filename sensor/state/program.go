@@ -37,7 +37,35 @@ func programOf(exit half) *Program {
 	ctime, _ := exit.int(fieldExeCtime)
 	mtime, _ := exit.int(fieldExeMtime)
 	p.Flags, p.Ino, p.Ctime, p.Mtime = uint32(flags), uint64(ino), uint64(ctime), uint64(mtime)
+	p.bound()
 	return p
+}
+
+// maxText bounds what is kept of arguments, environment and so on, as libscap
+// does: the drivers send no more.
+const maxText = 4096
+
+// bound cuts what is longer than anybody needs.
+func (p *Program) bound() {
+	for _, s := range [...]*string{&p.Exe, &p.Path, &p.Args, &p.Env} {
+		*s = cut(*s, maxText)
+	}
+}
+
+// account counts what the program of a thread takes. If that is too much the
+// thread keeps its name only.
+func (t *Table) account(th *Thread) {
+	if t.threads[th.TID] != th {
+		return // outside the table there is one
+	}
+	p := th.Program
+	n := len(p.Exe) + len(p.Path) + len(p.Args) + len(p.Env) + len(th.Cgroups)
+	if t.stats.Programs+n-th.text > 4*t.cfg.MaxText {
+		th.Program, th.Cgroups, n = noProgram, "", 0
+		t.stats.ProgramsLost++
+	}
+	t.stats.Programs += n - th.text
+	th.text = n
 }
 
 // executes fills in what an exec exit tells of the thread.
@@ -94,5 +122,6 @@ func (t *Table) program(pid int64) *Program {
 	p.Exe, p.Args, _ = strings.Cut(args, "\x00")
 	// Both fail where the process may not be looked into.
 	p.Path, _ = procfs.ReadExe(t.proc(), int(pid))
+	p.bound()
 	return p
 }

@@ -48,7 +48,7 @@ func (t *Table) restart() {
 	t.closed, t.closedIn, t.ended = -1, nil, nil
 	clear(t.threads)
 	t.users, t.groups, t.homes, t.interfaces = names{}, names{}, homes{}, nil
-	t.stats.Descriptors = 0
+	t.stats.Descriptors, t.stats.Text, t.stats.Programs = 0, 0, 0
 	t.departed = departed{}
 	t.cur = t.reset(&t.spare, -1)
 	t.restored = &restored{flags: map[int64]uint32{}, listening: map[uint16]bool{}}
@@ -68,6 +68,7 @@ func (t *Table) restoreThread(p *capture.Process) {
 	th.GID, th.LoginUID, th.TTY = p.GID, p.LoginUID, p.TTY
 	th.VTID, th.VPID, th.VPGID = max(p.VTID, 0), max(p.VPID, 0), p.VPGID
 	th.Program, th.About = listed(p), about(p)
+	t.account(th)
 	if th.PID == th.TID {
 		th.leader = th
 	} else {
@@ -169,7 +170,7 @@ func (t *Table) settle() {
 		t.buf = s.ends.appendPorts(t.buf[:0], connected4)
 		d.call(t.buf)
 		d.know(&s)
-		c.files.fds[c.fd] = d
+		t.set(c.files, c.fd, d)
 	}
 	t.restored = nil
 }

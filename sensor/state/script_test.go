@@ -310,7 +310,7 @@ func FuzzApply(f *testing.F) {
 		f.Add(stream)
 	}
 	f.Fuzz(func(t *testing.T, stream []byte) {
-		tab := New(Config{MaxThreads: 8, MaxFDs: 4, MaxAllFDs: 12})
+		tab := New(Config{MaxThreads: 8, MaxFDs: 4, MaxAllFDs: 12, MaxText: 200})
 		var v event.View
 		for len(stream) > 0 && v.Parse(stream) == nil {
 			tab.Apply(&v)
@@ -326,7 +326,9 @@ func check(t *testing.T, tab *Table) {
 	t.Helper()
 	seen := map[*files]int{}
 	members := map[*Thread]int{}
+	programs := 0
 	for tid, th := range tab.threads {
+		programs += th.text
 		if th.TID != tid {
 			t.Fatalf("thread %d stands under %d", th.TID, tid)
 		}
@@ -336,7 +338,10 @@ func check(t *testing.T, tab *Table) {
 		}
 	}
 	seen[tab.spare.files]++
-	descriptors := 0
+	if got := tab.Stats().Programs; got != programs || got > 4*tab.cfg.MaxText {
+		t.Fatalf("programs have %d bytes, want %d", got, programs)
+	}
+	descriptors, text := 0, 0
 	for f, refs := range seen {
 		if f.refs != refs {
 			t.Fatalf("a table of descriptors counts %d users, want %d", f.refs, refs)
@@ -345,11 +350,17 @@ func check(t *testing.T, tab *Table) {
 			t.Fatalf("%d descriptors, want at most %d", len(f.fds), tab.cfg.MaxFDs)
 		}
 		descriptors += len(f.fds)
+		for _, d := range f.fds {
+			text += d.text()
+		}
 	}
 	for th, n := range members {
 		if th.members != n {
 			t.Fatalf("process %d counts %d other threads, want %d", th.TID, th.members, n)
 		}
+	}
+	if got := tab.Stats(); got.Text != text || text > tab.cfg.MaxText {
+		t.Fatalf("got %d bytes of names, want %d", got.Text, text)
 	}
 	if got := tab.Stats(); got.Descriptors != descriptors || got.Descriptors > tab.cfg.MaxAllFDs || got.Threads > tab.cfg.MaxThreads {
 		t.Fatalf("got %+v, want %d descriptors", got, descriptors)

@@ -26,6 +26,7 @@ type Config struct {
 	MaxThreads int // default 131072
 	MaxFDs     int // of one table of descriptors, default 16384
 	MaxAllFDs  int // of all tables together, default 1048576
+	MaxText    int // bytes of the names in all of them, default 256 MiB; of programs four times that
 }
 
 // Defaults of [Config].
@@ -33,17 +34,21 @@ const (
 	defaultThreads = 1 << 17
 	defaultFDs     = 1 << 14
 	defaultAllFDs  = 1 << 20
+	defaultText    = 256 << 20
 )
 
 // Stats counts what a [Table] holds and what it could not hold or find.
 type Stats struct {
 	Threads     int // entries
 	Descriptors int // entries
+	Text        int // bytes of their names
+	Programs    int // bytes of arguments, environments and so on
 
 	Lookups         uint64 // threads that were asked for in /proc
 	Unknown         uint64 // threads that were not there either
 	ThreadsLost     uint64 // events of threads for which there was no room
 	DescriptorsLost uint64 // descriptors for which there was no room
+	ProgramsLost    uint64 // programs for whose arguments and environment there was no room
 	Purged          uint64 // threads that were forgotten to make room
 }
 
@@ -86,6 +91,9 @@ func New(cfg Config) *Table {
 	}
 	if cfg.MaxAllFDs == 0 {
 		cfg.MaxAllFDs = defaultAllFDs
+	}
+	if cfg.MaxText == 0 {
+		cfg.MaxText = defaultText
 	}
 	t := &Table{cfg: cfg, threads: map[int64]*Thread{}, homes: homes{}, closed: -1}
 	t.cur = t.reset(&t.spare, -1)
@@ -335,6 +343,7 @@ func (t *Table) drop(th *Thread) {
 	}
 	delete(t.threads, th.TID)
 	t.release(th.files)
+	t.stats.Programs -= th.text
 	if l := th.leader; l != nil && l != th {
 		l.members--
 	}

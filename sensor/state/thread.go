@@ -23,6 +23,7 @@ type Thread struct {
 	files   *files
 	dir     *dir
 	seen    uint64 // time of its last event
+	text    int    // bytes that its program has in the counter
 	origin  origin
 	exited  bool // a leader that is kept for its threads
 
@@ -51,6 +52,7 @@ const (
 type files struct {
 	fds    map[int64]descriptor
 	refs   int
+	text   int  // bytes of names
 	shared bool // by threads of several processes
 }
 
@@ -78,6 +80,7 @@ func (t *Table) release(f *files) {
 	}
 	if f.refs--; f.refs == 0 {
 		t.stats.Descriptors -= len(f.fds)
+		t.stats.Text -= f.text
 	}
 }
 
@@ -95,20 +98,37 @@ func (t *Table) set(f *files, fd int64, d descriptor) {
 	if fd < 0 {
 		return
 	}
-	if _, ok := f.fds[fd]; !ok {
-		if len(f.fds) >= t.cfg.MaxFDs || t.stats.Descriptors >= t.cfg.MaxAllFDs {
-			t.stats.DescriptorsLost++
-			return
-		}
+	old, known := f.fds[fd]
+	more := d.text() - old.text()
+	full := !known && (len(f.fds) >= t.cfg.MaxFDs || t.stats.Descriptors >= t.cfg.MaxAllFDs)
+	if full || t.stats.Text+more > t.cfg.MaxText {
+		t.stats.DescriptorsLost++
+		t.unset(f, fd) // what it was it is no more
+		return
+	}
+	if !known {
 		t.stats.Descriptors++
 	}
+	f.text += more
+	t.stats.Text += more
 	f.fds[fd] = d
+}
+
+// text is how many bytes a descriptor has that others may not have.
+func (d *descriptor) text() int {
+	n := len(d.Name)
+	if d.file != nil {
+		n += len(d.file.raw)
+	}
+	return n
 }
 
 // unset forgets a descriptor.
 func (t *Table) unset(f *files, fd int64) {
-	if _, ok := f.fds[fd]; ok {
+	if d, ok := f.fds[fd]; ok {
 		delete(f.fds, fd)
+		f.text -= d.text()
+		t.stats.Text -= d.text()
 		t.stats.Descriptors--
 	}
 }
