@@ -44,6 +44,9 @@ func living() *state.Table {
 	proc, _ := procfs.Root()
 	table := state.New(state.Config{Root: "/", Proc: proc})
 	table.Restore(machine())
+	for _, in := range interfaces() {
+		table.Restore(in)
+	}
 	return table
 }
 
