@@ -76,6 +76,21 @@ func TestAttachRefused(t *testing.T) {
 		}
 		refused(t, asNobody(dir+"/pdig", "--ring", shm, "-p", pid),
 			"pdig: process "+pid+": not permitted: it belongs to another user (uid 0), and CAP_SYS_PTRACE is missing\n")
+		setpriv := needProgram(t, "setpriv")
+		// One that is of the user, but with a group, or rights, of another.
+		for _, other := range []struct {
+			set  []string
+			want string
+		}{
+			{[]string{"--reuid=65534", "--clear-groups"}, "it has another group (gid 0)"},
+			{[]string{"--regid=65534", "--clear-groups", "--ruid=65534"}, "it belongs to another user (uid 0)"},
+		} {
+			p := startTargetCmd(t, exec.Command(setpriv, append(other.set, "/usr/bin/python3", "-c", "print('ready',flush=True); input()")...))
+			refused(t, asNobody(dir+"/pdig", "--ring", shm, "-p", strconv.Itoa(p.pid())),
+				fmt.Sprintf("pdig: process %d: not permitted: %s, and CAP_SYS_PTRACE is missing\n", p.pid(), other.want))
+			_ = p.cmd.Process.Kill()
+			p.wait(t)
+		}
 		// Of the same user, but not to be looked at.
 		hidden := startTargetCmd(t, asNobody("/usr/bin/python3", "-c", "import ctypes; ctypes.CDLL(None).prctl(4,0); print('ready',flush=True); input()"))
 		refused(t, asNobody(dir+"/pdig", "--ring", shm, "-p", strconv.Itoa(hidden.pid())),

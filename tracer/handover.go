@@ -63,7 +63,7 @@ func (t *Tracer) mayTrace(from, to int) bool {
 		return true
 	}
 	self.uid, self.gid = self.realUID, self.realGID // PTRACE_MODE_REALCREDS
-	return procfs.Yama() < 2 && self.sameUser(&other) && dumpable(to, &other) && other.capPrm&^self.capPrm == 0
+	return procfs.Yama() < 2 && self.stranger(&other) == "" && dumpable(to, &other) && other.capPrm&^self.capPrm == 0
 }
 
 // handOverTime is how long the threads of a process are waited for that have to

@@ -48,8 +48,8 @@ func (t *Tracer) refusal(tid int, errno unix.Errno) error {
 	case errno != unix.EPERM:
 	case ptraceForbidden():
 		e.Reason = "not permitted: " + forbidden
-	case !capable && !self.sameUser(&to):
-		e.Reason = fmt.Sprintf("not permitted: it belongs to another user (uid %d)%s", to.realUID, missing)
+	case !capable && self.stranger(&to) != "":
+		e.Reason = "not permitted: " + self.stranger(&to) + missing
 	case !capable && !dumpable(tid, &to):
 		e.Reason = "not permitted: it hides its memory (PR_SET_DUMPABLE)" + missing
 	case !capable && to.capPrm&^self.capPrm != 0:
@@ -77,11 +77,21 @@ func ptraceForbidden() bool {
 	return sys.Ptrace(unix.PTRACE_CONT, os.Getpid(), 0, 0) == unix.EPERM
 }
 
-// sameUser reports whether s, with which it is asked, may trace to as far as
-// users and groups tell.
-func (s *procStatus) sameUser(to *procStatus) bool {
-	return s.uid == to.uid && s.uid == to.realUID && s.uid == to.savedUID &&
-		s.gid == to.gid && s.gid == to.realGID && s.gid == to.savedGID
+// stranger is what keeps s, with which it is asked, from tracing to as far as users
+// and groups tell. All three of each count: a set-user-id program has the user's own
+// number too, and whoever has changed only the user keeps a group of another.
+func (s *procStatus) stranger(to *procStatus) string {
+	for _, uid := range []uint32{to.realUID, to.uid, to.savedUID} {
+		if uid != s.uid {
+			return fmt.Sprintf("it belongs to another user (uid %d)", uid)
+		}
+	}
+	for _, gid := range []uint32{to.realGID, to.gid, to.savedGID} {
+		if gid != s.gid {
+			return fmt.Sprintf("it has another group (gid %d)", gid)
+		}
+	}
+	return ""
 }
 
 // dumpable reports whether a process lets others of its user look at it: if not
