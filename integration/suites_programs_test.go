@@ -13,8 +13,8 @@ import (
 // suites are those that are run: tests that projects have of themselves, and
 // scripts of ours that start their programs, have them work and stop them.
 var suites = []suite{
-	{name: "go os/exec", quick: true, ways: moreWays, needs: []string{"go"}, run: goTests("os/exec")},
-	{name: "go os/signal", quick: true, ways: moreWays, needs: []string{"go"}, run: goTests("os/signal")},
+	{name: "go exec", quick: true, ways: moreWays, needs: []string{"go"}, run: goTests("os/exec")},
+	{name: "go signal", quick: true, ways: moreWays, needs: []string{"go"}, run: goTests("os/signal")},
 	{name: "go syscall", ways: moreWays, needs: []string{"go"}, run: goTests("syscall")},
 	{name: "go net", needs: []string{"go"}, run: goTests("net")},
 	{name: "go os", needs: []string{"go"}, run: goTests("os")},

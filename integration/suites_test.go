@@ -151,7 +151,20 @@ func TestSuites(t *testing.T) {
 	}
 	if *suitesAll {
 		table.print()
+		if len(table.rows)+len(table.missing) == 0 {
+			t.Errorf("no suite has such a name: there are %s", suiteNames())
+		}
 	}
+}
+
+// suiteNames are the names that SUITES of make may select. They are without a
+// slash, at which the pattern of a test would be cut.
+func suiteNames() string {
+	var names []string
+	for _, s := range suites {
+		names = append(names, s.name)
+	}
+	return strings.Join(names, ", ")
 }
 
 // missing says what the machine does not have for it.
