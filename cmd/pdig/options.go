@@ -78,7 +78,7 @@ func newOptions() *options {
 	f.BoolVarP(&o.filter, "always-seccomp", "S", false, "the same as --seccomp always")
 	f.StringVar(&o.ioUring, "io-uring", "report", "`report|deny` what is done in a ring of io_uring makes no calls: report the ring, or have its calls fail as if the kernel had none (ENOSYS)")
 	f.BoolVar(&o.waitAll, "wait-all", false, "hold the end of the command until its last descendant has ended, as strace -f does")
-	f.BoolVarP(&o.summary, "summary", "c", false, "print a table of the calls on stderr when the command ends: calls, errors, dropped records, time")
+	f.BoolVarP(&o.summary, "summary", "c", false, "print a table of the calls on stderr when the command, or pdig, ends: calls, errors, dropped records, time")
 	f.StringVar(&o.level, "log-level", "error", "log pdig's own words from this `LEVEL` on: debug, info, warn, error")
 	f.StringVar(&o.logFile, "log-file", "", "log to `FILE`, as JSON, instead of stderr, which pdig lets go of when the command starts")
 	f.StringVar(&o.doctor, "doctor", "", "`[=json]` try what works here and what does not, and print it with the evidence and what helps, as text or as JSON; the status is 0 if commands can be run and recorded, else 1")
