@@ -12,16 +12,21 @@ func evtArgs(e *Event, _ *argument, v *filter.Values) bool {
 	return true
 }
 
-// param is the number of the parameter that was asked for, -1 for none.
-func (a *argument) param(typ uint16) int {
+// param is the number of the parameter that was asked for, -1 for none. Those
+// that sysdig 0.29.3 does not have are not there for it.
+func (e *Event) param(a *argument) int {
+	typ, i := e.View.Type(), a.index
 	if a.at != nil {
-		return int(a.at[typ])
+		i = int(a.at[typ])
 	}
-	return a.index
+	if _, count := event.Edition(typ); !e.Newest && i >= count {
+		return -1
+	}
+	return i
 }
 
 func evtArg(e *Event, a *argument, v *filter.Values) bool {
-	return e.paramText(a.param(e.View.Type()), v)
+	return e.paramText(e.param(a), v)
 }
 
 func (e *Event) paramText(i int, v *filter.Values) (ok bool) {
@@ -64,7 +69,7 @@ func rawStyle(p *syscalls.Param) style {
 
 func evtRawArg(e *Event, a *argument, v *filter.Values) bool {
 	typ := e.View.Type()
-	i := a.param(typ)
+	i := e.param(a)
 	raw := e.View.Param(i)
 	if raw == nil {
 		return false

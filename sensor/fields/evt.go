@@ -201,6 +201,9 @@ func (e *Event) result() (int64, bool) {
 	if !e.exit() || e.View.Generic() || e.View.NumParams() == 0 {
 		return 0, false
 	}
+	if params := e.View.Info().Params; !e.Newest && len(params) > 0 && params[0].Name != "res" && params[0].Name != "fd" {
+		return 0, false // an id, for example
+	}
 	return e.View.Int(0)
 }
 

@@ -135,7 +135,7 @@ func fdName(e *Event, _ *argument, v *filter.Values) bool {
 func (e *Event) fdName() (d event.FDName, ok bool) {
 	e.buf = e.buf[:0]
 	d, fd, known := e.descriptor()
-	if known && (d.Name != "" || !e.exit() || e.View.Name() != "connect") {
+	if known && !e.refusedConnect() {
 		e.buf = append(e.buf, d.Name...)
 		return d, true
 	}
@@ -146,6 +146,16 @@ func (e *Event) fdName() (d event.FDName, ok bool) {
 		e.buf, _ = e.printer.AppendValue(e.buf, e.View, e.paramNamed(param), e.State)
 	}
 	return d, true
+}
+
+// refusedConnect reports whether the event is the end of a connect that has not
+// succeeded, which is named by what it has tried.
+func (e *Event) refusedConnect() bool {
+	if !e.exit() || e.View.Name() != "connect" {
+		return false
+	}
+	res, ok := e.result()
+	return ok && res < 0
 }
 
 // nameParam is which parameter would be the name of the descriptor that the
@@ -176,6 +186,10 @@ func fdDirectory(e *Event, _ *argument, v *filter.Values) bool {
 	d, ok := e.fdName()
 	if !ok || !isPath(d) {
 		return false
+	}
+	if _, _, known := e.descriptor(); known && len(e.buf) == 0 {
+		v.Str("") // it is open, somewhere
+		return true
 	}
 	slash := bytes.LastIndexByte(e.buf, '/')
 	if slash <= 0 {

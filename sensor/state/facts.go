@@ -87,10 +87,12 @@ func (t *Table) EventFD(v *event.View) (fd int64, ok bool) {
 		fd, ok = v.Int(int(s.at[fieldFD2]))
 		ok = ok && res >= 0
 	case flags&syscalls.CreatesFD != 0:
-		if syscalls.IsEnter(v.Type()) || !s.makes {
-			return -1, true
+		switch {
+		case syscalls.IsEnter(v.Type()) && flags&syscalls.UsesFD != 0: // of dup, the old one
+			fd, ok = v.Int(int(s.fd))
+		case !syscalls.IsEnter(v.Type()) && s.makes:
+			fd, ok = v.Int(0)
 		}
-		fd, ok = v.Int(0)
 	default:
 		fd, ok = v.Int(int(s.fd))
 		if !ok && !syscalls.IsEnter(v.Type()) {
