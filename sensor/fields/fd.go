@@ -19,7 +19,7 @@ var fdFields = []Field{
 	{Name: "fd.type", Type: filter.String, Desc: "file, directory, ipv4, ipv6, unix, pipe, event, signalfd, eventpoll, inotify, timerfd, netlink, memfd, pidfd and so on", get: fdType},
 	{Name: "fd.typechar", Type: filter.String, Desc: "the letter for it, as in <f>", get: fdTypeChar},
 	{Name: "fd.name", Type: filter.String, Desc: "path, or the ends of a connection", get: fdName},
-	{Name: "fd.directory", Type: filter.String, Desc: "directory of a file", get: fdDirectory},
+	{Name: "fd.directory", Type: filter.String, Desc: "directory of a file; of a directory its own path", get: fdDirectory},
 	{Name: "fd.filename", Type: filter.String, Desc: "name of a file in its directory", get: fdFilename},
 	{Name: "fd.ip", Type: filter.Addr, Desc: "address of either end of a connection", get: sides(addr, client, server), several: filter.Sides, bounds: twoSided},
 	{Name: "fd.cip", Type: filter.Addr, Desc: "address of the client", get: side(addr, client)},
@@ -187,8 +187,8 @@ func fdDirectory(e *Event, _ *argument, v *filter.Values) bool {
 	if !ok || !isPath(d) {
 		return false
 	}
-	if _, _, known := e.descriptor(); known && len(e.buf) == 0 {
-		v.Str("") // it is open, somewhere
+	if d.Letter == 'd' {
+		v.Copy(e.buf)
 		return true
 	}
 	slash := bytes.LastIndexByte(e.buf, '/')

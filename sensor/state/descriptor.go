@@ -34,6 +34,7 @@ func (t *Table) fcntl(c *call) {
 	// The first parameter of the exit is its result; fd is another.
 	if fd, ok := c.int(fieldFD); ok && (cmd == fDupFD || cmd == fDupFDCloexec) {
 		t.copy(c, fd)
+		c.thread.lastFD = c.res
 	}
 }
 

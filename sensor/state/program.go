@@ -68,6 +68,19 @@ func (t *Table) account(th *Thread) {
 	th.text = n
 }
 
+// renamed is the program of a new thread whose parent has p: what its event says
+// of the arguments counts.
+func (p *Program) renamed(exit half) *Program {
+	exe, args := exit.str(fieldExe), exit.bytes(fieldArgs)
+	if len(exe) == 0 || string(exe) == p.Exe && string(args) == p.Args {
+		return p
+	}
+	own := *p
+	own.Exe, own.Args = string(exe), string(args)
+	own.bound()
+	return &own
+}
+
 // executes fills in what an exec exit tells of the thread.
 func (th *Thread) executes(exit half) {
 	th.Program = programOf(exit)
@@ -95,6 +108,7 @@ func (th *Thread) setGroup(exit half) {
 func (th *Thread) begins(parent *Thread, exit half) {
 	if parent != nil {
 		th.Program, th.TTY, th.LoginUID, th.VPGID, th.GID = parent.Program, parent.TTY, parent.LoginUID, parent.VPGID, parent.GID
+		th.Program = parent.Program.renamed(exit)
 		th.About = parent.About
 		th.Latency, th.enteredAt = 0, 0
 	} else {
