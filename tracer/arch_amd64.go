@@ -140,7 +140,7 @@ func noteCall(*thread, *procBuffer) {}
 
 // undisturb makes a call begin again that our interrupt has ended with EINTR:
 // only a signal that is noticed may do that. A close has closed its file.
-func undisturb(th *thread) {
+func undisturb(th *thread, _ bool) {
 	var r sys.Regs
 	if sys.GetUserRegs(th.tid, &r) != 0 || int64(r.Orig_rax) < 0 || int64(r.Rax) != -int64(unix.EINTR) {
 		return

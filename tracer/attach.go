@@ -328,7 +328,7 @@ func (t *Tracer) settled(th *thread, status uint32) {
 	switch eventOf(status) {
 	case unix.PTRACE_EVENT_STOP:
 		if sig == int(unix.SIGTRAP) {
-			undisturb(th)
+			undisturb(th, false)
 		}
 	case 0:
 		switch {
@@ -336,7 +336,7 @@ func (t *Tracer) settled(th *thread, status uint32) {
 		case t.read(th) && t.in.Op == sys.SyscallEntry:
 			enterAgain(th)
 		default:
-			undisturb(th)
+			undisturb(th, true)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -15,16 +16,16 @@ import (
 	"github.com/pdig/pdig/syscalls"
 )
 
-// waiter is the environment of the program that TestNudgeAtEntry traces.
+// waiter is the environment of the program that TestNudge traces: how long it
+// waits, in milliseconds.
 const waiter = "PDIG_TEST_WAITER"
 
-const waiterTime = 20 // ms
-
 // TestWaiter is that program: it says which thread it is and, when it may go on,
-// waits several times for what does not come, and says how that ended.
+// waits twice for what does not come, and says how that ended.
 func TestWaiter(t *testing.T) {
-	if os.Getenv(waiter) == "" {
-		t.Skip("is run by TestNudgeAtEntry")
+	timeout, err := strconv.Atoi(os.Getenv(waiter))
+	if err != nil {
+		t.Skip("is run by TestNudge")
 	}
 	runtime.LockOSThread()
 	ep, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
@@ -34,18 +35,23 @@ func TestWaiter(t *testing.T) {
 	fmt.Printf("thread %d\n", unix.Gettid())
 	var b [1]byte
 	_, _ = os.Stdin.Read(b[:])
-	for range 5 {
-		n, err := unix.EpollWait(ep, make([]unix.EpollEvent, 1), waiterTime)
+	for range 2 {
+		n, err := unix.EpollWait(ep, make([]unix.EpollEvent, 1), timeout)
 		fmt.Println("wait", n, err)
 	}
 }
 
-// TestNudgeAtEntry: a thread that has come to the entry of a call before our
-// interrupt has, waits there as if there had been none.
-func TestNudgeAtEntry(t *testing.T) {
+// TestNudge: a thread waits as if there had been no interrupt of ours, one that
+// comes when it stands at the entry of the call, or waits already.
+func TestNudge(t *testing.T) {
+	t.Run("entry", func(t *testing.T) { testNudge(t, 20, nudgeAtEntry) })
+	t.Run("inside", func(t *testing.T) { testNudge(t, 1000, nudgeInside) })
+}
+
+func testNudge(t *testing.T, timeout int, nudge func(*nudged) error) {
 	cmd := exec.Command(os.Args[0], "-test.run=^TestWaiter$", "-test.count=1")
 	// The runtime of that program sends itself no signals then.
-	cmd.Env = append(os.Environ(), waiter+"=1", "GODEBUG=asyncpreemptoff=1")
+	cmd.Env = append(os.Environ(), waiter+"="+strconv.Itoa(timeout), "GODEBUG=asyncpreemptoff=1")
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -68,7 +74,8 @@ func TestNudgeAtEntry(t *testing.T) {
 	traced := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread() // to the end of the thread, which lets go of the other
-		traced <- nudgeAtEntry(tid, func() { stdin.Close() })
+		n := nudged{tid: tid, timeout: timeout}
+		traced <- n.trace(func() { stdin.Close() }, nudge)
 	}()
 	var got []string
 	for lines.Scan() {
@@ -79,44 +86,80 @@ func TestNudgeAtEntry(t *testing.T) {
 	if err := <-traced; err != nil {
 		t.Fatal(err)
 	}
-	if want := strings.Repeat("wait 0 <nil>\n", 5); strings.Join(got, "\n")+"\n" != want {
+	if want := strings.Repeat("wait 0 <nil>\n", 2); strings.Join(got, "\n")+"\n" != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
-// nudgeAtEntry traces a thread up to the entry of an epoll_wait, and lets go of it
-// after an interrupt that comes then.
-func nudgeAtEntry(tid int, goOn func()) error {
+// nudged is a thread that is traced, let go of and interrupted then.
+type nudged struct {
+	*Tracer
+	tid, timeout int
+	status       uint32
+}
+
+// trace traces the thread up to the entry of its epoll_wait, which is left to
+// nudge, and to its end.
+func (n *nudged) trace(goOn func(), nudge func(*nudged) error) error {
 	all, err := Select("all")
 	if err != nil {
 		return err
 	}
-	tr := newTracer(Config{Calls: all, Sink: &sink{ceiling: syscalls.CeilingNewest}})
-	tr.attached, tr.every, tr.onward = true, true, unix.PTRACE_SYSCALL
-	if errno := sys.Ptrace(unix.PTRACE_SEIZE, tid, 0, optionsAll); errno != 0 {
+	n.Tracer = newTracer(Config{Calls: all, Sink: &sink{ceiling: syscalls.CeilingNewest}})
+	n.attached, n.every, n.onward = true, true, unix.PTRACE_SYSCALL
+	if errno := sys.Ptrace(unix.PTRACE_SEIZE, n.tid, 0, optionsAll); errno != 0 {
 		return fmt.Errorf("seize: %w", errno)
 	}
 	var st procStatus
-	st.read(tid, &tr.proc)
-	tr.took(tid, &st)
+	st.read(n.tid, &n.proc)
+	n.took(n.tid, &st)
 	goOn()
-	for {
-		var status uint32
-		if _, errno := sys.WaitFor(tid, &status, 0); errno != 0 {
-			return fmt.Errorf("wait: %w", errno)
-		}
-		if !unix.WaitStatus(status).Stopped() {
-			return nil
-		}
-		th := tr.table.get(tid)
-		if !tr.parting && signalOf(status) == callStop && tr.read(th) && tr.in.Op == sys.SyscallEntry &&
-			tr.in.Words[3] == 1 && int(tr.in.Words[4]) == waiterTime {
-			tr.parting, tr.onward = true, unix.PTRACE_CONT
-			th.seized = true
-			if errno := sys.Ptrace(unix.PTRACE_INTERRUPT, tid, 0, 0); errno != 0 {
-				return fmt.Errorf("interrupt: %w", errno)
+	for n.next() {
+		if !n.parting && signalOf(n.status) == callStop && n.read(n.thread()) && n.in.Op == sys.SyscallEntry &&
+			n.in.Words[3] == 1 && int(n.in.Words[4]) == n.timeout {
+			if err := nudge(n); err != nil {
+				return err
 			}
+			continue
 		}
-		tr.stopped(tid, status)
+		n.stopped(n.tid, n.status)
 	}
+	return nil
+}
+
+func (n *nudged) thread() *thread { return n.table.get(n.tid) }
+
+// next waits for a stop. It returns false when the thread has ended.
+func (n *nudged) next() bool {
+	_, errno := sys.WaitFor(n.tid, &n.status, 0)
+	return errno == 0 && unix.WaitStatus(n.status).Stopped()
+}
+
+func (n *nudged) disturb() {
+	n.parting, n.onward = true, unix.PTRACE_CONT
+	n.thread().seized = true
+	_ = sys.Ptrace(unix.PTRACE_INTERRUPT, n.tid, 0, 0)
+}
+
+func nudgeAtEntry(n *nudged) error {
+	n.disturb()
+	n.stopped(n.tid, n.status)
+	return nil
+}
+
+// nudgeInside looks too that the call is not told of as one that has ended.
+func nudgeInside(n *nudged) error {
+	n.stopped(n.tid, n.status)
+	for !n.inState(n.tid, 'S') {
+		runtime.Gosched()
+	}
+	n.disturb()
+	if !n.next() || signalOf(n.status) != callStop || !n.read(n.thread()) || int64(n.in.Words[0]) != -int64(unix.EINTR) {
+		return fmt.Errorf("it has not been interrupted: status %#x, result %d", n.status, int64(n.in.Words[0]))
+	}
+	n.stopped(n.tid, n.status)
+	if th := n.thread(); len(th.interrupted) != 1 {
+		return fmt.Errorf("the call has ended with %d", th.call.ret)
+	}
+	return nil
 }
