@@ -52,27 +52,28 @@ func (t *Tracer) alone() bool {
 	return t.attached && len(t.table.threads) == 0 && len(t.births.parked) == 0
 }
 
+// How often the threads are looked at, with a millisecond in between. On a busy
+// machine, where they get on slower, a look takes longer too.
 const (
-	partingNudge = 10 * time.Millisecond
-	partingCalls = 100 * time.Millisecond // for calls to return
-	partingAll   = 600 * time.Millisecond // for what must not be left
+	partingNudge = 10  // from one nudge to the next
+	partingCalls = 100 // for calls to return
+	partingAll   = 600 // for what must not be left
 )
 
 // letGo brings the tracees to where they can be left.
 func (t *Tracer) letGo() {
 	t.parting, t.onward = true, unix.PTRACE_CONT
-	start, nudged := time.Now(), time.Time{}
-	for ; ; time.Sleep(time.Millisecond) {
-		if time.Since(nudged) > partingNudge {
-			nudged = time.Now()
+	for look := range partingAll {
+		if look%partingNudge == 0 {
 			t.nudge()
 		}
 		calls, all := t.unfinished()
 		// Who has stopped before a call meanwhile was neither in it nor nudged.
 		quiet := !t.catchUp()
-		if took := time.Since(start); took > partingAll || quiet && !all && (!calls || took > partingCalls) {
+		if quiet && !all && (!calls || look > partingCalls) {
 			break
 		}
+		time.Sleep(time.Millisecond)
 	}
 	for _, th := range t.table.threads {
 		t.sure(th)
