@@ -24,8 +24,11 @@ func assaults(user string, refused, group unix.Errno, signals ...unix.Signal) st
 	}
 	var out strings.Builder
 	for _, line := range []string{"PTRACE_ATTACH: " + no, "PTRACE_SEIZE: " + no, "process_vm_writev: " + no,
-		"mem: " + mem, "kcmp: " + compare, "prlimit: " + no, "sched_setaffinity: " + no} {
+		"mem: " + mem, "kcmp: " + compare, "prlimit: " + no, "sched_setaffinity: " + no, "F_SETOWN: " + no, "F_SETOWN_EX: " + no, "FIOSETOWN: " + no, "SIOCSPGRP: " + no} {
 		fmt.Fprintln(&out, line)
+	}
+	if refused == unix.ESRCH { // it belongs to it, and has a group of its own
+		fmt.Fprintf(&out, "F_SETOWN of its group: %s\nF_SETOWN_EX of its group: %s\n", no, no)
 	}
 	for _, sig := range signals {
 		for _, call := range []string{"kill", "kill of its group", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_send_signal"} {

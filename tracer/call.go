@@ -88,6 +88,7 @@ func (t *Tracer) enters(th *thread) {
 		if uint32(c.args[1]) == newFaults {
 			t.served.locks = true
 		}
+		t.guard(th)
 	case kindWait:
 		t.childless(th)
 	case kindCreds, kindName: // or what prctl does beside: dumpable

@@ -27,7 +27,7 @@ const seesClones = unix.WALL | unix.WCLONE
 func (t *Tracer) childless(th *thread) {
 	c := &th.call
 	name := syscalls.Calls[c.spec.index].Name
-	options := uint32(c.args[someOf[name].Argument])
+	options := uint32(c.args[someOf[name][0].Argument])
 	anybody := int32(c.args[0]) == -1
 	if name == "waitid" {
 		anybody = uint32(c.args[0]) == unix.P_ALL

@@ -2,6 +2,7 @@ package tracer
 
 import (
 	"bytes"
+	"encoding/binary"
 	"os"
 	"strconv"
 
@@ -53,8 +54,49 @@ func (t *Tracer) assails(th *thread) bool {
 		return a[2] != 0 && t.itself(th, a[0])
 	case "process_vm_writev", "sched_setaffinity", "sched_setattr":
 		return t.itself(th, a[0])
+	case "fcntl", "fcntl64":
+		return t.signalled(th, uint32(a[1]), a[2])
+	case "ioctl":
+		return t.signalled(th, uint32(a[1]), a[2])
 	}
 	return false
+}
+
+// Commands that say who gets a signal when a descriptor is ready, by default SIGIO,
+// but any other that F_SETSIG names: include/uapi/asm-generic/fcntl.h and sockios.h.
+const (
+	setOwner    = 8
+	setOwnerEx  = 15
+	fioSetOwner = 0x8901
+	siocSetPgrp = 0x8902
+
+	ownerGroup = 2 // F_OWNER_PGRP
+)
+
+// signalled reports whether a command of fcntl or ioctl has the tracer get the
+// signals of a descriptor. No command of one has the number of one of the other.
+func (t *Tracer) signalled(th *thread, command uint32, arg uint64) bool {
+	var b [8]byte
+	owner := int32(arg)
+	switch command {
+	case setOwner:
+	case setOwnerEx:
+		if !th.proc.mem.full(b[:], arg) {
+			return false
+		}
+		owner = int32(binary.NativeEndian.Uint32(b[4:]))
+		if binary.NativeEndian.Uint32(b[:4]) == ownerGroup {
+			owner = -owner
+		}
+	case fioSetOwner, siocSetPgrp:
+		if !th.proc.mem.full(b[:4], arg) {
+			return false
+		}
+		owner = int32(binary.NativeEndian.Uint32(b[:4]))
+	default:
+		return false
+	}
+	return t.itself(th, uint64(owner)) || !t.attached && t.itself(th, uint64(-owner))
 }
 
 // harms reports whether nobody can ignore a signal. Whoever has attached to running

@@ -166,9 +166,11 @@ func (s *Selection) sets() []seccomp.Set {
 				continue
 			}
 			name := syscalls.Calls[i].Name
-			if m, ok := someOf[name]; ok {
-				m.Call = nr
-				masks = append(masks, m)
+			if some, ok := someOf[name]; ok {
+				for _, m := range some {
+					m.Call = nr
+					masks = append(masks, m)
+				}
 			} else if callKind(name) != kindPlain {
 				numbers = append(numbers, nr)
 			}

@@ -25,7 +25,7 @@ const (
 	kindName     // prctl: may change the name of a process, and who may look at it
 	kindMount    // may mount files that a process serves
 	kindFaults   // makes a process handle faults of memory
-	kindIoctl    // may do the same
+	kindIoctl    // may do the same, and what kindAssail may
 	kindWait     // may wait for the tracer
 	kindTrace    // may make the process a tracer
 	kindAssail   // may take hold of the tracer
@@ -86,6 +86,8 @@ var kinds = map[string]kind{
 	"pidfd_send_signal": kindAssail,
 	"prlimit64":         kindAssail,
 	"process_vm_writev": kindAssail,
+	"fcntl":             kindAssail,
+	"fcntl64":           kindAssail,
 	"seccomp":           kindSeccomp,
 	"unshare":           kindNS,
 	"setns":             kindNS,
@@ -102,16 +104,18 @@ const newFaults = 0xaa00
 
 // someOf tells by which argument a filter stops at a call of which the tracer does
 // not need all: the numbers are to be filled in.
-var someOf = map[string]seccomp.Mask{
-	"ioctl":   {Argument: 1, Bits: newFaults, Exact: true},
-	"wait4":   {Argument: 2, Bits: seesClones},
-	"waitpid": {Argument: 2, Bits: seesClones},
-	"waitid":  {Argument: 3, Bits: seesClones},
+var someOf = map[string][]seccomp.Mask{
+	"ioctl":   {{Argument: 1, Bits: newFaults, Exact: true}, {Argument: 1, Bits: fioSetOwner, Exact: true}, {Argument: 1, Bits: siocSetPgrp, Exact: true}},
+	"wait4":   {{Argument: 2, Bits: seesClones}},
+	"waitpid": {{Argument: 2, Bits: seesClones}},
+	"waitid":  {{Argument: 3, Bits: seesClones}},
 
-	"tgkill":            {Argument: 0, Bits: uint32(os.Getpid()), Exact: true},
-	"rt_tgsigqueueinfo": {Argument: 0, Bits: uint32(os.Getpid()), Exact: true},
-	"prlimit64":         {Argument: 0, Bits: ^uint32(0)}, // not of the caller
-	"seccomp":           {Argument: 1, Bits: unix.SECCOMP_FILTER_FLAG_NEW_LISTENER},
+	"tgkill":            {{Argument: 0, Bits: uint32(os.Getpid()), Exact: true}},
+	"rt_tgsigqueueinfo": {{Argument: 0, Bits: uint32(os.Getpid()), Exact: true}},
+	"prlimit64":         {{Argument: 0, Bits: ^uint32(0)}}, // not of the caller
+	"fcntl":             {{Argument: 1, Bits: setOwner}},   // which is in setOwnerEx too
+	"fcntl64":           {{Argument: 1, Bits: setOwner}},
+	"seccomp":           {{Argument: 1, Bits: unix.SECCOMP_FILTER_FLAG_NEW_LISTENER}},
 }
 
 // spec is what to do at a call, worked out once for each number and ceiling.

@@ -9,8 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -54,6 +56,25 @@ static void signals(int pid, int thread, int sig)
 	TRY("pidfd_send_signal", syscall(SYS_pidfd_send_signal, fd, sig, NULL, 0));
 }
 
+// owned has a descriptor send SIGKILL to its owner when it is ready.
+static void owned(int pid, int launched)
+{
+	int ends[2];
+	struct f_owner_ex to = {F_OWNER_PID, pid}, all = {F_OWNER_PGRP, pid};
+	socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends);
+	fcntl(ends[0], F_SETSIG, SIGKILL);
+	fcntl(ends[0], F_SETFL, O_ASYNC | O_NONBLOCK);
+#define OWN(name, call) say(name, call), write(ends[1], "", 1)
+	OWN("F_SETOWN", fcntl(ends[0], F_SETOWN, pid));
+	OWN("F_SETOWN_EX", fcntl(ends[0], F_SETOWN_EX, &to));
+	OWN("FIOSETOWN", ioctl(ends[0], FIOSETOWN, &pid));
+	OWN("SIOCSPGRP", ioctl(ends[0], SIOCSPGRP, &pid));
+	if (launched) {
+		OWN("F_SETOWN of its group", fcntl(ends[0], F_SETOWN, -pid));
+		OWN("F_SETOWN_EX of its group", fcntl(ends[0], F_SETOWN_EX, &all));
+	}
+}
+
 int main(int argc, char **argv)
 {
 	char path[64], byte = 0;
@@ -77,6 +98,7 @@ int main(int argc, char **argv)
 	say("prlimit", prlimit(pid, RLIMIT_CPU, &limit, NULL));
 	sched_getaffinity(pid, sizeof cpus, &cpus);
 	say("sched_setaffinity", sched_setaffinity(pid, sizeof cpus, &cpus));
+	owned(pid, argc == 1);
 	signals(pid, thread, SIGSTOP);
 	if (argc == 1)
 		signals(pid, thread, SIGKILL);

@@ -2,6 +2,7 @@ package seccomp
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -18,12 +19,12 @@ const MaxInstructions = 4096
 type Set struct {
 	Arch  uint32   // AUDIT_ARCH_*
 	Calls []uint32 // in any order
-	Masks []Mask   // at most one of a call
+	Masks []Mask
 }
 
 // Mask is a call that is traced only if the lower half of an argument has one
-// of the bits or, where Exact is set, just these; among the calls of a set it is
-// traced whatever its arguments.
+// of the bits or, where Exact is set, just these; of several masks of a call one is
+// enough. Among the calls of a set it is traced whatever its arguments.
 type Mask struct {
 	Call     uint32
 	Argument int // from 0
@@ -173,19 +174,23 @@ func (p *program) search(edges []uint32, masks []Mask) label {
 	}
 	// The kernel remembers which numbers are allowed whatever the arguments
 	// (kernel/seccomp.c, seccomp_is_const_allow): no others may come to a test.
-	tests := make([]label, len(masks))
-	for i, m := range masks {
+	tests := map[uint32]label{}
+	for _, m := range masks {
 		test := uint16(unix.BPF_JSET)
 		if m.Exact {
 			test = unix.BPF_JEQ
 		}
-		p.jump(test, m.Bits, p.ret(p.trace), p.ret(unix.SECCOMP_RET_ALLOW))
-		tests[i] = p.load(offsetArguments + sizeArgument*uint32(m.Argument))
+		other, ok := tests[m.Call]
+		if !ok {
+			other = p.ret(unix.SECCOMP_RET_ALLOW)
+		}
+		p.jump(test, m.Bits, p.ret(p.trace), other)
+		tests[m.Call] = p.load(offsetArguments + sizeArgument*uint32(m.Argument))
 	}
 	next := p.tree(edges, 0, len(edges))
-	for i, m := range masks {
-		if !holds(edges, m.Call) {
-			next = p.jump(unix.BPF_JEQ, m.Call, tests[i], next)
+	for _, call := range slices.Sorted(maps.Keys(tests)) {
+		if !holds(edges, call) {
+			next = p.jump(unix.BPF_JEQ, call, tests[call], next)
 		}
 	}
 	return p.load(offsetNumber)

@@ -194,7 +194,7 @@ func TestShapes(t *testing.T) {
 // TestMasks holds calls of which the arguments decide beside others.
 func TestMasks(t *testing.T) {
 	const bits = 0xc0000000
-	masks := []Mask{{Call: 61, Argument: 2, Bits: bits}, {Call: 247, Argument: 3, Bits: bits}, {Call: 16, Argument: 1, Bits: 1<<31 | 1, Exact: true}}
+	masks := []Mask{{Call: 61, Argument: 2, Bits: bits}, {Call: 247, Argument: 3, Bits: bits}, {Call: 16, Argument: 1, Bits: 1<<31 | 1, Exact: true}, {Call: 16, Argument: 1, Bits: 7, Exact: true}}
 	r := rand.New(rand.NewPCG(7, 8))
 	for _, n := range []int{0, 1, 50, 300, 599} {
 		calls := draw(r, n, false)
@@ -202,15 +202,17 @@ func TestMasks(t *testing.T) {
 		for nr := range uint32(601) {
 			selected := slices.Contains(calls, nr)
 			for _, m := range masks {
-				for _, word := range []uint64{0, 1, 1 << 29, 1 << 30, 1<<31 | 1, bits, bits << 32} {
+				for _, word := range []uint64{0, 1, 7, 1 << 29, 1 << 30, 1<<31 | 1, bits, bits << 32} {
 					args := make([]uint64, 6)
 					args[m.Argument] = word
 					want := uint32(unix.SECCOMP_RET_ALLOW)
-					traced := word&bits != 0
-					if m.Exact {
-						traced = uint32(word) == m.Bits
+					traced := func(m Mask) bool {
+						if m.Exact {
+							return m.Call == nr && uint32(args[m.Argument]) == m.Bits
+						}
+						return m.Call == nr && uint32(args[m.Argument])&m.Bits != 0
 					}
-					if selected || m.Call == nr && traced {
+					if selected || slices.ContainsFunc(masks, traced) {
 						want = unix.SECCOMP_RET_TRACE | testData
 					}
 					if selected || !slices.ContainsFunc(masks, func(m Mask) bool { return m.Call == nr }) {
