@@ -217,7 +217,8 @@ func (p *Producer) lookAt(pid int32) {
 		}
 	}
 	if now.gone && !was.gone {
-		p.cfg.Log.Warn().Str("ring", p.name).Int32("pid", pid).Msg("reader has died")
+		p.cfg.Log.Warn().Str("ring", p.name).Int32("pid", pid).
+			Uint32("unread", used(p.head.Load(), p.tail.Load(), p.size)).Msg("reader has died")
 	}
 	if pid != 0 && (now.pid != was.pid || now.stamp != was.stamp || now.ours != was.ours || begun) {
 		p.readers++
