@@ -140,19 +140,17 @@ func noteCall(*thread, *procBuffer) {}
 
 // undisturb makes a call begin again that our interrupt has ended with EINTR:
 // only a signal that is noticed may do that. A close has closed its file.
-func undisturb(th *thread, _ bool) {
+func undisturb(th *thread, _ bool) bool {
 	var r sys.Regs
 	if sys.GetUserRegs(th.tid, &r) != 0 || int64(r.Orig_rax) < 0 || int64(r.Rax) != -int64(unix.EINTR) {
-		return
+		return false
 	}
 	closing := r.Orig_rax == unix.SYS_CLOSE
 	if r.Cs == compatSegment {
 		const close386 = 6
 		closing = r.Orig_rax == close386
 	}
-	if !closing {
-		callAgain(th)
-	}
+	return !closing && callAgain(th)
 }
 
 // setCall makes r those of a call.

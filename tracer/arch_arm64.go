@@ -210,26 +210,25 @@ func noteCall(th *thread, b *procBuffer) {
 // only a signal that is noticed may do that. A close has closed its file. At the
 // exit of the call the kernel has yet to decide about a restart, and what it is
 // to do there can be written as a result, which no part of us takes for one.
-func undisturb(th *thread, exit bool) {
+func undisturb(th *thread, exit bool) bool {
 	var r registers
 	c := &th.call
 	if c.ip == 0 || !r.read(th.tid) {
-		return
+		return false
 	}
 	closing := uint64(unix.SYS_CLOSE)
 	if r.narrow {
 		closing = 6
 	}
 	if c.nr == closing || r.result() != -int64(unix.EINTR) || r.pc() != c.ip || r.sp() != c.sp {
-		return
+		return false
 	}
 	if exit {
 		code := int64(restartNoHandler)
 		r.set(0, uint64(code))
-		_ = r.write(th.tid)
-		return
+		return r.write(th.tid)
 	}
-	callAgain(th)
+	return callAgain(th)
 }
 
 // callInstruction is the length of the instruction of a call.

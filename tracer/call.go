@@ -146,6 +146,7 @@ func (t *Tracer) exit(th *thread) {
 	if t.in.Op != sys.SyscallExit {
 		return // as in enter
 	}
+	t.alarmed(th)
 	t.exits(th)
 	t.resume(th, unix.PTRACE_CONT, 0)
 }

@@ -40,6 +40,7 @@ func (t *Tracer) called(th *thread) {
 			return
 		}
 	case sys.SyscallExit:
+		t.alarmed(th)
 		if th.inCall {
 			t.exits(th)
 		}

@@ -5,6 +5,8 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/pdig/pdig/internal/sys"
 )
 
 // A signal that a process ignores wakes none of its threads, unless they are
@@ -15,6 +17,53 @@ import (
 //
 // Until the stop nobody knows which signal it was: a call that is recorded and
 // ends with EINTR is unsure, and its exit half waits for the next stop.
+
+// Any thread of a process takes a signal that is for all of them. So the call of
+// one may have been ended by a signal that another has taken since, mostly one
+// that was at a stop when the signal came and would have been chosen natively.
+// Then it does not stop for a signal at all. Where the ends of its calls stop it
+// is asked for another stop, at which it is known whether one is there. A call
+// that goes on ending so, with no signal for its process, does it of itself.
+
+// maxAgain is how often such a call begins again: who has taken the signal may stop
+// later.
+const maxAgain = 4
+
+// alarmed asks for that stop if th, of many, stands at the end of a call with
+// EINTR.
+func (t *Tracer) alarmed(th *thread) {
+	if int64(t.in.Words[0]) != -int64(unix.EINTR) || th.heard != th.proc.signals {
+		th.again, th.heard = 0, th.proc.signals
+	}
+	if int64(t.in.Words[0]) == -int64(unix.EINTR) && th.proc.threads > 1 && th.again < maxAgain {
+		th.asked = sys.Ptrace(unix.PTRACE_INTERRUPT, th.tid, 0, 0) == 0
+	}
+}
+
+// robbed is called at that stop.
+func (t *Tracer) robbed(th *thread) {
+	if th.halted || !endedByEINTR(th) || t.noticed(th) || !undisturb(th, false) {
+		return
+	}
+	th.again++
+	if th.unsure {
+		th.unsure = false
+		th.call.ret = restartNoHandler
+		t.interrupt(th)
+	}
+}
+
+// noticed reports whether th has a signal to take that is not ignored.
+func (t *Tracer) noticed(th *thread) bool {
+	status := t.proc.read(th.tid, "status")
+	for sig := 1; sig <= 64; sig++ {
+		if (signalIn(status, "\nSigPnd:\t", sig) || signalIn(status, "\nShdPnd:\t", sig)) &&
+			!signalIn(status, "\nSigBlk:\t", sig) && !ignored(status, sig) {
+			return true
+		}
+	}
+	return false
+}
 
 // sure settles what a call of th was that has ended with EINTR: with a signal
 // that was noticed, or without one at all.
@@ -48,7 +97,11 @@ func halts(sig int) bool {
 
 // ignores reports whether the process of th ignores sig.
 func (t *Tracer) ignores(th *thread, sig int) bool {
-	status := t.proc.read(th.tid, "status")
+	return ignored(t.proc.read(th.tid, "status"), sig)
+}
+
+// ignored reports that of a process with that status.
+func ignored(status []byte, sig int) bool {
 	if signalIn(status, "\nSigIgn:\t", sig) {
 		return true
 	}

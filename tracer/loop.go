@@ -158,9 +158,13 @@ func (t *Tracer) eventStop(th *thread, sig int) {
 	switch unix.Signal(sig) {
 	case unix.SIGSTOP, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU:
 		t.sure(th)
-		th.halted = true
+		th.halted, th.asked = true, false
 		t.resume(th, unix.PTRACE_LISTEN, 0)
 	default:
+		if th.asked {
+			th.asked = false
+			t.robbed(th)
+		}
 		t.resume(th, unix.PTRACE_CONT, 0)
 	}
 }
@@ -177,6 +181,7 @@ func (t *Tracer) signal(th *thread, sig int) {
 	if th.proc.vpid == 1 && t.toInit(th, sig) {
 		return
 	}
+	th.proc.signals++
 	t.disturbed(th, sig)
 	request := unix.PTRACE_CONT
 	if len(th.interrupted) > 0 && t.caught(th, sig) {
