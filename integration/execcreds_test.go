@@ -47,7 +47,7 @@ func TestExecCreds(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				want += fmt.Sprint(" ", n)
+				want += fmt.Sprintf(" %X", n) // as sysdig shows bits
 			}
 			events, err := os.ReadFile(out)
 			if err != nil {

@@ -13,16 +13,16 @@ func evtArgs(e *Event, _ *argument, v *filter.Values) bool {
 }
 
 // param is the number of the parameter that was asked for, -1 for none. Those
-// that sysdig 0.29.3 does not have are not there for it.
+// that sysdig 0.29.3 does not have are there by their names only.
 func (e *Event) param(a *argument) int {
-	typ, i := e.View.Type(), a.index
+	typ := e.View.Type()
 	if a.at != nil {
-		i = int(a.at[typ])
+		return int(a.at[typ])
 	}
-	if _, count := event.Edition(typ); !e.Newest && i >= count {
+	if _, count := event.Edition(typ); !e.Newest && a.index >= count {
 		return -1
 	}
-	return i
+	return a.index
 }
 
 func evtArg(e *Event, a *argument, v *filter.Values) bool {
