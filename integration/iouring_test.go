@@ -2,6 +2,7 @@ package integration
 
 import (
 	"os/exec"
+	"runtime"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -41,7 +42,11 @@ func TestIOUring(t *testing.T) {
 						t.Errorf("result %d", r)
 					}
 				}
-				if len(found) != 2 {
+				want := 1
+				if runtime.GOARCH == "amd64" {
+					want = 2 // by int 0x80 too
+				}
+				if len(found) != want {
 					t.Errorf("%d calls were recorded", len(found))
 				}
 			}

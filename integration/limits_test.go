@@ -112,7 +112,7 @@ func TestWithoutProc(t *testing.T) {
 	bin := filepath.Dir(sensorPath)
 	for name, row := range map[string]struct{ dir, path, sensor string }{
 		"absolute": {"/", "/usr/bin:/bin", sensorPath},
-		"relative": {filepath.Dir(bin), "/usr/bin:/bin", "bin/sensor"},
+		"relative": {filepath.Dir(bin), "/usr/bin:/bin", filepath.Base(bin) + "/sensor"},
 		"in PATH":  {"/", bin + ":/usr/bin:/bin", "sensor"},
 	} {
 		got := runCommand(t, "/bin/sh", "-c", `cd "$1" && PATH=$2 && exec "$3" -q -- echo here`, "sh", row.dir, row.path, row.sensor)
