@@ -37,6 +37,12 @@ func (t *Tracer) exiting(th *thread) {
 		t.births.bereave(t)
 	}
 	p := th.proc
+	if p.root && p.vpid == 1 {
+		if errno != 0 && !t.execInProgress(th) {
+			t.procExit(th, th.exitStatus()) // it was killed in this stop
+		}
+		t.deadOf(p)
+	}
 	if errno == 0 && th.tid == t.rootPID {
 		t.hold(p, uint32(msg))
 	}
@@ -85,6 +91,26 @@ func (t *Tracer) execInProgress(th *thread) bool {
 		}
 	}
 	return false
+}
+
+// deadOf tells of the threads of PID 1 that are dead without having stopped before:
+// a leader that is killed on its way out does not, and its death is reported
+// after those of all others, with which the tracer ends.
+func (t *Tracer) deadOf(p *process) {
+	for _, th := range t.table.threads {
+		if th.proc == p && !th.exited && !t.execInProgress(th) && t.inState(th.tid, 'Z') {
+			t.procExit(th, th.exitStatus())
+		}
+	}
+}
+
+// exitStatus is the wait status of a thread that nobody tells: what it has called
+// exit with, or that it was killed.
+func (th *thread) exitStatus() uint32 {
+	if s := th.call.spec; s != nil && s.noReturn {
+		return uint32(th.call.args[0]&0xff) << 8
+	}
+	return uint32(unix.SIGKILL)
 }
 
 // drain holds th, with which PID 1 ends: it takes everybody in its namespace
