@@ -33,16 +33,14 @@ func abiFixture(t *testing.T, abi string) string {
 		program = prebuiltProgram(t, name)
 	} else {
 		compiler := otherABIs[runtime.GOARCH][abi]
-		if _, err := exec.LookPath(compiler[0]); err != nil {
-			t.Skipf("no %s to compile the traced program with", compiler[0])
-		}
+		needProgram(t, compiler[0])
 		cmd := exec.Command(compiler[0], slices.Concat(compiler[1:], abiFlags, []string{"-o", program, "testdata/abi.c"})...)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%v: %v\n%s", cmd.Args, err, out)
 		}
 	}
 	if err := exec.Command(program, "child").Run(); errors.Is(err, unix.ENOEXEC) {
-		t.Skip("the kernel does not run programs of this ABI")
+		t.Skipf("the kernel runs no programs of %s (CONFIG_IA32_EMULATION, CONFIG_X86_X32_ABI, CONFIG_COMPAT)", abi)
 	}
 	return program
 }

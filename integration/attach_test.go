@@ -41,14 +41,9 @@ func startTargetCmd(t *testing.T, cmd *exec.Cmd) *target {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { in.Close(); r.Close() })
-	cmd.Stdout = w
-	g := &target{process: start(t, cmd), stdin: in, lines: bufio.NewReader(r)}
-	w.Close()
+	t.Cleanup(func() { in.Close() })
+	p, out := startPiped(t, cmd, false)
+	g := &target{process: p, stdin: in, lines: bufio.NewReader(out)}
 	if line := g.line(t); line != "ready\n" {
 		t.Fatalf("got %q", line)
 	}

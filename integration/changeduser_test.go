@@ -2,7 +2,6 @@ package integration
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,9 +13,7 @@ import (
 func TestChangedUser(t *testing.T) {
 	needRoot(t)
 	program := fixture(t, "container")
-	if _, err := exec.LookPath("setpriv"); err != nil {
-		t.Skip("no setpriv to give up CAP_SYS_PTRACE with")
-	}
+	needProgram(t, "setpriv")
 	want := runCommand(t, program, "work", program)
 	events := filepath.Join(t.TempDir(), "events")
 	got := runCommand(t, "setpriv", "--bounding-set", "-sys_ptrace", sensorPath, "-o", events, "--", program, "work", program)

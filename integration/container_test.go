@@ -67,11 +67,9 @@ func needContainers(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("not root: runc needs it for containers")
 	}
-	if _, err := exec.LookPath("runc"); err != nil {
-		t.Skip("no runc to make containers with")
-	}
+	needProgram(t, "runc")
 	if out := tryContainer(); out != "" {
-		t.Skipf("runc makes no container here: %s", out)
+		t.Skipf("no namespaces and mounts for containers (CAP_SYS_ADMIN): %s", out)
 	}
 }
 

@@ -3,7 +3,6 @@ package integration
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"testing"
@@ -50,9 +49,7 @@ func TestFreshCaptures(t *testing.T) {
 	for name, program := range fresh {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if _, err := exec.LookPath(program.needs); err != nil {
-				t.Skipf("no %s", program.needs)
-			}
+			needProgram(t, program.needs)
 			ownSharedMemory(t)
 			dir := t.TempDir()
 			script := fmt.Sprintf("exec 2>/dev/null; cd %s && TESTDATA=%s\n%s", strconv.Quote(t.TempDir()), strconv.Quote(testdata), program.script)

@@ -88,7 +88,8 @@ func handedOver(t *testing.T, log string) int {
 // and attached, beside each other.
 func TestHandedOver(t *testing.T) {
 	t.Parallel()
-	needTools(t, "strace", "gdb")
+	needProgram(t, "strace")
+	needProgram(t, "gdb")
 	as := func(argv ...string) []string { return argv }
 	for _, tt := range debugged {
 		t.Run(tt.name, func(t *testing.T) {
@@ -130,21 +131,11 @@ func TestHandedOver(t *testing.T) {
 	}
 }
 
-// needTools skips a test that needs other tracers.
-func needTools(t *testing.T, names ...string) {
-	t.Helper()
-	for _, name := range names {
-		if _, err := exec.LookPath(name); err != nil {
-			t.Skipf("no %s", name)
-		}
-	}
-}
-
 // TestNotHandedOver: whom the kernel would not let trace a process does not get it.
 func TestNotHandedOver(t *testing.T) {
 	t.Parallel()
 	root(t)
-	needTools(t, "setpriv")
+	needProgram(t, "setpriv")
 	const text = `sleep 1000 & p=$!
 		setpriv --reuid 65534 --regid 65534 --clear-groups $NESTED $p
 		grep TracerPid /proc/$p/status >&2; kill $p; wait $p; echo $?`

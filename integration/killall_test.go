@@ -13,9 +13,7 @@ func TestKillAllReach(t *testing.T) {
 	t.Parallel()
 	root(t)
 	for _, tool := range []string{"unshare", "setpriv"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("no %s of util-linux", tool)
-		}
+		needProgram(t, tool)
 	}
 	const prelude = `
 		sleep 60 & root=$!

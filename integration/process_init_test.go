@@ -2,7 +2,6 @@ package integration
 
 import (
 	"fmt"
-	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -119,14 +118,7 @@ func TestInitStopped(t *testing.T) {
 	life := fixture(t, "life")
 	compare(t, func(t *testing.T, w *way) string {
 		cmd := asInit(t, w.command(life, "busy", "1"))
-		r, wr, err := os.Pipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer r.Close()
-		cmd.Stdout = wr
-		p := start(t, cmd)
-		wr.Close()
+		p, r := startPiped(t, cmd, false)
 		if _, err := r.Read(make([]byte, 100)); err != nil {
 			t.Fatal(err)
 		}

@@ -199,14 +199,7 @@ func TestDaemon(t *testing.T) {
 		}
 		argv := w.command(life, "daemon", end)
 		cmd := exec.Command(argv[0], argv[1:]...)
-		r, wr, err := os.Pipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer r.Close()
-		cmd.Stdout, cmd.Stderr = wr, wr
-		p := start(t, cmd)
-		wr.Close()
+		p, r := startPiped(t, cmd, true)
 		status := p.wait(t).status
 		// All writers have gone: the daemon has closed its own.
 		out, err := io.ReadAll(r)

@@ -11,6 +11,8 @@ import (
 
 // Programs of others, as far as the machine has them.
 
+// needProgram skips a test that needs a program, and returns where that is.
+// .ci/run installs what is not part of every Debian.
 func needProgram(t *testing.T, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)

@@ -1,7 +1,6 @@
 package integration
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"os"
@@ -58,27 +57,12 @@ func TestEventsBeforeTheEnd(t *testing.T) {
 func (w *way) startTraced(t *testing.T, argv ...string) (p *process, tracer int, stdin io.WriteCloser) {
 	t.Helper()
 	argv = w.command(argv...)
-	cmd := exec.Command(argv[0], argv[1:]...)
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, wr, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { r.Close() })
-	cmd.Stdout = wr
-	p = start(t, cmd)
-	wr.Close()
-	if line, err := bufio.NewReader(r).ReadString('\n'); err != nil || line != "ready\n" {
-		t.Fatalf("got %q, %v", line, err)
-	}
-	tracer = tracerOf(p.pid())
+	g := startTarget(t, argv...)
+	tracer = tracerOf(g.pid())
 	if tracer == 0 {
 		t.Fatal("the command has no tracer")
 	}
-	return p, tracer, stdin
+	return g.process, tracer, g.stdin
 }
 
 // tracees are the threads that a tracer traces.
@@ -157,14 +141,7 @@ func TestTracerHoldsNothing(t *testing.T) {
 		cmd := exec.Command(argv[0], argv[1:]...)
 		cmd.Dir, cmd.ExtraFiles, cmd.Stdin = dir, []*os.File{f, nil, f}, f
 		cmd.SysProcAttr = &unix.SysProcAttr{Setpgid: true}
-		r, wr, err := os.Pipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer r.Close()
-		cmd.Stdout = wr
-		p := start(t, cmd)
-		wr.Close()
+		p, r := startPiped(t, cmd, false)
 		if _, err := io.ReadFull(r, make([]byte, len("ready\n"))); err != nil {
 			t.Fatal(err)
 		}

@@ -107,15 +107,8 @@ func ordered(t *testing.T, argv []string, last unix.Signal) string {
 		t.Fatal(err)
 	}
 	defer in.Close()
-	r, wr, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	cmd.Stdout = wr
-	p := start(t, cmd)
+	p, r := startPiped(t, cmd, false)
 	defer p.timer.Stop()
-	wr.Close()
 	if _, err := io.ReadFull(r, make([]byte, len("ready\n"))); err != nil {
 		t.Fatal(err)
 	}

@@ -118,6 +118,23 @@ func start(t *testing.T, cmd *exec.Cmd) *process {
 	return p
 }
 
+// startPiped starts a command whose standard output, or that and its standard
+// error, the test reads.
+func startPiped(t *testing.T, cmd *exec.Cmd, both bool) (p *process, out *os.File) {
+	t.Helper()
+	out, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { out.Close() })
+	defer w.Close()
+	cmd.Stdout = w
+	if both {
+		cmd.Stderr = w
+	}
+	return start(t, cmd), out
+}
+
 // watch ends the process when it hangs, and says in what.
 func (p *process) watch(t *testing.T) {
 	p.timer = time.AfterFunc(patience, func() {

@@ -65,14 +65,7 @@ func TestWaitAll(t *testing.T) {
 		fifo, release := daemonFIFO(t)
 		argv := w.command(life, "daemon", fifo)
 		cmd := exec.Command(argv[0], argv[1:]...)
-		r, wr, err := os.Pipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer r.Close()
-		cmd.Stdout, cmd.Stderr = wr, wr
-		p := start(t, cmd)
-		wr.Close()
+		p, r := startPiped(t, cmd, true)
 		if out, err := io.ReadAll(r); err != nil || string(out) != "1 children, statuses 0, No child processes\n" {
 			t.Errorf("%q, %v", out, err)
 		}
@@ -128,14 +121,7 @@ func TestWaitAllKilled(t *testing.T) {
 	eachHeld(t, func(t *testing.T, w *way) {
 		argv := w.command("sh", "-c", "sleep 1000 >&- 2>&- & echo $!; wait")
 		cmd := exec.Command(argv[0], argv[1:]...)
-		r, wr, err := os.Pipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer r.Close()
-		cmd.Stdout = wr
-		p := start(t, cmd)
-		wr.Close()
+		p, r := startPiped(t, cmd, false)
 		var child int
 		if _, err := fmt.Fscan(r, &child); err != nil {
 			t.Fatal(err)

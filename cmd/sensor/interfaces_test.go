@@ -8,8 +8,8 @@ import (
 
 func TestInterfaces(t *testing.T) {
 	addrs, err := net.InterfaceAddrs()
-	if err != nil || len(addrs) == 0 {
-		t.Skipf("the kernel tells of no addresses: %v", err)
+	if err != nil {
+		t.Fatal(err)
 	}
 	got := map[string]bool{}
 	for _, in := range interfaces() {
