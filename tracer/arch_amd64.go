@@ -129,10 +129,7 @@ func enterAgain(th *thread) {
 	if sys.GetUserRegs(th.tid, &r) != 0 {
 		return
 	}
-	r.Rax = r.Orig_rax
-	r.Orig_rax = ^uint64(0)
-	r.Rip -= callInstruction
-	_ = sys.SetUserRegs(th.tid, &r)
+	callAnew(th.tid, &r)
 }
 
 // noteCall notes the call in which th is, where the registers do not keep it.
@@ -167,7 +164,7 @@ func callInstead(tid int, r *sys.Regs, nr uint64, args ...uint64) {
 	result := r.Rax
 	setCall(r, nr, args)
 	r.Orig_rax, r.Rax = nr, result
-	_ = sys.SetRegs(tid, r)
+	_ = sys.SetUserRegs(tid, r)
 }
 
 // callNext has tid make a call when it goes on, by the instruction at which it
@@ -176,7 +173,7 @@ func callNext(tid int, r *sys.Regs, nr uint64, args ...uint64) {
 	setCall(r, nr, args)
 	r.Rip -= callInstruction
 	r.Orig_rax = ^uint64(0) // in no call
-	_ = sys.SetRegs(tid, r)
+	_ = sys.SetUserRegs(tid, r)
 }
 
 // callAnew has tid make the call again at whose entry it had registers r. It

@@ -64,6 +64,7 @@ type procStatus struct {
 	realGID, savedGID      uint32
 	vmsize, vmrss, vmswap  uint32 // kB
 	capInh, capPrm, capEff uint64
+	seccomp                int // 0 without a filter
 }
 
 // read reports whether there is such a process.
@@ -100,6 +101,8 @@ func (s *procStatus) parse(content []byte) {
 			s.vmrss = uint32(decimal(field(value, 0)))
 		case "VmSwap":
 			s.vmswap = uint32(decimal(field(value, 0)))
+		case "Seccomp":
+			s.seccomp = int(decimal(field(value, 0)))
 		case "CapInh":
 			s.capInh = hex(field(value, 0))
 		case "CapPrm":

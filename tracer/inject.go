@@ -1,7 +1,6 @@
 package tracer
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -53,13 +52,15 @@ func (t *Tracer) inject(th *thread) bool {
 		return false
 	}
 	p.injected = true
-	switch state := p.seccomp(&t.proc); {
+	var st procStatus
+	st.read(p.pid, &t.proc)
+	switch {
 	case t.in.Arch != abis[0].audit:
 		t.notFiltered(p, errForeignABI)
 		return false
-	case state > 0 && p.up != nil && p.up.filtered:
+	case st.seccomp > 0 && p.up != nil && p.up.filtered:
 		return false // it was made while its parent got ours: the next stop will tell
-	case state > 0:
+	case st.seccomp > 0:
 		// One that knows nothing of our calls might kill the process.
 		t.notFiltered(p, errHasFilter)
 		return false
@@ -179,10 +180,4 @@ func (t *Tracer) bind(th *thread) {
 		}
 		_ = sys.Ptrace(unix.PTRACE_SETOPTIONS, th.tid, 0, options)
 	}
-}
-
-// seccomp is the Seccomp of /proc/PID/status: 0 for a process without a filter.
-func (p *process) seccomp(b *procBuffer) (state uint64) {
-	_, rest, _ := bytes.Cut(b.read(p.pid, "status"), []byte("\nSeccomp:"))
-	return decimal(field(rest, 0))
 }

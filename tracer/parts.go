@@ -3,8 +3,6 @@ package tracer
 import (
 	"encoding/binary"
 	"slices"
-
-	"github.com/pdig/pdig/syscalls"
 )
 
 // Two calls of i386 are many: the first argument of socketcall and of ipc says
@@ -81,8 +79,7 @@ func (s *specs) partSpecs(sel *Selection) {
 			if p.name == "" {
 				continue
 			}
-			i := slices.IndexFunc(syscalls.Calls[:], func(c syscalls.Call) bool { return c.Name == p.name })
-			s.parts[f][n] = newSpec(sel, i, maxNumber, s.ceiling)
+			s.parts[f][n] = newSpec(sel, callIndex(p.name), maxNumber, s.ceiling)
 		}
 	}
 }

@@ -75,13 +75,16 @@ func (s *Selection) word(name string, on bool) bool {
 		s.number(int(n), on)
 		return true
 	}
-	for i := range syscalls.Calls {
-		if syscalls.Calls[i].Name == name {
-			s.calls[i] = on
-			return true
-		}
+	i := callIndex(name)
+	if i >= 0 {
+		s.calls[i] = on
 	}
-	return false
+	return i >= 0
+}
+
+// callIndex is the place of the call of that name in syscalls.Calls, or -1.
+func callIndex(name string) int {
+	return slices.IndexFunc(syscalls.Calls[:], func(c syscalls.Call) bool { return c.Name == name })
 }
 
 func (s *Selection) level(l syscalls.Level, on bool) {
@@ -136,7 +139,7 @@ func (s *Selection) has(i, n int) bool {
 
 // names reports whether the call of that name is selected.
 func (s *Selection) names(name string) bool {
-	i := slices.IndexFunc(syscalls.Calls[:], func(c syscalls.Call) bool { return c.Name == name })
+	i := callIndex(name)
 	return i >= 0 && s.calls[i]
 }
 
