@@ -151,7 +151,8 @@ func (p *Producer) Active() bool { return p.wanted() || p.cfg.Await && p.await()
 
 // Waiting for a reader.
 const (
-	awaitPause = 2 * time.Millisecond
+	awaitPause = time.Millisecond // at first
+	awaitLong  = 20 * time.Millisecond
 	awaitLook  = 50 * time.Millisecond // between looks whether to give up
 )
 
@@ -161,7 +162,9 @@ func (p *Producer) await() bool {
 		return false
 	}
 	p.cfg.Log.Warn().Str("ring", p.name).Msg("nobody reads: waiting")
-	for looked := time.Now(); !p.wanted(); time.Sleep(awaitPause) {
+	pause := awaitPause
+	for looked := time.Now(); !p.wanted(); time.Sleep(pause) {
+		pause = min(2*pause, awaitLong)
 		if p.released.Load() {
 			return false
 		}
