@@ -155,8 +155,9 @@ func threadCgroup(e *Event, a *argument, v *filter.Values) bool {
 func capabilities(of func(*state.Thread) uint64) getter {
 	return func(e *Event, _ *argument, v *filter.Values) bool {
 		e.buf = e.buf[:0]
+		set := of(e.State.Current())
 		for bit, name := range capNames {
-			if of(e.State.Current())>>bit&1 == 0 {
+			if set>>bit&1 == 0 {
 				continue
 			}
 			if len(e.buf) > 0 {

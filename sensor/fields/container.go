@@ -7,8 +7,8 @@ import (
 )
 
 var containerFields = []Field{
-	{Name: "container.id", Type: filter.String, Desc: "the first 12 digits of the container's id, host outside of containers", get: containerID},
-	{Name: "container.full_id", Type: filter.String, Desc: "all 64 digits", get: containerFullID},
+	{Name: "container.id", Type: filter.String, Desc: "the first 12 digits of the container's id, host outside of containers", get: containerID(false)},
+	{Name: "container.full_id", Type: filter.String, Desc: "all 64 digits", get: containerID(true)},
 	{Name: "container.name", Type: filter.String, Desc: "host outside of containers; " + fromRuntime, get: onHost},
 	{Name: "container.type", Type: filter.String, Desc: "host outside of containers; " + fromRuntime, get: onHost},
 	{Name: "container.image", Type: filter.String, Desc: fromRuntime, get: never},
@@ -100,20 +100,18 @@ func isHex(s string) bool {
 	return true
 }
 
-func containerID(e *Event, _ *argument, v *filter.Values) bool {
-	id, _ := e.container()
-	if id == "" {
-		id = host
+// containerID is the id, short or whole.
+func containerID(whole bool) getter {
+	return func(e *Event, _ *argument, v *filter.Values) bool {
+		id, full := e.container()
+		switch {
+		case id == "":
+			v.Str(host)
+		case whole:
+			v.Str(full)
+		default:
+			v.Str(id)
+		}
+		return true
 	}
-	v.Str(id)
-	return true
-}
-
-func containerFullID(e *Event, _ *argument, v *filter.Values) bool {
-	_, full := e.container()
-	if full == "" {
-		full = host
-	}
-	v.Str(full)
-	return true
 }

@@ -107,8 +107,7 @@ func (th *Thread) setGroup(exit half) {
 // from its parent, which may be nil.
 func (th *Thread) begins(parent *Thread, exit half) {
 	if parent != nil {
-		th.Program, th.TTY, th.LoginUID, th.VPGID, th.GID = parent.Program, parent.TTY, parent.LoginUID, parent.VPGID, parent.GID
-		th.Program = parent.Program.renamed(exit)
+		th.Program, th.TTY, th.LoginUID, th.VPGID, th.GID = parent.Program.renamed(exit), parent.TTY, parent.LoginUID, parent.VPGID, parent.GID
 		th.About = parent.About
 		th.Latency, th.enteredAt = 0, 0
 	} else {
