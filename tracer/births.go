@@ -3,6 +3,7 @@ package tracer
 import (
 	"golang.org/x/sys/unix"
 
+	"github.com/pdig/pdig/internal/sys"
 	"github.com/pdig/pdig/syscalls"
 )
 
@@ -39,9 +40,16 @@ func (b *births) next() uint64 {
 	return b.orders
 }
 
-// park keeps a thread stopped until somebody tells of it.
+// park keeps a thread stopped until somebody tells of it. One that was killed
+// before it has done anything is not kept: its creator may be the leader of its
+// process, whose death is not reported before its own.
 func (b *births) park(t *Tracer, tid int, status uint32) {
 	delete(b.gone, tid) // that one had its tid before
+	if eventOf(status) == unix.PTRACE_EVENT_EXIT {
+		delete(b.parked, tid)
+		_ = sys.Ptrace(unix.PTRACE_CONT, tid, 0, 0)
+		return
+	}
 	b.parked[tid] = status
 	if b.bereaved {
 		b.adopt(t)

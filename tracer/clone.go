@@ -58,11 +58,10 @@ func (t *Tracer) putFlags(th *thread, flags uint64, exit bool) bool {
 }
 
 // cloned handles the event stop of a thread that has made another one.
-func (t *Tracer) cloned(th *thread) {
-	msg, errno := sys.EventMessage(th.tid)
-	if errno != 0 {
-		t.resume(th, unix.PTRACE_CONT, 0)
-		return
+func (t *Tracer) cloned(th *thread, event int) {
+	msg, ok := sys.MessageOf(th.tid, event)
+	if !ok {
+		return // its last stop is reported too
 	}
 	tid := int(msg)
 	switch {

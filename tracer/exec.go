@@ -12,7 +12,7 @@ import (
 func (t *Tracer) executed(tid int) {
 	former := tid
 	if th := t.table.get(tid); th == nil || th.proc.threads > 1 || !th.executing() {
-		if msg, errno := sys.EventMessage(tid); errno == 0 {
+		if msg, ok := sys.MessageOf(tid, unix.PTRACE_EVENT_EXEC); ok {
 			former = int(msg)
 		} else {
 			former = t.executor(tid) // it has been killed in this stop

@@ -130,7 +130,7 @@ func (t *Tracer) stopped(tid int, status uint32) {
 	case unix.PTRACE_EVENT_SECCOMP:
 		t.enter(th)
 	case unix.PTRACE_EVENT_CLONE, unix.PTRACE_EVENT_FORK, unix.PTRACE_EVENT_VFORK:
-		t.cloned(th)
+		t.cloned(th, event)
 	case unix.PTRACE_EVENT_EXIT:
 		t.exiting(th)
 	case unix.PTRACE_EVENT_STOP:

@@ -37,6 +37,18 @@ func EventMessage(tid int) (uint64, unix.Errno) {
 	return msg, errno
 }
 
+// MessageOf is the message of an event that tid has stopped in. ok is false if it
+// is not there any more: it has been killed and is on its way, or stops before its
+// death already, which has a message of its own.
+func MessageOf(tid, event int) (msg uint64, ok bool) {
+	msg, errno := EventMessage(tid)
+	if errno != 0 {
+		return 0, false
+	}
+	var info SigInfo
+	return msg, info.Get(tid) == 0 && int(info.Code)>>8 == event
+}
+
 // SigInfo is the beginning of the kernel's siginfo_t.
 type SigInfo struct {
 	Signo, Errno, Code int32
