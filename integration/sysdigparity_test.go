@@ -297,8 +297,9 @@ var (
 	longText = regexp.MustCompile(`([^ ]{1000})[^ ]+`)
 	// Whether there is something to wait for depends on the other threads.
 	waits = regexp.MustCompile(`^[<>] futex `)
-	// What the command was given is looked up, when it may be something else.
-	given = regexp.MustCompile(`\bfd=0\(<f>[^)]*\)`)
+	// What the command was given is looked up, when it may be something else or
+	// closed.
+	given = regexp.MustCompile(`\bfd=0\b(?:\(<f>[^)]*\))?`)
 	// Who has started the command.
 	starters = regexp.MustCompile(`\((?:` + regexp.QuoteMeta(comm(os.Getpid())) + `|sensor)\)`)
 	pipes    = regexp.MustCompile(`pipe:\[\d+\]`)
