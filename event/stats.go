@@ -22,12 +22,15 @@ const (
 	CauseCounter               // a producer's counter went back: at least one
 	CauseUnread                // still in the ring when the reader closed it
 	CauseVanished              // tried by a producer, and neither arrived nor counted
+	CauseMemory                // memory of the thread that the kernel could not read
+	CauseNested                // an event while the CPU was writing another one
 	NumCauses
 )
 
 var causeNames = [NumCauses]string{
 	"ring full", "not encodable", "ring locked", "ring damaged", "reader gone", "corrupt", "unknown type",
 	"too large", "counter went back", "unread at the end", "vanished",
+	"memory not readable", "nested event",
 }
 
 // String returns a few words for people.

@@ -32,6 +32,10 @@ type Config struct {
 	// those that are not shown. Nil: nothing is recorded.
 	Record Recorder
 
+	// Own is a process whose events are not shown, 0 for none: kernels tell of the
+	// sensor too.
+	Own int64
+
 	// Count ends the loop after so many printed events; 0 is no limit.
 	Count uint64
 }
@@ -183,6 +187,9 @@ func (s *Sensor) record(rec []byte) (done bool, err error) {
 	leading := s.leading()
 	if !leading {
 		s.event.Begin()
+	}
+	if own := s.cfg.Own; own != 0 && s.cfg.State.Current().PID == own {
+		return false, nil
 	}
 	if leading || stateOnly || s.view.Info().Class == syscalls.CategoryInternal {
 		return false, nil // of use to the state only

@@ -14,6 +14,13 @@ import (
 	"github.com/pdig/pdig/event"
 )
 
+// Offsets in the header of a record: see package event.
+const (
+	offLen    = 16 // u32
+	offType   = 20 // u16
+	offParams = 22 // u32
+)
+
 // roles are what a copy of the test binary can do instead of the tests.
 var roles = map[string]func(args []string) error{}
 

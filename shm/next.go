@@ -1,7 +1,6 @@
 package shm
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -11,14 +10,6 @@ import (
 
 	"github.com/pdig/pdig/event"
 	"github.com/pdig/pdig/internal/sys"
-	"github.com/pdig/pdig/syscalls"
-)
-
-// Offsets in the header of a record that say whether it is one.
-const (
-	offLen    = 16 // u32
-	offType   = 20 // u16
-	offParams = 22 // u32
 )
 
 // Next returns the oldest unread record, a copy in a buffer of the consumer
@@ -51,28 +42,20 @@ func (c *Consumer) Next() ([]byte, error) {
 // complete.
 func (c *Consumer) take() []byte {
 	for {
-		b := c.buf[c.at:c.n]
-		if len(b) < event.HeaderSize {
-			return nil
-		}
-		n := binary.NativeEndian.Uint32(b[offLen:])
-		if n < event.HeaderSize || n > event.MaxSize {
+		rec, ok := event.Cut(c.buf[c.at:c.n])
+		if !ok {
 			c.resync()
 			return nil
 		}
-		if uint64(n) > uint64(len(b)) {
+		if rec == nil {
 			return nil
 		}
-		c.at += int(n)
-		switch rec := b[:n:n]; {
-		case binary.NativeEndian.Uint16(rec[offType:]) >= syscalls.NumEvents:
-			c.tally.own[event.CauseUnknown]++
-		case uint64(binary.NativeEndian.Uint32(rec[offParams:]))*2 > uint64(n-event.HeaderSize),
-			binary.NativeEndian.Uint64(rec) == math.MaxUint64: // no time
-			c.tally.own[event.CauseCorrupt]++
-		default:
-			return rec
+		c.at += len(rec)
+		if cause := event.Odd(rec); cause < event.NumCauses {
+			c.tally.own[cause]++
+			continue
 		}
+		return rec
 	}
 }
 

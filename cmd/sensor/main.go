@@ -20,7 +20,6 @@ import (
 	"github.com/pdig/pdig/sensor/output"
 	"github.com/pdig/pdig/sensor/source"
 	"github.com/pdig/pdig/sensor/state"
-	"github.com/pdig/pdig/shm"
 )
 
 // version is set by the linker.
@@ -131,21 +130,15 @@ func (p *program) run() (status int, err error) {
 	return 0, p.watch()
 }
 
-// watch prints what comes through a ring until a signal ends it.
+// watch prints what a source brings until a signal ends it.
 func (p *program) watch() error {
-	if !p.userspace {
-		fmt.Fprintln(p.stderr, "sensor: no source given: reading the userspace ring (-u)")
-	}
 	ctx, done := p.untilSignal()
 	defer done()
-	consumer, err := shm.NewConsumer(shm.ConsumerConfig{
-		Config:  shm.Config{Prefix: p.ring, Mode: p.mode},
-		Snaplen: p.snaplen, Ceiling: p.ceiling(), Log: p.log,
-	})
+	src, err := p.openSource()
 	if err != nil {
 		return err
 	}
-	return p.loop(ctx, consumer, living())
+	return p.loop(ctx, src, living())
 }
 
 // untilSignal is a context that a signal ends.
@@ -166,6 +159,9 @@ func (p *program) loop(ctx context.Context, src source.Source, table *state.Tabl
 	cfg := sensor.Config{
 		Source: src, State: table, Output: p.writer, Count: uint64(p.count),
 		Filter: p.filter, Event: &p.event,
+	}
+	if p.kmod {
+		cfg.Own = int64(os.Getpid())
 	}
 	if p.files != nil {
 		p.table, cfg.Record = table, p.files

@@ -24,6 +24,8 @@ type options struct {
 	flags *pflag.FlagSet
 
 	userspace  bool
+	kmod       bool
+	preset     int
 	read       string
 	ring       string
 	ringSize   string
@@ -72,12 +74,14 @@ func newOptions() *options {
 	o := &options{flags: cli.NewFlagSet("sensor")}
 	f := o.flags
 	f.BoolVarP(&o.userspace, "userspace", "u", false, "read the ring that pdig writes (the source when none is given)")
+	f.BoolVar(&o.kmod, "kmod", false, "read the rings of Falco's kernel module (falco, or Debian's scap), which has to be loaded")
+	f.IntVar(&o.preset, "buffer-preset", defaultPreset, "with --kmod: size of the ring of each CPU, as `N` from 1 to 10: 1M, 2M, 4M, ... 512M")
 	f.StringVarP(&o.read, "read", "r", "", "read the capture `FILE`, - for stdin")
 	f.StringVar(&o.ring, "ring", shm.DefaultPrefix, "read the pair of ring objects `PREFIX`_buf and PREFIX_descs: a name below /dev/shm, or a path")
 	f.StringVar(&o.ringMode, "ring-mode", defaultMode, "permissions, an octal `MODE`, of ring objects that have to be created")
 	f.StringVar(&o.ringSize, "ring-size", defaultSize, "with a command: `SIZE` of the ring between it and the sensor, a power of two, with K, M or G")
 	f.IntVarP(&o.snaplen, "snaplen", "s", 0, "ask for `N` bytes of the data of read, write, send... (default 80)")
-	f.BoolVarP(&o.all, "all", "A", false, "with a command: every system call, not only those that matter for security; -u brings what pdig was started with (pdig -e all)")
+	f.BoolVarP(&o.all, "all", "A", false, "every system call, not only those that matter for security: with a command or --kmod; -u brings what pdig was started with (pdig -e all)")
 	f.BoolVar(&o.waitAll, "wait-all", false, "with a command: end when its last descendant has ended, and not with the command")
 	f.BoolVarP(&o.json, "json", "j", false, "print one JSON object a line")
 	f.BoolVar(&o.msgpack, "msgpack", false, "print a stream of msgpack maps with the keys of --json")
@@ -128,7 +132,7 @@ func parse(args []string) (*options, error) {
 	if o.dash && len(o.command) == 0 {
 		return o, fmt.Errorf("no command after -- (see sensor --help)")
 	}
-	for _, check := range []func() error{o.checkRead, o.checkRing, o.checkNumbers, o.checkOutput, o.checkWrite, o.checkShow, o.checkFields} {
+	for _, check := range []func() error{o.checkRead, o.checkEngine, o.checkRing, o.checkNumbers, o.checkOutput, o.checkWrite, o.checkShow, o.checkFields} {
 		if err := check(); err != nil {
 			return o, err
 		}
@@ -220,7 +224,7 @@ func (o *options) checkRead() error {
 	case o.read != "-" && o.read == o.write:
 		return fmt.Errorf("--write: %s is the file that is read", o.write)
 	}
-	for _, name := range []string{"userspace", "ring", "ring-mode", "ring-size", "snaplen", "all"} {
+	for _, name := range []string{"userspace", "kmod", "ring", "ring-mode", "ring-size", "snaplen", "all"} {
 		if o.flags.Changed(name) {
 			return fmt.Errorf("--read and --%s exclude each other", name)
 		}

@@ -1,0 +1,4 @@
+package syscalls
+
+// Native is the numbering of 64-bit programs on this machine.
+const Native = ARM64
