@@ -196,7 +196,7 @@ func (e *StartError) Unwrap() error { return e.Errno }
 
 // Status is the exit status that says so: [StatusNotFound] or [StatusNotExecutable].
 func (e *StartError) Status() int {
-	if e.Errno == unix.ENOENT || e.Errno == unix.ENOTDIR {
+	if e.Errno == unix.ENOENT { // nothing else, as env(1) has it
 		return StatusNotFound
 	}
 	return StatusNotExecutable

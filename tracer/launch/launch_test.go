@@ -34,7 +34,7 @@ func TestStatus(t *testing.T) {
 			{"children", []string{"sh", "-c", "(exit 4); echo $?; sh -c 'echo in' | cat"}, 0, "4\nin\n", ""},
 			{"not found", []string{"no-such-command"}, 127, "", "become: no-such-command: no such file or directory\n"},
 			{"no file", []string{dir + "/none"}, 127, "", "become: " + dir + "/none: no such file or directory\n"},
-			{"below a file", []string{notExecutable + "/x"}, 127, "", "become: " + notExecutable + "/x: not a directory\n"},
+			{"below a file", []string{notExecutable + "/x"}, 126, "", "become: " + notExecutable + "/x: not a directory\n"},
 			{"empty name", []string{""}, 127, "", "become: : no such file or directory\n"},
 			{"not executable", []string{notExecutable}, 126, "", "become: " + notExecutable + ": permission denied\n"},
 			{"directory", []string{dir}, 126, "", "become: " + dir + ": permission denied\n"},
