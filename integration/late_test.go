@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"os"
 	"os/exec"
 	"regexp"
 	"syscall"
@@ -47,6 +48,49 @@ func TestLateReader(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestEndedWait: who ends a command that waits for a reader ends the whole of
+// it. A tracer that went on would keep the outputs of the command open.
+func TestEndedWait(t *testing.T) {
+	t.Parallel()
+	for _, option := range []string{"--wait-sensor=forever", "--priority=security"} {
+		for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGKILL} {
+			t.Run(option+" "+sig.String(), func(t *testing.T) {
+				t.Parallel()
+				prefix := ring(t)
+				traced := exec.Command(pdigPath, "--ring", prefix, option, "--", "echo", "started")
+				stdout, err := traced.StdoutPipe()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := traced.Start(); err != nil {
+					t.Fatal(err)
+				}
+				eventually(t, "there is a ring", func() bool { _, err := os.Stat(prefix + "_descs"); return err == nil })
+				time.Sleep(50 * time.Millisecond) // and a wait
+				_ = traced.Process.Signal(sig)
+				out := make(chan string, 1)
+				go func() {
+					text, _ := io.ReadAll(stdout)
+					out <- string(text)
+				}()
+				select {
+				case text := <-out:
+					if text != "" {
+						t.Errorf("got %q", text)
+					}
+				case <-time.After(patience):
+					t.Error("its output is still open")
+					stdout.Close()
+				}
+				_ = traced.Wait()
+				if got := traced.ProcessState.Sys().(syscall.WaitStatus); got.Signal() != sig {
+					t.Errorf("got status %#x, want %v", uint32(got), sig)
+				}
+			})
+		}
 	}
 }
 

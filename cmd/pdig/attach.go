@@ -40,7 +40,15 @@ func attach(o *options, stderr io.Writer) (status int) {
 		producer.Release() // a full ring holds nobody any more
 		close(stop)
 	}()
-	if !awaitSensor(producer, o.waitSensor, stop) {
+	stopped := func() bool {
+		select {
+		case <-stop:
+			return true
+		default:
+			return false
+		}
+	}
+	if !awaitSensor(producer, o.waitSensor, stopped) {
 		complain(stderr, fmt.Errorf("no sensor reads the ring after %v (--wait-sensor)", o.waitSensor))
 		return launch.StatusFailed
 	}

@@ -84,7 +84,10 @@ func trace(o *launch.Original) {
 	if err != nil {
 		refuse(o, stderr, err)
 	}
-	if !awaitSensor(producer, opts.waitSensor, nil) {
+	// Whoever has ended the process meanwhile has ended the wait: Launch says so.
+	died := func() bool { return o.Wait() != nil }
+	producer.GiveUp(died) // --priority security waits in there
+	if !awaitSensor(producer, opts.waitSensor, died) {
 		refuse(o, stderr, fmt.Errorf("no sensor reads the ring after %v (--wait-sensor)", opts.waitSensor))
 	}
 	cfg := opts.config(stderr, producer, log)
@@ -134,22 +137,18 @@ func refuse(o *launch.Original, stderr io.Writer, err error) {
 }
 
 // awaitSensor waits for a reader of the ring, at most for the given time; a
-// negative one is for ever. It reports whether the trace may start, or stop
-// is closed.
-func awaitSensor(p *shm.Producer, wait time.Duration, stop <-chan struct{}) bool {
+// negative one is for ever. It reports whether there is one, or over tells that
+// nobody waits any more.
+func awaitSensor(p *shm.Producer, wait time.Duration, over func() bool) bool {
 	if wait == 0 {
 		return true
 	}
 	const pause = 5 * time.Millisecond
 	for start := time.Now(); wait < 0 || time.Since(start) < wait; {
-		if p.Active() {
+		if p.Active() || over() {
 			return true
 		}
-		select {
-		case <-stop:
-			return true
-		case <-time.After(pause):
-		}
+		time.Sleep(pause)
 	}
 	return p.Active()
 }
