@@ -62,7 +62,7 @@ func newOptions() *options {
 	f := o.flags
 	f.SetInterspersed(false) // what follows the command belongs to it
 	f.StringArrayVarP(&o.pids, "pid", "p", nil, "attach to the process `PID[,PID...]` instead of running a command; may be repeated")
-	f.StringArrayVarP(&o.trees, "proc-tree", "P", nil, "the same for the process `PID` and all its living descendants")
+	f.StringArrayVarP(&o.trees, "proc-tree", "P", nil, "the same for the process `PID[,PID...]` and all its living descendants")
 	f.StringVarP(&o.events, "events", "e", defaultSet, "system calls to record: `SET` of levels (exec, security, io, all), classes (%file, %network, %process, %signal, %memory, %desc, %ipc), names and numbers with commas between them; ! takes away")
 	f.BoolVarP(&o.captureAll, "capture-all", "a", false, "record every call that has an event of its own")
 	f.IntVarP(&o.snaplen, "snaplen", "s", 0, "keep `N` bytes of the data of read, write, send... (default what the reader of the ring asks for: 80)")
@@ -91,7 +91,7 @@ func newOptions() *options {
 // usage is the text of --help.
 func usage(o *options) string {
 	return "usage: pdig [options] [--] command [argument...]\n" +
-		"       pdig [options] -p PID[,PID...] | -P PID\n" +
+		"       pdig [options] -p PID[,PID...] | -P PID[,PID...]\n" +
 		"       pdig [options] --doctor[=json]\n\n" +
 		"Runs the command, or attaches to processes that run, and records the system calls of all\n" +
 		"their threads and of the children born later.\n\n" +
