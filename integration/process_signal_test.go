@@ -27,6 +27,33 @@ func TestSignals(t *testing.T) {
 	}
 }
 
+// TestDisturbed: signals that a process does not notice end no call of it, recorded
+// or not, and those that the first one of a pid namespace does not notice are more.
+func TestDisturbed(t *testing.T) {
+	t.Parallel()
+	signals := fixture(t, "signals")
+	for name, init := range map[string]bool{"not recorded": false, "PID 1": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			compare(t, func(t *testing.T, w *way) string {
+				w.options = []string{"-e", "exec"}
+				cmd := exec.Command("env", w.command(signals, "disturbed")...)
+				if init {
+					cmd = asInit(t, w.command(signals, "disturbed"))
+				}
+				return start(t, cmd).wait(t).String()
+			})
+		})
+	}
+	t.Run("PID 1 without a filter", func(t *testing.T) {
+		t.Parallel()
+		compare(t, func(t *testing.T, w *way) string {
+			w.every = true
+			return start(t, asInit(t, w.command(signals, "disturbed"))).wait(t).String()
+		})
+	})
+}
+
 // TestRestarts: a call that signals cut short is one call (P14).
 func TestRestarts(t *testing.T) {
 	t.Parallel()

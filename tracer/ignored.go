@@ -58,7 +58,7 @@ func (t *Tracer) noticed(th *thread) bool {
 	status := t.proc.read(th.tid, "status")
 	for sig := 1; sig <= 64; sig++ {
 		if (signalIn(status, "\nSigPnd:\t", sig) || signalIn(status, "\nShdPnd:\t", sig)) &&
-			!signalIn(status, "\nSigBlk:\t", sig) && !ignored(status, sig) {
+			!signalIn(status, "\nSigBlk:\t", sig) && !th.proc.ignores(status, sig) {
 			return true
 		}
 	}
@@ -77,13 +77,23 @@ func (t *Tracer) sure(th *thread) {
 // disturbed is called when th stops for a signal. If th would not have noticed
 // it natively, it does not now.
 func (t *Tracer) disturbed(th *thread, sig int) {
-	if !th.halted && endedByEINTR(th) && t.ignores(th, sig) && callAgain(th) && th.unsure {
+	ended := !th.halted && endedByEINTR(th)
+	ignored := (ended || halts(sig)) && th.proc.ignores(t.proc.read(th.tid, "status"), sig)
+	if ended && ignored {
+		t.goesOn(th)
+	}
+	t.sure(th)
+	th.halted = halts(sig) && !ignored
+}
+
+// goesOn makes the call of th begin again that a signal has ended which th would not
+// have noticed.
+func (t *Tracer) goesOn(th *thread) {
+	if callAgain(th) && th.unsure {
 		th.unsure = false
 		th.call.ret = restartNoHandler
 		t.interrupt(th)
 	}
-	t.sure(th)
-	th.halted = halts(sig)
 }
 
 // halts reports whether a signal may stop a process, which ends calls natively.
@@ -95,13 +105,12 @@ func halts(sig int) bool {
 	return false
 }
 
-// ignores reports whether the process of th ignores sig.
-func (t *Tracer) ignores(th *thread, sig int) bool {
-	return ignored(t.proc.read(th.tid, "status"), sig)
-}
-
-// ignored reports that of a process with that status.
-func ignored(status []byte, sig int) bool {
+// ignores reports whether a process with that status ignores sig. The first of a pid
+// namespace ignores all that it has no handler for, but for a SIGSTOP from outside.
+func (p *process) ignores(status []byte, sig int) bool {
+	if p.vpid == 1 && unix.Signal(sig) != unix.SIGSTOP {
+		return !signalIn(status, "\nSigCgt:\t", sig)
+	}
 	if signalIn(status, "\nSigIgn:\t", sig) {
 		return true
 	}

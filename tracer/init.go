@@ -11,7 +11,7 @@ import (
 // (kernel/signal.c), which are undone here:
 //
 //   - A SIGSTOP of its own namespace stops it. Natively only one from outside
-//     does, which names no sender.
+//     does, which names no sender. Any signal wakes it: see ignored.go.
 //   - A fault without a handler does not end it: it would fault for ever. So
 //     the thread is let go of, and at the same instruction faults natively.
 
@@ -27,6 +27,10 @@ func (t *Tracer) toInit(th *thread, sig int) bool {
 		if info.Code > 0 || info.PID == 0 {
 			return false
 		}
+		if !th.halted && endedByEINTR(th) {
+			t.goesOn(th)
+		}
+		t.sure(th)
 		t.resume(th, unix.PTRACE_CONT, 0)
 		return true
 	case unix.SIGSEGV, unix.SIGBUS, unix.SIGFPE, unix.SIGILL, unix.SIGTRAP, unix.SIGSYS:

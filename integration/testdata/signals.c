@@ -403,8 +403,9 @@ static void stopped(void)
 }
 
 // disturbed makes calls of all kinds that wait, while signals come that nobody
-// has a handler for: no call notices.
-static void disturbed(void)
+// has a handler for: no call notices. The first process of a pid namespace does
+// not notice those either that would end or stop another one.
+static void disturbed(int init)
 {
 	struct timespec t = {0, 60000000};
 	struct timeval v = {0, 60000};
@@ -421,8 +422,11 @@ static void disturbed(void)
 	sigemptyset(&term);
 	sigaddset(&term, SIGTERM);
 	sigprocmask(SIG_BLOCK, &term, NULL);
-	signal(SIGUSR1, SIG_IGN);
-	signal(SIGRTMIN + 3, SIG_IGN);
+	if (!init) {
+		signal(SIGUSR1, SIG_IGN);
+		signal(SIGTSTP, SIG_IGN);
+		signal(SIGRTMIN + 3, SIG_IGN);
+	}
 	pipe(p);
 	int e = epoll_create1(0), sem = semget(IPC_PRIVATE, 1, 0600), queue = msgget(IPC_PRIVATE, 0600);
 	int s = socket(AF_UNIX, SOCK_DGRAM, 0), l = socket(AF_UNIX, SOCK_STREAM, 0);
@@ -435,10 +439,10 @@ static void disturbed(void)
 	f.events = POLLIN;
 	for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
 		if (fork() == 0) {
-			static const int sent[] = {SIGUSR1, SIGWINCH, SIGURG, SIGCONT};
-			for (int n = 0; n < 4; n++) {
-				usleep(12000);
-				kill(getppid(), n == 2 && i % 2 ? SIGRTMIN + 3 : sent[n]);
+			static const int sent[2][5] = {{SIGUSR1, SIGTSTP, SIGWINCH, SIGURG, SIGCONT}, {SIGUSR1, SIGTSTP, SIGINT, SIGSTOP, SIGURG}};
+			for (int n = 0; n < 5; n++) {
+				usleep(10000);
+				kill(getppid(), n == 3 && i % 2 ? SIGRTMIN + 3 : sent[init][n]);
 			}
 			if (i == 6)
 				write(p[1], "", 1);
@@ -495,7 +499,7 @@ int main(int argc, char **argv)
 	else if (!strcmp(what, "foreign"))
 		foreign();
 	else if (!strcmp(what, "disturbed"))
-		disturbed();
+		disturbed(getpid() == 1);
 	else if (!strcmp(what, "stopped"))
 		stopped();
 	else
