@@ -40,6 +40,26 @@ func TestSameOutput(t *testing.T) {
 	}
 }
 
+// TestUntracedShared: where CLONE_UNTRACED cannot be taken away there is no child,
+// rather than one whose calls fail or are not recorded.
+func TestUntracedShared(t *testing.T) {
+	t.Parallel()
+	program := fixture(t, "untraced")
+	for _, every := range []bool{false, true} {
+		w := readWay(t)
+		w.every = every
+		const want = "shared clone3: Operation not permitted\nstatus 0x0\n"
+		if got := w.run(t, program, "shared").String(); !strings.HasSuffix(got, want) {
+			t.Errorf("every %v: got %q, want %q at the end", every, got, want)
+		}
+		w.reader.everybody(t)
+		got := results(w.reader.done(t), "clone3")
+		if len(got) == 0 || got[len(got)-1] != -int64(unix.EPERM) {
+			t.Errorf("every %v: clone3 gives %v, want EPERM as the last", every, got)
+		}
+	}
+}
+
 // half is one half of a call in a stream of records.
 type half struct {
 	tid   int64

@@ -31,12 +31,17 @@ func (t *Tracer) cloneFlags(th *thread) {
 }
 
 // keepTraced takes CLONE_UNTRACED from a call: the child would keep the filter
-// and lose the tracer, and every call of it that the filter knows would fail.
+// and lose the tracer, and every call of it that the filter knows would fail. Where
+// it cannot be taken away (a clone3 with its flags in memory that is shared and that
+// nobody may write through this mapping) there is no child.
 // [Tracer.giveBack] undoes it when the call has been carried out.
 func (t *Tracer) keepTraced(th *thread) {
 	c := &th.call
-	if c.flags&unix.CLONE_UNTRACED != 0 {
-		c.changed = t.putFlags(th, c.flags&^unix.CLONE_UNTRACED, false)
+	if c.flags&unix.CLONE_UNTRACED == 0 {
+		return
+	}
+	if c.changed = t.putFlags(th, c.flags&^unix.CLONE_UNTRACED, false); !c.changed {
+		skipCall(th.tid, -int64(unix.EPERM))
 	}
 }
 

@@ -1,5 +1,6 @@
 // Makes children with CLONE_UNTRACED by clone and by clone3, and prints what
-// they and the program see.
+// they and the program see. With an argument the flags stand where nobody can
+// change them.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,7 +21,7 @@ static int child(void)
 	return fd < 0 ? errno : 0;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	int status;
 	uint64_t args[11];
@@ -31,6 +33,7 @@ int main(void)
 		return 1;
 	printf("clone: %d\n", WEXITSTATUS(status));
 
+	(void)argv;
 	memset(args, 0, sizeof args);
 	args[0] = CLONE_UNTRACED;
 	args[4] = SIGCHLD;
@@ -40,5 +43,19 @@ int main(void)
 	if (pid < 0 || waitpid(pid, &status, 0) != pid)
 		return 1;
 	printf("clone3: %d, flags %s\n", WEXITSTATUS(status), args[0] == CLONE_UNTRACED ? "unchanged" : "changed");
+
+	if (argc == 1)
+		return 0;
+	int fd = memfd_create("flags", 0);
+	if (write(fd, args, sizeof args) != sizeof args)
+		return 1;
+	void *shared = mmap(NULL, sizeof args, PROT_READ, MAP_SHARED, fd, 0);
+	pid = syscall(SYS_clone3, shared, sizeof args);
+	if (pid == 0)
+		_exit(child());
+	if (pid < 0)
+		printf("shared clone3: %s\n", strerror(errno));
+	else if (waitpid(pid, &status, 0) == pid)
+		printf("shared clone3: %#x\n", status);
 	return 0;
 }
