@@ -45,6 +45,13 @@ func TestDisturbed(t *testing.T) {
 			})
 		})
 	}
+	t.Run("after a stop", func(t *testing.T) {
+		t.Parallel()
+		compare(t, func(t *testing.T, w *way) string {
+			w.options = []string{"-e", "exec"}
+			return w.run(t, signals, "afterstop").String()
+		})
+	})
 	t.Run("PID 1 without a filter", func(t *testing.T) {
 		t.Parallel()
 		compare(t, func(t *testing.T, w *way) string {

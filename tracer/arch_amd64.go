@@ -110,6 +110,16 @@ func endedByEINTR(th *thread) bool {
 	return sys.GetUserRegs(th.tid, &r) == 0 && int64(r.Orig_rax) >= 0 && int64(r.Rax) == -int64(unix.EINTR)
 }
 
+// hasEnded has a call that a stop has ended with EINTR, as natively, stay ended: the
+// signals that follow before th runs do not make it begin again.
+func hasEnded(th *thread) {
+	var r sys.Regs
+	if sys.GetUserRegs(th.tid, &r) == 0 && int64(r.Orig_rax) >= 0 && int64(r.Rax) == -int64(unix.EINTR) {
+		r.Orig_rax = ^uint64(0) // in no call
+		_ = sys.SetUserRegs(th.tid, &r)
+	}
+}
+
 // callAgain makes that call begin again, as ERESTARTNOHAND does, unless a
 // handler runs before.
 func callAgain(th *thread) bool {

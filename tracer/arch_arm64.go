@@ -168,6 +168,10 @@ func setArgument0(tid int, _ uint32, v uint64, exit bool) bool {
 // it has to be a call that was recorded.
 func endedByEINTR(th *thread) bool { return th.unsure }
 
+// hasEnded has a call that a stop has ended with EINTR stay ended: a call that is sure
+// to have ended does not begin again.
+func hasEnded(*thread) {}
+
 // callAgain makes that call begin again. The kernel, which on this architecture
 // decides about restarts before a tracer sees the signal, will not help.
 func callAgain(th *thread) bool {

@@ -11,7 +11,6 @@ import (
 
 // enter handles the seccomp stop: the entry of a call.
 func (t *Tracer) enter(th *thread) {
-	th.halted = false
 	t.sure(th)
 	if !t.read(th) {
 		t.resume(th, unix.PTRACE_CONT, 0)

@@ -33,7 +33,7 @@ func (t *Tracer) called(th *thread) {
 		}
 		t.bind(th)
 		th.stood = true
-		th.halted, th.cut = false, false
+		th.cut = false
 		t.sure(th)
 		if t.wants() {
 			t.enters(th)

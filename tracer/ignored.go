@@ -42,7 +42,7 @@ func (t *Tracer) alarmed(th *thread) {
 
 // robbed is called at that stop.
 func (t *Tracer) robbed(th *thread) {
-	if th.halted || !endedByEINTR(th) || t.noticed(th) || !undisturb(th, false) {
+	if !endedByEINTR(th) || t.noticed(th) || !undisturb(th, false) {
 		return
 	}
 	th.again++
@@ -77,13 +77,14 @@ func (t *Tracer) sure(th *thread) {
 // disturbed is called when th stops for a signal. If th would not have noticed
 // it natively, it does not now.
 func (t *Tracer) disturbed(th *thread, sig int) {
-	ended := !th.halted && endedByEINTR(th)
-	ignored := (ended || halts(sig)) && th.proc.ignores(t.proc.read(th.tid, "status"), sig)
-	if ended && ignored {
-		t.goesOn(th)
+	if endedByEINTR(th) {
+		if th.proc.ignores(t.proc.read(th.tid, "status"), sig) {
+			t.goesOn(th)
+		} else if halts(sig) {
+			hasEnded(th)
+		}
 	}
 	t.sure(th)
-	th.halted = halts(sig) && !ignored
 }
 
 // goesOn makes the call of th begin again that a signal has ended which th would not

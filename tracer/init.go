@@ -27,7 +27,7 @@ func (t *Tracer) toInit(th *thread, sig int) bool {
 		if info.Code > 0 || info.PID == 0 {
 			return false
 		}
-		if !th.halted && endedByEINTR(th) {
+		if endedByEINTR(th) {
 			t.goesOn(th)
 		}
 		t.sure(th)

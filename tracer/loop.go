@@ -157,8 +157,9 @@ func (t *Tracer) eventStop(th *thread, sig int) {
 	t.bind(th)
 	switch unix.Signal(sig) {
 	case unix.SIGSTOP, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU:
+		hasEnded(th)
 		t.sure(th)
-		th.halted, th.asked = true, false
+		th.asked = false
 		t.resume(th, unix.PTRACE_LISTEN, 0)
 	default:
 		if th.asked {

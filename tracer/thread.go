@@ -21,7 +21,6 @@ type thread struct {
 	again    uint8  // how often its call has been made to begin again after that
 	heard    uint32 // process.signals when that was counted from
 	awaits   bool   // is in a wait that sees the tracer
-	halted   bool   // its last signal may have stopped it
 	inside   bool   // its last stop was in a call, before the end of that: see callinfo.go
 	cut      bool   // it has stopped last at the exit of a call that goes on if no handler runs
 	loose    bool   // it stops at no call any more

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -402,6 +403,45 @@ static void stopped(void)
 	printf("stopped %d continued %d status %#x\n", seen, continued, status);
 }
 
+static void *other(void *unused)
+{
+	for (;;)
+		pause();
+	return unused;
+}
+
+// afterStop is stopped and goes on, by a SIGCONT that another thread takes. A signal
+// that is ignored much later ends no call.
+static void afterStop(void)
+{
+	struct epoll_event ev;
+	sigset_t cont;
+	pthread_t thread;
+	int e = epoll_create1(0);
+	pthread_create(&thread, NULL, other, NULL);
+	sigemptyset(&cont);
+	sigaddset(&cont, SIGCONT);
+	pthread_sigmask(SIG_BLOCK, &cont, NULL);
+	for (int i = 0; i < 2; i++) {
+		pid_t pid = fork();
+		if (pid == 0) {
+			usleep(100000);
+			if (i == 0) {
+				kill(getppid(), SIGSTOP);
+				usleep(50000);
+				kill(getppid(), SIGCONT);
+			} else
+				syscall(SYS_tgkill, getppid(), getppid(), SIGWINCH);
+			pause();
+		}
+		errno = 0;
+		int n = epoll_wait(e, &ev, 1, i == 0 ? 2000 : 400);
+		printf("%d %s\n", n, strerror(errno));
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
+}
+
 // disturbed makes calls of all kinds that wait, while signals come that nobody
 // has a handler for: no call notices. The first process of a pid namespace does
 // not notice those either that would end or stop another one.
@@ -500,6 +540,8 @@ int main(int argc, char **argv)
 		foreign();
 	else if (!strcmp(what, "disturbed"))
 		disturbed(getpid() == 1);
+	else if (!strcmp(what, "afterstop"))
+		afterStop();
 	else if (!strcmp(what, "stopped"))
 		stopped();
 	else
