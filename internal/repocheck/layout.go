@@ -37,6 +37,7 @@ var ranks = map[string]int{
 	"kernelsrc/ebpf":   4,
 	"kernelsrc/modern": 4,
 	"sensor/capture":   4,
+	"sensor/convert":   4,
 
 	"sensor/state":  5,
 	"sensor/filter": 5,

@@ -27,6 +27,7 @@ func run(dir, out, doc string) error {
 		"zevents.go": writeEvents,
 		"zflags.go":  writeFlags,
 		"zcalls.go":  writeCalls,
+		"znewest.go": writeConversions,
 	}
 	for name, write := range files {
 		var b bytes.Buffer

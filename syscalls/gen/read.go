@@ -20,6 +20,7 @@ type tables struct {
 	funcs        []string // names of functions, sorted
 	categories   []string // in order of first use
 	versionIndex map[string]int
+	conversions  []conversion // by code
 }
 
 type version struct {
@@ -119,6 +120,7 @@ func readTables(dir fs.FS) (*tables, error) {
 		{"dyn.txt", 5, t.addDyn},
 		{"translate.txt", 4, t.addRule},
 		{"events.txt", 7, t.addEvent},
+		{"newest.txt", 3, t.addConversion},
 		{"ppm_sc.txt", 2, t.addSC},
 		{"calls.txt", 9, t.addCall},
 	}
