@@ -9,6 +9,7 @@ type arg struct {
 	typ    syscalls.Type
 	newest syscalls.Tag // flags that are younger have no name
 	raw    []byte
+	style  Style
 
 	// What raw is as a number, if it is one.
 	number   bool
@@ -40,6 +41,15 @@ func shownArg(v *View, shown uint16, i int) (a arg, ok bool) {
 	return a, true
 }
 
+// arg returns parameter i of the edition of the event that is shown, which is
+// event shown.
+func (v *View) arg(shown uint16, i int) (arg, bool) {
+	if v.Style == Newest {
+		return newestArg(v, i)
+	}
+	return shownArg(v, shown, i)
+}
+
 // todaysArg returns parameter i as the newest version has it, and whether the
 // record holds it.
 func todaysArg(v *View, i int) (a arg, ok bool) {
@@ -47,7 +57,7 @@ func todaysArg(v *View, i int) (a arg, ok bool) {
 		return a, false
 	}
 	p := &v.info.Params[i]
-	a.param, a.name, a.typ, a.newest = p, p.Name, p.Type, allTags
+	a.param, a.name, a.typ, a.newest, a.style = p, p.Name, p.Type, allTags, v.Style
 	a.set(v.Param(i))
 	return a, true
 }

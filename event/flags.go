@@ -35,10 +35,10 @@ func appendSignals(dst []byte, set uint64) []byte {
 // appendFlags appends the names of value, joined by |, nothing when none fits.
 // It walks the table in its order: an entry counts if all its bits are still
 // there, and takes them away; an entry that is the whole value counts in any
-// case and ends the walk. So bits without a name are left out, and a value that
+// case and ends the walk (in the newest style if its bits are still there). So bits without a name are left out, and a value that
 // an enumeration lacks is shown as the bits it happens to have. Entries newer
 // than a version are passed over.
-func appendFlags(dst []byte, flags []syscalls.Flag, value uint32, newest syscalls.Tag) []byte {
+func appendFlags(dst []byte, flags []syscalls.Flag, value uint32, newest syscalls.Tag, style Style) []byte {
 	start, rest := len(dst), value
 	for i := range flags {
 		f := &flags[i]
@@ -46,6 +46,9 @@ func appendFlags(dst []byte, flags []syscalls.Flag, value uint32, newest syscall
 			continue
 		}
 		whole := f.Value == value
+		if whole && style == Newest && f.Value&rest != f.Value {
+			break
+		}
 		if !whole && (f.Value == 0 || f.Value&rest != f.Value) {
 			continue
 		}

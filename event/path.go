@@ -9,8 +9,12 @@ package event
 // directory as it is: "./" and a final "." vanish, "../" and a final ".." go up
 // one but not above the root, repeated slashes become one, a final slash is
 // dropped unless it is the root, and bytes that are not printable ASCII become
-// dots. The scan does not go by component: "a./b" is "ab", "..." is "..".
-func JoinPath(dst []byte, start int, path []byte) []byte {
+// dots. The scan does not go by component: "a./b" is "ab", "..." is "..". In the
+// newest style it does.
+func JoinPath(dst []byte, start int, path []byte, style Style) []byte {
+	if style == Newest {
+		return joinWhole(dst, start, path)
+	}
 	for i := 0; i < len(path); {
 		c := path[i]
 		switch {

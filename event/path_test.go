@@ -33,7 +33,7 @@ func TestJoinPath(t *testing.T) {
 		{"10.1.2.3:1->10.1.2.4:80/", "..", ""},
 	} {
 		before := "../before/"
-		got := string(JoinPath([]byte(before+c.dir), len(before), []byte(c.path)))
+		got := string(JoinPath([]byte(before+c.dir), len(before), []byte(c.path), Sysdig))
 		if got != before+c.want {
 			t.Errorf("%q at %q: got %q, want %q", c.path, c.dir, got, before+c.want)
 		}

@@ -3,7 +3,7 @@ package event
 import "github.com/pdig/pdig/syscalls"
 
 // Printer writes the parameters of events as sysdig 0.29.3 does, with the names
-// and types of its event table.
+// and types of its event table, or, in the newest style, as sysdig 0.41.4 does.
 //
 // It departs from sysdig in four things. Control characters other than the tab
 // in strings, which sysdig writes as they are, become dots, so that an event is
@@ -49,6 +49,9 @@ func Name(typ uint16) string {
 // Name returns the name that the event is shown with: of a generic one that of
 // the system call, if Falco has a number for it.
 func (v *View) Name() string {
+	if v.Style == Newest {
+		return v.newestName()
+	}
 	if !generic(v.typ) {
 		return Name(v.typ)
 	}
@@ -87,15 +90,17 @@ func callName(id uint64) string {
 	return syscalls.SCNames[id]
 }
 
-// AppendInfo appends name=text and a blank for every parameter that the event
-// is shown with, nothing for a generic event. n may not be nil.
+// AppendInfo appends name=text for every parameter that the event is shown with,
+// and a blank behind it but, in the newest style, behind the last; nothing for a
+// generic event. n may not be nil.
 func (p *Printer) AppendInfo(dst []byte, v *View, n Names) []byte {
 	if generic(v.typ) {
 		return dst
 	}
-	shown, count := Edition(v.typ)
+	start := len(dst)
+	shown, count := v.edition()
 	for i := range count {
-		a, ok := shownArg(v, shown, i)
+		a, ok := v.arg(shown, i)
 		if !ok {
 			break
 		}
@@ -103,6 +108,9 @@ func (p *Printer) AppendInfo(dst []byte, v *View, n Names) []byte {
 		dst = append(dst, '=')
 		dst = p.append(dst, &a, v, n)
 		dst = append(dst, ' ')
+	}
+	if v.Style == Newest && len(dst) > start {
+		return dst[:len(dst)-1]
 	}
 	return dst
 }

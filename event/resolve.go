@@ -11,15 +11,15 @@ import (
 func (a *arg) appendResolved(dst []byte, v *View, n Names) []byte {
 	switch a.typ {
 	case syscalls.FSPath:
-		if relative(a.raw) {
+		if a.relative() {
 			start := len(dst)
-			return JoinPath(appendCwd(dst, n), start, cstring(a.raw))
+			return JoinPath(appendCwd(dst, n), start, cstring(a.raw), a.style)
 		}
 		return dst
 	case syscalls.FSRelPath:
-		if relative(a.raw) {
+		if a.relative() {
 			start := len(dst)
-			return JoinPath(appendBase(dst, v, a, n), start, cstring(a.raw))
+			return JoinPath(appendBase(dst, v, a, n), start, cstring(a.raw), a.style)
 		}
 		return dst
 	}
@@ -40,10 +40,13 @@ func (a *arg) appendNumberName(dst []byte, n Names) []byte {
 		if comm, ok := n.Thread(a.signed); ok {
 			return appendLine(dst, comm)
 		}
-	case syscalls.Flags8, syscalls.Flags16, syscalls.Flags32,
-		syscalls.EnumFlags8, syscalls.EnumFlags16, syscalls.EnumFlags32,
-		syscalls.Mode:
-		return appendFlags(dst, a.param.Flags, uint32(a.unsigned), a.newest)
+	case syscalls.EnumFlags8, syscalls.EnumFlags16, syscalls.EnumFlags32:
+		if a.style == Newest {
+			return appendWholeFlags(dst, a.param.Flags, uint32(a.unsigned), a.newest)
+		}
+		return appendFlags(dst, a.param.Flags, uint32(a.unsigned), a.newest, a.style)
+	case syscalls.Flags8, syscalls.Flags16, syscalls.Flags32, syscalls.Mode:
+		return appendFlags(dst, a.param.Flags, uint32(a.unsigned), a.newest, a.style)
 	case syscalls.UID:
 		return appendOwner(dst, uint32(a.unsigned), n.User(uint32(a.unsigned)))
 	case syscalls.GID:
@@ -51,6 +54,9 @@ func (a *arg) appendNumberName(dst []byte, n Names) []byte {
 	case syscalls.SigType:
 		return appendSignal(dst, a.unsigned)
 	case syscalls.SyscallID:
+		if a.style == Newest {
+			return append(dst, newestCall(a.unsigned)...)
+		}
 		return append(dst, callName(a.unsigned)...)
 	case syscalls.RelTime:
 		if a.signed != -1 {
@@ -90,8 +96,9 @@ func appendSeconds(dst []byte, ns uint64) []byte {
 
 // relative tells whether a path parameter has to be resolved. An unreadable
 // path stands in the record as <NA>.
-func relative(raw []byte) bool {
-	if len(raw) == 0 || raw[0] == '/' {
+func (a *arg) relative() bool {
+	raw := a.raw
+	if len(raw) == 0 || raw[0] == '/' || a.style == Newest && raw[0] == 0 {
 		return false
 	}
 	return len(raw) < len(missing) || string(raw[:len(missing)]) != missing
@@ -109,7 +116,7 @@ func appendBase(dst []byte, v *View, a *arg, n Names) []byte {
 	switch {
 	case !ok:
 		return dst
-	case fd == unix.AT_FDCWD || v.typ == openat2E:
+	case fd == unix.AT_FDCWD || v.typ == openat2E && v.Style == Sysdig:
 		return appendCwd(dst, n)
 	}
 	name, ok := n.FD(fd)

@@ -13,6 +13,9 @@ const missing = "<NA>"
 
 // appendText appends the text of an argument without what it resolves to.
 func (p *Printer) appendText(dst []byte, a *arg, n Names) []byte {
+	if a.style == Newest && len(a.raw) == 0 {
+		return append(dst, a.nothing()...)
+	}
 	switch a.typ {
 	case syscalls.CharBuf:
 		if len(a.raw) == 0 && !a.neverFilled() {
@@ -47,6 +50,9 @@ func (p *Printer) appendText(dst []byte, a *arg, n Names) []byte {
 func (a *arg) appendNumber(dst []byte) []byte {
 	switch a.typ {
 	case syscalls.Uint8, syscalls.Uint16:
+		if a.style == Newest {
+			return a.appendFormat(dst, a.signed)
+		}
 		return a.appendFormat(dst, int64(a.unsigned))
 	case syscalls.Uint32, syscalls.Uint64, // which sysdig writes as signed
 		syscalls.Int8, syscalls.Int16, syscalls.Int32, syscalls.Int64:

@@ -20,8 +20,8 @@ func (p *Printer) AppendValue(dst []byte, v *View, i int, n Names) ([]byte, bool
 // paramArg returns parameter i as the edition that is shown has it, or, if that
 // has none, as the newest version does.
 func paramArg(v *View, i int) (arg, bool) {
-	if shown, count := Edition(v.typ); uint(i) < uint(count) {
-		return shownArg(v, shown, i)
+	if shown, count := v.edition(); uint(i) < uint(count) {
+		return v.arg(shown, i)
 	}
 	return todaysArg(v, i)
 }

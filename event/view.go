@@ -11,6 +11,8 @@ import (
 // as long as the record is. The zero View is an event without parameters that
 // has no [View.Info].
 type View struct {
+	Style Style // as which it is shown; [View.Parse] leaves it as it is
+
 	rec    []byte // the record without what follows it
 	info   *syscalls.Event
 	time   uint64

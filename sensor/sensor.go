@@ -13,6 +13,7 @@ import (
 	"os"
 
 	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/sensor/convert"
 	"github.com/pdig/pdig/sensor/fields"
 	"github.com/pdig/pdig/sensor/output"
 	"github.com/pdig/pdig/sensor/source"
@@ -35,6 +36,9 @@ type Config struct {
 	// Own is a process whose events are not shown, 0 for none: kernels tell of the
 	// sensor too.
 	Own int64
+
+	// Style is whose lines are printed. The newest has one event for a call.
+	Style event.Style
 
 	// Count ends the loop after so many printed events; 0 is no limit.
 	Count uint64
@@ -73,6 +77,8 @@ type Sensor struct {
 	cfg   Config
 	place Placer // nil: CPU 0, nothing hidden
 	view  event.View
+	fold  *convert.Converter // nil: events are shown as they come
+	raw   event.View         // the event as it came, if there is a converter
 	shown output.Event
 	event *fields.Event
 	begun bool   // there was an event that is not about a container
@@ -91,6 +97,10 @@ func New(cfg Config) *Sensor {
 		s.event = &fields.Event{}
 	}
 	s.event.View, s.event.State = &s.view, cfg.State
+	s.view.Style = cfg.Style
+	if cfg.Style == event.Newest {
+		s.fold = convert.New()
+	}
 	return s
 }
 
@@ -170,19 +180,27 @@ func (s *Sensor) quiet() error {
 
 // record handles one record and reports whether it was the last.
 func (s *Sensor) record(rec []byte) (done bool, err error) {
-	if err := s.view.Parse(rec); err != nil {
+	raw := &s.view
+	if s.fold != nil {
+		raw = &s.raw
+	}
+	if err := raw.Parse(rec); err != nil {
 		s.refused(err)
 		return false, nil
 	}
-	s.event.Next()
-	stateOnly := false
+	came := came{View: raw}
 	if s.place != nil {
-		s.shown.CPU, stateOnly = s.place.Place()
-		s.event.CPU = s.shown.CPU
+		came.cpu, came.hidden = s.place.Place()
 	}
-	if err := s.begin(stateOnly); err != nil {
+	s.shown.CPU, s.event.CPU = came.cpu, came.cpu
+	if err := s.begin(&came); err != nil {
 		return true, err
 	}
+	stateOnly, ok := s.convert(&came)
+	if !ok {
+		return false, nil
+	}
+	s.event.Next()
 	s.cfg.State.Apply(&s.view)
 	leading := s.leading()
 	if !leading {
@@ -198,7 +216,7 @@ func (s *Sensor) record(rec []byte) (done bool, err error) {
 		if !s.cfg.Filter.Match() {
 			return false, nil
 		}
-		if err := s.keep(false); err != nil {
+		if err := s.keepCall(&came); err != nil {
 			return true, err
 		}
 	}
@@ -212,27 +230,58 @@ func (s *Sensor) record(rec []byte) (done bool, err error) {
 	return s.count == s.cfg.Count, nil
 }
 
+// came is an event as it has come from the source.
+type came struct {
+	*event.View
+	cpu    uint16
+	hidden bool           // it only changes the state
+	enter  *convert.Enter // that it was made one with; nil: none
+}
+
+// convert makes the view's event what is shown of it, and reports whether there
+// is one, and whether it only changes the state.
+func (s *Sensor) convert(c *came) (hidden, ok bool) {
+	if s.fold == nil {
+		return c.hidden, true
+	}
+	r := s.fold.Convert(c.View, c.cpu, c.hidden)
+	c.enter = r.Enter
+	return c.hidden || r.Hidden, r.Record != nil && s.view.Parse(r.Record) == nil
+}
+
 // begin prepares the recorder for an event and, if there is no filter, has it
 // keep the event.
-func (s *Sensor) begin(stateOnly bool) error {
+func (s *Sensor) begin(c *came) error {
 	if s.cfg.Record == nil {
 		return nil
 	}
-	if err := s.cfg.Record.Begin(s.view.Time(), s.view.Bytes()); err != nil {
+	if err := s.cfg.Record.Begin(c.Time(), c.Bytes()); err != nil {
 		return fmt.Errorf("record: %w", err)
 	}
 	if s.cfg.Filter != nil {
 		return nil
 	}
-	return s.keep(stateOnly)
+	return s.keep(c.cpu, c.hidden, c.Bytes())
 }
 
-// keep has the recorder keep the event.
-func (s *Sensor) keep(stateOnly bool) error {
+// keepCall has the recorder keep an event that has passed the filter: as it came,
+// and before it the event that it was made one with, so that whoever reads what
+// is written can do the same.
+func (s *Sensor) keepCall(c *came) error {
+	if e := c.enter; e != nil {
+		if err := s.keep(e.CPU, e.Hidden, e.Record); err != nil {
+			return err
+		}
+	}
+	return s.keep(c.cpu, false, c.Bytes())
+}
+
+// keep has the recorder keep an event.
+func (s *Sensor) keep(cpu uint16, stateOnly bool, record []byte) error {
 	if s.cfg.Record == nil {
 		return nil
 	}
-	if err := s.cfg.Record.Event(s.shown.CPU, stateOnly, s.view.Bytes()); err != nil {
+	if err := s.cfg.Record.Event(cpu, stateOnly, record); err != nil {
 		return fmt.Errorf("record: %w", err)
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/pdig/pdig/event"
 	"github.com/pdig/pdig/internal/procfs"
 	"github.com/pdig/pdig/sensor/capture"
 	"github.com/pdig/pdig/sensor/state"
@@ -15,7 +16,7 @@ import (
 // replay prints what is in a capture file, or writes it into another one. Names
 // come from the file: it may be of another machine.
 func (p *program) replay() error {
-	table := state.New(state.Config{Sysdig: true})
+	table := state.New(state.Config{Sysdig: true, Style: p.show.lines})
 	reader, err := capture.Open(p.read, p.stdin, func(e capture.Entry) {
 		table.Restore(e)
 		if p.files != nil {
@@ -40,9 +41,9 @@ func (p *program) ceiling() int {
 }
 
 // living is a table that asks this machine for what events do not tell.
-func living() *state.Table {
+func living(style event.Style) *state.Table {
 	proc, _ := procfs.Root()
-	table := state.New(state.Config{Root: "/", Proc: proc})
+	table := state.New(state.Config{Root: "/", Proc: proc, Style: style})
 	table.Restore(machine())
 	for _, in := range interfaces() {
 		table.Restore(in)

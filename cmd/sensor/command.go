@@ -62,7 +62,7 @@ func (p *program) follow() (int, error) {
 		own = unix.SIGUSR2
 	}
 	go pass(signals, cmd.Process, own)
-	err = p.loop(ended, consumer, living())
+	err = p.loop(ended, consumer, living(p.show.lines))
 	if err != nil {
 		complain(p.stderr, err) // at once: the command may run for long
 	}

@@ -138,7 +138,7 @@ func (p *program) watch() error {
 	if err != nil {
 		return err
 	}
-	return p.loop(ctx, src, living())
+	return p.loop(ctx, src, living(p.show.lines))
 }
 
 // untilSignal is a context that a signal ends.
@@ -158,7 +158,7 @@ func (p *program) loop(ctx context.Context, src source.Source, table *state.Tabl
 	}
 	cfg := sensor.Config{
 		Source: src, State: table, Output: p.writer, Count: uint64(p.count),
-		Filter: p.filter, Event: &p.event,
+		Filter: p.filter, Event: &p.event, Style: p.show.lines,
 	}
 	if p.kmod {
 		cfg.Own = int64(os.Getpid())

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"flag"
 	"fmt"
+	"github.com/pdig/pdig/event"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -88,7 +89,7 @@ func seedCaptures(t *testing.T, dir string) [][]byte {
 	}
 	// What this machine runs, as its list.
 	own := filepath.Join(dir, "own")
-	p := program{options: newOptions(), table: living()}
+	p := program{options: newOptions(), table: living(event.Sysdig)}
 	f, err := capture.Create(capture.FilesConfig{Path: own, Begin: p.begin})
 	if err != nil {
 		t.Fatal(err)

@@ -16,15 +16,18 @@ type show struct {
 	format string // of the user
 	time   string
 	data   string
+	whose  string
 
 	clock  fields.Clock
 	style  event.DataStyle
+	lines  event.Style
 	fields *fields.Format // nil: no format of the user
 }
 
 func (s *show) register(f *pflag.FlagSet) {
 	f.StringVarP(&s.format, "format", "p", "", "print lines in `FORMAT`, text with fields such as %proc.name in it; * before it shows missing ones as <NA>; c stands for the usual line with the container. With -j or --msgpack its fields are the keys")
 	f.StringVarP(&s.time, "time", "t", "h", "show the time as `WORD`: h local time, a seconds since 1970, r since the first event, d since the call began, D since the line before")
+	f.StringVar(&s.whose, "style", "sysdig", "print lines as `WHOSE`: sysdig, those of sysdig 0.29.3 with both halves of a call; newest, those of 0.41.4 with one event for it")
 	f.StringVar(&s.data, "data", "", "show the bytes of data in `STYLE`: ascii, hex, hex-ascii or base64, all of them; without it 80, with dots for what is not printable")
 }
 
@@ -36,7 +39,15 @@ var dataStyles = map[string]event.DataStyle{
 	"": event.DataDots, "ascii": event.DataText, "hex": event.DataHex, "hex-ascii": event.DataHexText, "base64": event.DataBase64,
 }
 
+// styles are the words of --style.
+var styles = map[string]event.Style{"sysdig": event.Sysdig, "newest": event.Newest}
+
 func (o *options) checkShow() error {
+	whose, ok := styles[o.show.whose]
+	if !ok {
+		return cli.ValueError("style", o.show.whose, "sysdig or newest")
+	}
+	o.show.lines = whose
 	clock := strings.Index(fields.ClockNames, o.show.time)
 	if len(o.show.time) != 1 || clock < 0 {
 		return cli.ValueError("time", o.show.time, "h, a, r, d or D")

@@ -114,9 +114,7 @@ func (c *Converter) fill(v *event.View, conv *syscalls.Conversion) {
 		return x.From == syscalls.OfEnter || x.From == syscalls.OfEnterOrNothing
 	})
 	if needsEnter && !c.taken {
-		if enter := c.kept.take(v.TID(), v.Type()-1, &c.view); enter != nil {
-			c.enter, c.taken = *enter, true
-		}
+		c.enter, c.taken = c.kept.take(v.TID(), v.Type()-1, &c.view)
 	}
 	c.typ, c.n = conv.To, len(conv.Values)
 	for i, x := range conv.Values {

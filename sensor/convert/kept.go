@@ -51,18 +51,15 @@ func (k *kept) forget() {
 
 // take parses the event that was kept of a thread, if it is of a code, and
 // forgets it.
-func (k *kept) take(tid int64, typ uint16, v *event.View) *Enter {
+func (k *kept) take(tid int64, typ uint16, v *event.View) (Enter, bool) {
 	e := k.threads[tid]
 	if e == nil || len(e.Record) == 0 || v.Parse(e.Record) != nil {
-		return nil
+		return Enter{}, false
 	}
 	// Its bytes stay valid until the next event is kept.
 	record := e.Record
 	e.Record = e.Record[:0]
-	if v.Type() != typ {
-		return nil
-	}
-	return &Enter{e.CPU, e.Hidden, record}
+	return Enter{e.CPU, e.Hidden, record}, v.Type() == typ
 }
 
 // end forgets a thread.

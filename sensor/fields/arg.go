@@ -19,7 +19,7 @@ func (e *Event) param(a *argument) int {
 	if a.at != nil {
 		return int(a.at[typ])
 	}
-	if _, count := event.Edition(typ); !e.Newest && a.index >= count {
+	if _, count := event.Edition(typ); !e.newest() && a.index >= count {
 		return -1
 	}
 	return a.index

@@ -165,7 +165,7 @@ func evtIODir(e *Event, _ *argument, v *filter.Values) bool {
 
 func evtCategory(e *Event, _ *argument, v *filter.Values) bool {
 	category := e.View.Info().Class
-	if e.View.Generic() && !e.Newest {
+	if e.View.Generic() && !e.newest() {
 		if name, ok := callCategories[e.View.Name()]; ok {
 			v.Str(name)
 			return true
@@ -201,7 +201,7 @@ func (e *Event) result() (int64, bool) {
 	if !e.exit() || e.View.Generic() || e.View.NumParams() == 0 {
 		return 0, false
 	}
-	if params := e.View.Info().Params; !e.Newest && len(params) > 0 && params[0].Name != "res" && params[0].Name != "fd" {
+	if params := e.View.Info().Params; !e.newest() && len(params) > 0 && params[0].Name != "res" && params[0].Name != "fd" {
 		return 0, false // an id, for example
 	}
 	return e.View.Int(0)
@@ -231,5 +231,5 @@ func evtRawRes(e *Event, _ *argument, v *filter.Values) bool {
 func evtFailed(e *Event, _ *argument, v *filter.Values) bool {
 	res, ok := e.result()
 	v.Bool(ok && res < 0)
-	return ok || !e.Newest || !e.exit()
+	return ok || !e.newest() || !e.exit()
 }

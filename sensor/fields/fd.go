@@ -65,7 +65,7 @@ var newlyUsed = func() *[syscalls.NumEvents]bool {
 // eventFD is the number of the descriptor that the event is about, -1 if it is
 // not known; false if it is about none.
 func (e *Event) eventFD() (int64, bool) {
-	if !e.Newest && newlyUsed[e.View.Type()] {
+	if !e.newest() && newlyUsed[e.View.Type()] {
 		return 0, false
 	}
 	return e.State.EventFD(e.View)

@@ -275,7 +275,7 @@ func procThreads(e *Event, _ *argument, v *filter.Values) bool {
 // procOtherThreads is of the first thread only for sysdig 0.29.3.
 func procOtherThreads(e *Event, _ *argument, v *filter.Values) bool {
 	n := 0
-	if th := e.State.Current(); e.Newest || th.TID == th.PID {
+	if th := e.State.Current(); e.newest() || th.TID == th.PID {
 		n = th.NumThreads() - 1
 	}
 	v.Uint(uint64(n))

@@ -26,7 +26,7 @@ func (e *Event) named(v *filter.Values, id uint32, name string) bool {
 		name = unknown
 	}
 	v.Str(name)
-	return e.Newest || id != ^uint32(0)
+	return e.newest() || id != ^uint32(0)
 }
 
 func userUID(e *Event, _ *argument, v *filter.Values) bool {

@@ -59,7 +59,7 @@ func (t *Table) resolve(th *Thread, h half, path []byte) string {
 	if len(t.buf)+len(path) > maxPath {
 		return tooLong
 	}
-	t.buf = event.JoinPath(t.buf, 0, path)
+	t.buf = event.JoinPath(t.buf, 0, path, t.cfg.Style)
 	return string(t.buf)
 }
 

@@ -23,6 +23,9 @@ type Config struct {
 	// wrong, because it goes on with what it has known before: for its lines.
 	Sysdig bool
 
+	// Style is whose paths and guesses the table follows.
+	Style event.Style
+
 	MaxThreads int // default 131072
 	MaxFDs     int // of one table of descriptors, default 16384
 	MaxAllFDs  int // of all tables together, default 1048576
