@@ -1,6 +1,10 @@
 package event
 
-import "github.com/pdig/pdig/syscalls"
+import (
+	"runtime"
+
+	"github.com/pdig/pdig/syscalls"
+)
 
 // Style says whose lines events are shown as.
 type Style uint8
@@ -37,6 +41,11 @@ func (v *View) newestName() string {
 	switch {
 	case generic(v.typ):
 		id, _ := v.Uint(0)
+		if native, ok := v.Uint(1); id == 0 && ok {
+			if call := syscalls.Lookup(machine, int(native)); call != nil && call.SC != 0 {
+				id = uint64(call.SC)
+			}
+		}
 		return newestCall(id)
 	case v.typ == asyncEvent && v.params > 1:
 		return string(appendLine(nil, v.Str(1)))
@@ -44,10 +53,14 @@ func (v *View) newestName() string {
 	return syscalls.Events[v.typ].Name
 }
 
+// machine is the numbering of the machine that reads, which is what a capture is
+// taken to be of.
+var machine = map[string]syscalls.Arch{"amd64": syscalls.AMD64, "arm64": syscalls.ARM64}[runtime.GOARCH]
+
 func newestCall(id uint64) string {
 	switch {
 	case id == 0:
-		return "<unknown>"
+		return "unknown"
 	case id >= uint64(len(syscalls.SCNames)):
 		return "<unknown syscall>"
 	}

@@ -69,8 +69,3 @@ func NewestParams(typ uint16) int {
 	}
 	return n
 }
-
-// Single reports whether typ is an event of its own, no half of a call.
-func Single(typ uint16) bool {
-	return IsEnter(typ) && (int(typ)+1 == NumEvents || Events[typ+1].Flags&Unused != 0 || Events[typ].Class == CategoryInternal)
-}

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"encoding/binary"
 	"slices"
 
 	"github.com/pdig/pdig/event"
@@ -14,6 +15,7 @@ type Converter struct {
 	encoder event.Encoder
 	enter   Enter
 	taken   bool
+	used    bool // in one of the steps
 
 	// The event in the making.
 	typ    uint16
@@ -44,7 +46,7 @@ func (c *Converter) Convert(v *event.View, cpu uint16, hidden bool) Result {
 	if v.Type() == syscalls.ProcExitE {
 		c.kept.end(v.TID())
 	}
-	c.typ, c.n, c.taken = v.Type(), v.NumParams(), false
+	c.typ, c.n, c.used = v.Type(), v.NumParams(), false
 	for i := range c.n {
 		c.params[i] = v.Param(i)
 	}
@@ -70,14 +72,25 @@ func (c *Converter) Convert(v *event.View, cpu uint16, hidden bool) Result {
 		}
 		changed = true
 	}
-	if syscalls.IsEnter(c.typ) && !syscalls.Single(c.typ) || syscalls.Events[c.typ].Flags&syscalls.Unused != 0 {
+	if dropped(c.typ) {
 		return Result{}
 	}
 	r := Result{Record: c.record(v, changed)}
-	if c.taken {
+	if c.used {
 		r.Enter = &c.enter
 	}
 	return r
+}
+
+// dropped reports whether events of a code are of no use beside the exit of their
+// call. Some that are no half of a call go with them, of which nobody has heard
+// for years.
+func dropped(typ uint16) bool {
+	flags := syscalls.Events[typ].Flags
+	if flags&syscalls.Unused != 0 {
+		return true
+	}
+	return syscalls.IsEnter(typ) && flags&syscalls.OldVersion != 0
 }
 
 // conversion is what is to be done with the event as it is now.
@@ -109,16 +122,28 @@ func (c *Converter) record(v *event.View, changed bool) []byte {
 
 // fill makes the parameters of a conversion.
 func (c *Converter) fill(v *event.View, conv *syscalls.Conversion) {
-	old := c.params
+	old, from := c.params, syscalls.Events[c.typ].Params
+	c.taken = false
 	needsEnter := slices.ContainsFunc(conv.Values, func(x syscalls.Value) bool {
 		return x.From == syscalls.OfEnter || x.From == syscalls.OfEnterOrNothing
 	})
-	if needsEnter && !c.taken {
-		c.enter, c.taken = c.kept.take(v.TID(), v.Type()-1, &c.view)
+	if needsEnter {
+		var e Enter
+		if e, c.taken = c.kept.take(v.TID(), v.Type()-1, &c.view); c.taken {
+			c.enter, c.used = e, true
+		}
 	}
 	c.typ, c.n = conv.To, len(conv.Values)
 	for i, x := range conv.Values {
-		c.params[i] = c.value(&old, x, &syscalls.Events[c.typ].Params[i])
+		p := &syscalls.Events[c.typ].Params[i]
+		b := c.value(&old, x, p)
+		if x.From == syscalls.OfEvent && int(x.Index) < len(from) && from[x.Index].Type == syscalls.Dyn && p.Type != syscalls.Dyn {
+			b = b[min(1, len(b)):] // of several types that it could have
+		}
+		if size := p.Type.Size(); size > 0 && len(b) > size {
+			b = narrow(b, size)
+		}
+		c.params[i] = b
 	}
 }
 
@@ -135,6 +160,14 @@ func (c *Converter) value(old *[event.MaxParams][]byte, x syscalls.Value, p *sys
 		return zero(p.Type)
 	}
 	return nil
+}
+
+// narrow is a number in fewer bytes.
+func narrow(b []byte, size int) []byte {
+	if binary.NativeEndian.Uint16([]byte{1, 0}) == 1 {
+		return b[:size]
+	}
+	return b[len(b)-size:]
 }
 
 var (

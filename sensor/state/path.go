@@ -66,6 +66,9 @@ func (t *Table) resolve(th *Thread, h half, path []byte) string {
 // appendBase appends the directory that a relative path starts from.
 func (t *Table) appendBase(dst []byte, th *Thread, h half) []byte {
 	dirfd, ok := h.int(fieldDirfd)
+	if !ok && t.cfg.Style == event.Newest && h.bytes(fieldDirfd) != nil {
+		return dst // it is there and nobody has filled it
+	}
 	if !ok || dirfd == unix.AT_FDCWD {
 		return append(dst, th.dir.path...)
 	}

@@ -1,5 +1,7 @@
 package state
 
+import "github.com/pdig/pdig/event"
+
 // Bits of the flags of a clone, in Falco's numbering.
 const (
 	cloneFiles   = 1 << 0
@@ -34,6 +36,9 @@ func (t *Table) clone(exit half) {
 			return
 		}
 		t.drop(child) // of an earlier thread with that number
+	}
+	if t.cfg.Sysdig && t.cfg.Style == event.Newest && exit.Info().Name == "vfork" {
+		return // it has begun long ago, for that version, and perhaps ended
 	}
 	t.nameParent(parent, exit)
 	if !t.room() {
@@ -139,7 +144,7 @@ func (t *Table) nameParent(parent *Thread, exit half) {
 
 // commOf is the name in a clone or exec exit. Old ones have only the program's.
 func commOf(exit half) string {
-	if comm := exit.str(fieldComm); comm != nil {
+	if comm := exit.str(fieldComm); len(exit.bytes(fieldComm)) > 0 {
 		return string(comm[:min(len(comm), maxText)])
 	}
 	exe := exit.str(fieldExe)

@@ -35,6 +35,9 @@ const (
 	ruleSendMsg
 	ruleReceive
 	ruleGetcwd
+	ruleSendMore
+	ruleReceiveMore
+	ruleBPF
 )
 
 var rules = map[string]rule{
@@ -55,6 +58,8 @@ var rules = map[string]rule{
 	"accept": ruleAccept, "accept4": ruleAccept,
 	"sendto": ruleSendTo, "sendmsg": ruleSendMsg, "recvfrom": ruleReceive, "recvmsg": ruleReceive,
 	"getcwd": ruleGetcwd,
+	"send":   ruleSendMore, "sendmmsg": ruleSendMore, "recv": ruleReceiveMore, "recvmmsg": ruleReceiveMore,
+	"bpf": ruleBPF,
 }
 
 // letters are the kinds of descriptors that a call makes out of nothing.
@@ -66,6 +71,7 @@ var letters = map[string]byte{
 	"inotify_init":   'i', "inotify_init1": 'i',
 	"epoll_create": 'l', "epoll_create1": 'l',
 	"io_uring_setup": 'r',
+	"bpf":            'b',
 	"memfd_create":   'm',
 	"pidfd_open":     'P',
 }

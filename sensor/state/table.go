@@ -271,6 +271,8 @@ func (t *Table) apply(c *call) {
 		t.message(c, false)
 	case ruleReceive:
 		t.message(c, true)
+	default:
+		t.applyNewest(c)
 	}
 }
 
