@@ -70,8 +70,8 @@ const cloneWindow = 2 * 1e9
 func (t *Table) cloned(exit half) {
 	tid := exit.TID()
 	if child := t.threads[tid]; child != nil {
-		if child.origin == fromList {
-			// It is older than the list, which libsinsp believes.
+		if child.origin == fromList && t.cfg.Style == event.Sysdig {
+			// It is older than the list, which libsinsp believed.
 			child.seen = t.now
 			t.cur = child
 			return
