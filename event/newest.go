@@ -90,6 +90,12 @@ func appendWholeFlags(dst []byte, flags []syscalls.Flag, value uint32, newest sy
 
 // joinWhole is [JoinPath] by whole components: "..." is a name like others.
 func joinWhole(dst []byte, start int, path []byte) []byte {
+	if n := len(dst); n > start && dst[n-1] != '/' {
+		// A directory that is not known is one word with the name behind it.
+		for len(path) > 0 && path[0] != '/' {
+			dst, path = appendDots(dst, path[:1]), path[1:]
+		}
+	}
 	for len(path) > 0 {
 		end := 0
 		for end < len(path) && path[end] != '/' {

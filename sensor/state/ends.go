@@ -98,10 +98,13 @@ func (e *ends) putTarget(p place, a netip.AddrPort) {
 }
 
 // fill takes the ends of a message or connection and reports whether they are
-// news. A destination stays that was known already.
-func (e *ends) fill(p place, source, dest netip.AddrPort) bool {
+// news. A destination stays that was known already, but not today.
+func (t *Table) fill(e *ends, p place, source, dest netip.AddrPort) bool {
 	was := *e
 	e.putSource(p, source)
+	if t.newest() {
+		e.putTarget(p, dest)
+	}
 	if e.addr(p, p.dest).IsUnspecified() {
 		e.putAddr(p, p.dest, dest.Addr())
 	}

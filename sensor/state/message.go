@@ -71,7 +71,7 @@ func (t *Table) exchange(d *descriptor, s *sock, tuple *event.SockTuple) bool {
 		d.Letter, s.listens = '4', false
 	}
 	known := d.Letter == letter && !s.listens
-	if known && s.ends.has(p, tuple.Source, tuple.Dest) || !s.ends.fill(p, tuple.Source, tuple.Dest) {
+	if known && s.ends.has(p, tuple.Source, tuple.Dest) || !t.fill(&s.ends, p, tuple.Source, tuple.Dest) {
 		return false
 	}
 	if p, ok := s.placeOf(d.Letter); ok && !s.listens {

@@ -31,6 +31,14 @@ func (t *Table) FD(fd int64) (event.FDName, bool) {
 // Cwd returns the working directory of the event's thread: [event.Names].
 func (t *Table) Cwd() string { return t.cur.dir.path }
 
+// superuser names user 0 if there is one and nobody has told its name, as today's
+// libsinsp does.
+func (t *Table) superuser(uid uint32) {
+	if t.cfg.Sysdig && t.newest() && uid == 0 && t.users[0] == "" {
+		t.users.add(0, "root")
+	}
+}
+
 // User returns the name of a user: [event.Names].
 func (t *Table) User(uid uint32) string { return t.users[uid] }
 

@@ -2,9 +2,12 @@ package state
 
 import "github.com/pdig/pdig/event"
 
+// newest reports whether the table follows the libsinsp of today.
+func (t *Table) newest() bool { return t.cfg.Style == event.Newest }
+
 // applyNewest does what libsinsp has learnt since sysdig 0.29.3.
 func (t *Table) applyNewest(c *call) {
-	if t.cfg.Style != event.Newest {
+	if !t.newest() {
 		return
 	}
 	switch c.exit.rule {

@@ -44,7 +44,7 @@ func (t *Table) named(h half) []byte {
 	if path == nil {
 		path = h.str(fieldPath)
 	}
-	if len(path) == 0 && len(h.bytes(fieldName)) == 0 || string(path) == unknown && !t.cfg.Sysdig {
+	if len(path) == 0 && len(h.bytes(fieldName)) == 0 || string(path) == unknown && (t.newest() || !t.cfg.Sysdig) {
 		return nil
 	}
 	return path
@@ -53,7 +53,7 @@ func (t *Table) named(h half) []byte {
 // resolve returns the absolute path of a path argument.
 func (t *Table) resolve(th *Thread, h half, path []byte) string {
 	t.buf = t.buf[:0]
-	if len(path) == 0 || path[0] != '/' && (t.cfg.Sysdig || !bytes.HasPrefix(path, []byte(unknown))) {
+	if len(path) == 0 && !t.newest() || len(path) > 0 && path[0] != '/' && (t.cfg.Sysdig || !bytes.HasPrefix(path, []byte(unknown))) {
 		t.buf = t.appendBase(t.buf, th, h)
 	}
 	if len(t.buf)+len(path) > maxPath {
@@ -66,17 +66,24 @@ func (t *Table) resolve(th *Thread, h half, path []byte) string {
 // appendBase appends the directory that a relative path starts from.
 func (t *Table) appendBase(dst []byte, th *Thread, h half) []byte {
 	dirfd, ok := h.int(fieldDirfd)
-	if !ok && t.cfg.Style == event.Newest && h.bytes(fieldDirfd) != nil {
+	if !ok && t.newest() && h.bytes(fieldDirfd) != nil {
 		return dst // it is there and nobody has filled it
 	}
 	if !ok || dirfd == unix.AT_FDCWD {
+		if t.newest() && th.dir.path == "" {
+			return append(dst, "./"...)
+		}
 		return append(dst, th.dir.path...)
 	}
 	d, ok := th.files.fds[dirfd]
 	if !ok {
 		return append(dst, "<UNKNOWN>"...)
 	}
-	return append(append(dst, d.Name...), '/')
+	dst = append(dst, d.Name...)
+	if t.newest() && len(dst) > 0 && dst[len(dst)-1] == '/' {
+		return dst
+	}
+	return append(dst, '/')
 }
 
 // chdir moves the working directory of the thread, and of those who share it.

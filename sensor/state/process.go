@@ -1,7 +1,5 @@
 package state
 
-import "github.com/pdig/pdig/event"
-
 // Bits of the flags of a clone, in Falco's numbering.
 const (
 	cloneFiles   = 1 << 0
@@ -27,6 +25,9 @@ func (t *Table) clone(exit half) {
 	}
 	flags, _ := exit.int(fieldFlags)
 	vtid, ok := exit.int(fieldVTID)
+	if t.newest() {
+		vtid, ok = parent.VTID, parent.VTID > 0
+	}
 	if ok && vtid != parent.TID || flags&childInPIDNS != 0 {
 		return // res is a number of another pid namespace: only the child knows its own
 	}
@@ -37,7 +38,7 @@ func (t *Table) clone(exit half) {
 		}
 		t.drop(child) // of an earlier thread with that number
 	}
-	if t.cfg.Sysdig && t.cfg.Style == event.Newest && exit.Info().Name == "vfork" {
+	if t.cfg.Sysdig && t.newest() && exit.Info().Name == "vfork" {
 		return // it has begun long ago, for that version, and perhaps ended
 	}
 	t.nameParent(parent, exit)
@@ -70,7 +71,7 @@ const cloneWindow = 2 * 1e9
 func (t *Table) cloned(exit half) {
 	tid := exit.TID()
 	if child := t.threads[tid]; child != nil {
-		if child.origin == fromList && t.cfg.Style == event.Sysdig {
+		if child.origin == fromList && !t.newest() {
 			// It is older than the list, which libsinsp believed.
 			child.seen = t.now
 			t.cur = child
@@ -121,7 +122,7 @@ func (t *Table) cloned(exit half) {
 		parent = t.add(from)
 		parent.dir.path = child.dir.path
 	}
-	if parent != nil {
+	if parent != nil && !t.newest() {
 		t.nameParent(parent, exit)
 	}
 	t.inherit(child, parent, flags, exit)
@@ -155,6 +156,7 @@ func commOf(exit half) string {
 func (t *Table) inherit(child, parent *Thread, flags int64, exit half) {
 	if uid, ok := exit.int(fieldUID); ok {
 		child.UID = uint32(uid)
+		t.superuser(child.UID)
 	}
 	child.begins(parent, exit)
 	t.account(child)
@@ -198,6 +200,7 @@ func (t *Table) exec(c *call) {
 	}
 	if uid, ok := c.exit.int(fieldUID); ok {
 		th.UID = uint32(uid)
+		t.superuser(th.UID)
 	}
 	if th.PID == th.TID && th.leader == nil {
 		th.leader = th

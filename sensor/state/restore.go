@@ -64,6 +64,7 @@ func (t *Table) restoreThread(p *capture.Process) {
 		return
 	}
 	th.PID, th.PTID, th.UID, th.Comm = p.PID, p.PTID, p.UID, p.Comm
+	t.superuser(p.UID)
 	th.dir.path, th.origin = asDir(p.Cwd), fromList
 	th.GID, th.LoginUID, th.TTY = p.GID, p.LoginUID, p.TTY
 	th.VTID, th.VPID, th.VPGID = max(p.VTID, 0), max(p.VPID, 0), p.VPGID

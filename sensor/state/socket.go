@@ -195,12 +195,15 @@ func (t *Table) connect(c *call) {
 	case unix.AF_INET, unix.AF_INET6:
 		p, letter := connection(&tuple)
 		d.Letter, s.listens = letter, false
-		news := !s.ends.has(p, tuple.Source, tuple.Dest) && s.ends.fill(p, tuple.Source, tuple.Dest)
+		news := !s.ends.has(p, tuple.Source, tuple.Dest) && t.fill(&s.ends, p, tuple.Source, tuple.Dest)
 		if news && s.role == roleServer && letter == '4' && s.ends[p.l4] == capture.L4UDP {
 			s.ends.swap(p)
 		}
 		t.buf = s.ends.appendTo(t.buf[:0], p)
 	case unix.AF_UNIX:
+		if t.newest() && d.Letter != 'u' {
+			return
+		}
 		s.putNodes(&tuple)
 		t.buf = tuple.AppendTo(t.buf[:0])
 	default:
@@ -233,7 +236,7 @@ func (t *Table) accept(c *call) {
 	case unix.AF_INET, unix.AF_INET6:
 		var p place
 		p, d.Letter = connection(&tuple)
-		s.ends.fill(p, tuple.Source, tuple.Dest)
+		t.fill(&s.ends, p, tuple.Source, tuple.Dest)
 		// The listening socket is not in the event, but only a stream can be
 		// accepted from.
 		s.ends[p.l4] = capture.L4TCP

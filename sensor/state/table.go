@@ -201,7 +201,9 @@ func (t *Table) entered(h half) {
 	th.enter = append(th.enter, h.Bytes()...)
 	switch h.rule {
 	case ruleConnect:
-		t.connecting(h)
+		if !t.newest() {
+			t.connecting(h)
+		}
 	case ruleSendTo:
 		t.sending(h)
 	}
