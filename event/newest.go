@@ -1,6 +1,7 @@
 package event
 
 import (
+	"bytes"
 	"runtime"
 
 	"github.com/pdig/pdig/syscalls"
@@ -92,9 +93,11 @@ func appendWholeFlags(dst []byte, flags []syscalls.Flag, value uint32, newest sy
 func joinWhole(dst []byte, start int, path []byte) []byte {
 	if n := len(dst); n > start && dst[n-1] != '/' {
 		// A directory that is not known is one word with the name behind it.
-		for len(path) > 0 && path[0] != '/' {
-			dst, path = appendDots(dst, path[:1]), path[1:]
+		end := bytes.IndexByte(path, '/') + 1
+		if end == 0 {
+			end = len(path)
 		}
+		dst, path = appendDots(dst, path[:end]), path[end:]
 	}
 	for len(path) > 0 {
 		end := 0

@@ -13,7 +13,7 @@ func (a *arg) appendResolved(dst []byte, v *View, n Names) []byte {
 	case syscalls.FSPath:
 		if a.relative() {
 			start := len(dst)
-			return JoinPath(appendCwd(dst, v, n), start, cstring(a.raw), a.style)
+			return JoinPath(appendCwd(dst, n), start, cstring(a.raw), a.style)
 		}
 		return dst
 	case syscalls.FSRelPath:
@@ -101,6 +101,9 @@ func (a *arg) relative() bool {
 	if len(raw) == 0 || raw[0] == '/' || a.style == Newest && raw[0] == 0 {
 		return false
 	}
+	if a.style == Newest {
+		return string(cstring(raw)) != missing
+	}
 	return len(raw) < len(missing) || string(raw[:len(missing)]) != missing
 }
 
@@ -117,7 +120,7 @@ func appendBase(dst []byte, v *View, a *arg, n Names) []byte {
 	case !ok:
 		return dst
 	case fd == unix.AT_FDCWD || v.typ == openat2E && v.Style == Sysdig:
-		return appendCwd(dst, v, n)
+		return appendCwd(dst, n)
 	}
 	name, ok := n.FD(fd)
 	if !ok || name.Name == "" {
@@ -128,12 +131,8 @@ func appendBase(dst []byte, v *View, a *arg, n Names) []byte {
 
 // appendCwd appends the working directory with a final slash, nothing if it is
 // not known.
-// For today's sysdig an unknown one is ".".
-func appendCwd(dst []byte, v *View, n Names) []byte {
+func appendCwd(dst []byte, n Names) []byte {
 	cwd := n.Cwd()
-	if cwd == "" && v.Style == Newest {
-		return append(dst, "./"...)
-	}
 	dst = appendPrintable(dst, cwd)
 	if cwd != "" && cwd[len(cwd)-1] != '/' {
 		dst = append(dst, '/')

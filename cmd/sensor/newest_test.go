@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/pdig/pdig/event"
 	"github.com/pdig/pdig/sensor/capture"
 	"github.com/pdig/pdig/syscalls"
@@ -247,6 +249,9 @@ func newestLines(t testing.TB, file string, args ...string) string {
 func diff(got, want string) string {
 	var b strings.Builder
 	ours, theirs := strings.Split(got, "\n"), strings.Split(want, "\n")
+	if d := cmp.Diff(theirs, ours); d != "" && len(ours) != len(theirs) {
+		return "(-want +got)\n" + d
+	}
 	shown := 0
 	for i := range max(len(ours), len(theirs)) {
 		var a, w string

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/internal/testrecord"
 )
 
 // TestText gives a table more names and arguments than it keeps.
@@ -15,7 +16,7 @@ func TestText(t *testing.T) {
 	var v event.View
 	apply := func(line string) {
 		t.Helper()
-		rec, err := encode(&e, line)
+		rec, err := testrecord.Line(&e, startTime, line)
 		if err != nil {
 			t.Fatal(err)
 		}

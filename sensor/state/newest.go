@@ -32,3 +32,11 @@ func (t *Table) bpf(c *call) {
 		t.set(c.thread.files, c.res, kind('b'))
 	}
 }
+
+// somewhere is the working directory of a thread of which nothing is known.
+func (t *Table) somewhere() string {
+	if t.cfg.Sysdig && t.newest() {
+		return "./"
+	}
+	return ""
+}

@@ -70,9 +70,6 @@ func (t *Table) appendBase(dst []byte, th *Thread, h half) []byte {
 		return dst // it is there and nobody has filled it
 	}
 	if !ok || dirfd == unix.AT_FDCWD {
-		if t.newest() && th.dir.path == "" {
-			return append(dst, "./"...)
-		}
 		return append(dst, th.dir.path...)
 	}
 	d, ok := th.files.fds[dirfd]
@@ -93,7 +90,7 @@ func (t *Table) chdir(c *call) {
 	if len(path) == 0 || isDir(c.thread.dir.path, path) {
 		return
 	}
-	if path[0] != '/' && c.thread.dir.path == "" {
+	if path[0] != '/' && c.thread.dir.path == "" || t.newest() && t.cfg.Sysdig && c.thread.leader == nil {
 		return
 	}
 	c.thread.dir.path = asDir(t.resolve(c.thread, c.exit, path))

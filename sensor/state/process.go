@@ -31,6 +31,10 @@ func (t *Table) clone(exit half) {
 	if ok && vtid != parent.TID || flags&childInPIDNS != 0 {
 		return // res is a number of another pid namespace: only the child knows its own
 	}
+	if t.cfg.Sysdig && t.newest() && exit.Info().Name == "vfork" {
+		t.nameParent(parent, exit)
+		return // it has begun long ago, for that version, and perhaps ended
+	}
 	if child := t.threads[res]; child != nil {
 		if child.origin == fromChild {
 			child.origin = fromBoth
@@ -38,10 +42,7 @@ func (t *Table) clone(exit half) {
 		}
 		t.drop(child) // of an earlier thread with that number
 	}
-	if t.cfg.Sysdig && t.newest() && exit.Info().Name == "vfork" {
-		return // it has begun long ago, for that version, and perhaps ended
-	}
-	t.nameParent(parent, exit)
+	named := t.nameParent(parent, exit)
 	if !t.room() {
 		t.stats.ThreadsLost++
 		return
@@ -52,7 +53,11 @@ func (t *Table) clone(exit half) {
 	if flags&cloneThread != 0 {
 		child.PID, child.PTID = parent.PID, parent.PTID
 	}
-	t.inherit(child, parent, flags, exit)
+	if named && t.newest() {
+		t.inherit(child, nil, flags, exit)
+	} else {
+		t.inherit(child, parent, flags, exit)
+	}
 	if child.VTID = res; child.PID == child.TID {
 		child.VPID = res
 	}
@@ -122,25 +127,35 @@ func (t *Table) cloned(exit half) {
 		parent = t.add(from)
 		parent.dir.path = child.dir.path
 	}
-	if parent != nil && !t.newest() {
+	strange := parent != nil && t.newest() && parent.Comm == unknown
+	if parent != nil && (!t.newest() || flags&cloneThread != 0) {
 		t.nameParent(parent, exit)
 	}
-	t.inherit(child, parent, flags, exit)
+	if strange {
+		t.inherit(child, nil, flags, exit)
+		if flags&cloneThread != 0 {
+			t.release(child.files)
+			child.files, child.dir, parent.dir = parent.files.retain(), parent.dir, child.dir
+		}
+	} else {
+		t.inherit(child, parent, flags, exit)
+	}
 	child.origin = fromChild
 	t.cur = child
 }
 
 // nameParent gives the name of a new thread to the one that it is from, if
-// nothing is known of that. sysdig forgets the little that it has done.
-func (t *Table) nameParent(parent *Thread, exit half) {
-	if parent.Comm != unknown || parent.UID != ^uint32(0) {
-		return
+// nothing is known of that, and reports whether it has. sysdig 0.29.3 forgets the little that it has done.
+func (t *Table) nameParent(parent *Thread, exit half) bool {
+	if parent.Comm != unknown || parent.UID != ^uint32(0) && !t.newest() {
+		return false
 	}
 	parent.Comm, parent.Program = commOf(exit), programOf(exit)
-	if t.cfg.Sysdig {
+	if t.cfg.Sysdig && !t.newest() {
 		t.release(parent.files)
 		parent.files, parent.dir = newFiles(), &dir{}
 	}
+	return true
 }
 
 // commOf is the name in a clone or exec exit. Old ones have only the program's.

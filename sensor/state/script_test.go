@@ -2,34 +2,24 @@ package state
 
 import (
 	"bytes"
-	"encoding/binary"
-	"errors"
 	"flag"
 	"fmt"
-	"net/netip"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/internal/testrecord"
 	"github.com/pdig/pdig/syscalls"
 )
 
 var update = flag.Bool("update", false, "write what is printed into the scripts")
 
-// A script has a line for each event,
-//
-//	tid > call name=value name=value ...
-//
-// and below it, after a tab, what is printed for it. The event is the newest
-// one of the oldest version with that name; @N behind the name chooses event
-// code N. A + behind the name sends all parameters of the newest version. A
-// parameter that is not given is 0 or empty; of a clone or exec the ids are
-// those of the thread.
+// A script has a line for each event, see [testrecord.Line], and below it, after a
+// tab, what is printed for it.
 type script struct {
 	path  string
 	lines []string
@@ -65,7 +55,7 @@ func (s *script) run(t *testing.T, f func(i int, rec []byte)) {
 		if !isEvent(line) {
 			continue
 		}
-		rec, err := encode(&e, line)
+		rec, err := testrecord.Line(&e, startTime, line)
 		if err != nil {
 			t.Fatalf("%s:%d: %v", s.path, i+1, err)
 		}
@@ -74,132 +64,6 @@ func (s *script) run(t *testing.T, f func(i int, rec []byte)) {
 }
 
 const startTime = 1700000000000000000
-
-// encode makes the record of an event.
-func encode(e *event.Encoder, line string) ([]byte, error) {
-	f := strings.Fields(line)
-	if len(f) < 3 {
-		return nil, errors.New("want tid, direction and call")
-	}
-	tid, err := strconv.ParseInt(f[0], 10, 64)
-	if err != nil {
-		return nil, err
-	}
-	name, all := strings.CutSuffix(f[2], "+")
-	typ, ok := codeOf(name, f[1] == ">")
-	if !ok {
-		return nil, fmt.Errorf("no event %s %s", f[1], name)
-	}
-	params := syscalls.Events[typ].Params
-	if _, n := event.Edition(typ); !all && int(typ) < syscalls.CeilingA {
-		params = params[:n]
-	}
-	given := map[string]string{}
-	for _, arg := range f[3:] {
-		key, value, _ := strings.Cut(arg, "=")
-		given[key] = value
-	}
-	e.Begin(startTime, tid, typ, len(params))
-	for i := range params {
-		p := &params[i]
-		value, ok := given[p.Name]
-		delete(given, p.Name)
-		if !ok {
-			value = preset(p, f[0])
-		}
-		b, err := encodeParam(p, value)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", p.Name, err)
-		}
-		e.Bytes(b)
-	}
-	if len(given) > 0 {
-		return nil, fmt.Errorf("no such parameters: %v", given)
-	}
-	return e.End()
-}
-
-func codeOf(name string, enter bool) (typ uint16, ok bool) {
-	if name, code, ok := strings.Cut(name, "@"); ok {
-		n, err := strconv.Atoi(code)
-		return uint16(n), err == nil && n < syscalls.NumEvents && syscalls.Events[n].Name == name
-	}
-	for i := range syscalls.CeilingA {
-		if syscalls.Events[i].Name == name && syscalls.IsEnter(uint16(i)) == enter {
-			typ, ok = uint16(i), true
-		}
-	}
-	return typ, ok
-}
-
-func preset(p *syscalls.Param, tid string) string {
-	switch {
-	case p.Name == "ptid":
-		return "1"
-	case p.Type == syscalls.PID && p.Name != "res":
-		return tid
-	case p.Type.Size() > 0:
-		return "0"
-	}
-	return ""
-}
-
-func encodeParam(p *syscalls.Param, value string) ([]byte, error) {
-	switch p.Type {
-	case syscalls.CharBuf, syscalls.FSPath, syscalls.FSRelPath:
-		text, err := strconv.Unquote(`"` + value + `"`)
-		return append([]byte(text), 0), err
-	case syscalls.ByteBuf:
-		return []byte(value), nil
-	case syscalls.SockAddr:
-		return encodeAddr(value)
-	case syscalls.SockTuple:
-		return encodeTuple(value)
-	}
-	n, err := strconv.ParseInt(value, 0, 64)
-	return binary.NativeEndian.AppendUint64(nil, uint64(n))[:p.Type.Size()], err
-}
-
-func encodeAddr(value string) ([]byte, error) {
-	switch {
-	case value == "":
-		return nil, nil
-	case value[0] == '/':
-		return append(append([]byte{1}, value...), 0), nil
-	}
-	a, err := netip.ParseAddrPort(value)
-	return appendAddr([]byte{family(a)}, a), err
-}
-
-func family(a netip.AddrPort) byte {
-	if a.Addr().Is4() {
-		return 2
-	}
-	return 10
-}
-
-func appendAddr(b []byte, a netip.AddrPort) []byte {
-	b = append(b, a.Addr().AsSlice()...)
-	return binary.NativeEndian.AppendUint16(b, a.Port())
-}
-
-func encodeTuple(value string) ([]byte, error) {
-	if value == "" {
-		return nil, nil
-	}
-	if rest, ok := strings.CutPrefix(value, "unix:"); ok {
-		b := append([]byte{1}, make([]byte, 16)...)
-		b[1], b[9] = 0xaa, 0xbb
-		return append(append(b, rest...), 0), nil
-	}
-	from, to, _ := strings.Cut(value, "->")
-	source, err := netip.ParseAddrPort(from)
-	if err != nil {
-		return nil, err
-	}
-	dest, err := netip.ParseAddrPort(to)
-	return appendAddr(appendAddr([]byte{family(source)}, source), dest), err
-}
 
 // newTable knows the process of the capture's header.
 func (s *script) newTable() *Table { return newTable(s.oldest()) }
@@ -302,7 +166,7 @@ func FuzzApply(f *testing.F) {
 		var stream []byte
 		for line := range strings.Lines(string(b)) {
 			if isEvent(strings.TrimSuffix(line, "\n")) {
-				if rec, err := encode(&e, line); err == nil {
+				if rec, err := testrecord.Line(&e, startTime, line); err == nil {
 					stream = append(stream, rec...)
 				}
 			}

@@ -283,7 +283,7 @@ func (t *Table) reset(th *Thread, tid int64) *Thread {
 	*th = Thread{
 		TID: tid, PID: tid, PTID: -1, UID: ^uint32(0), GID: ^uint32(0), LoginUID: ^uint32(0), Comm: unknown, Program: noProgram,
 		VPGID: -1, About: unknownAbout,
-		files: newFiles(), dir: &dir{},
+		files: newFiles(), dir: &dir{t.somewhere()},
 		seen: t.now, entered: noEnter, enter: th.enter,
 	}
 	return th

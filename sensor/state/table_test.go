@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/internal/testrecord"
 )
 
 // apply applies events in the words of a script and returns what is printed
@@ -22,7 +23,7 @@ func apply(t *testing.T, tab *Table, lines ...string) string {
 	var v event.View
 	text := ""
 	for _, line := range lines {
-		rec, err := encode(&e, line)
+		rec, err := testrecord.Line(&e, startTime, line)
 		if err != nil {
 			t.Fatalf("%s: %v", line, err)
 		}
@@ -300,7 +301,7 @@ func TestAllocations(t *testing.T) {
 	} {
 		var views []*event.View
 		for _, line := range lines {
-			rec, err := encode(&e, line)
+			rec, err := testrecord.Line(&e, startTime, line)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -325,7 +326,7 @@ func BenchmarkApply(b *testing.B) {
 	var e event.Encoder
 	views := [2]event.View{}
 	for i, line := range []string{"100 > read fd=3 size=80", "100 < read res=3 data=abc"} {
-		rec, err := encode(&e, line)
+		rec, err := testrecord.Line(&e, startTime, line)
 		if err != nil {
 			b.Fatal(err)
 		}
