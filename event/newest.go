@@ -47,6 +47,9 @@ func (v *View) newestName() string {
 				id = uint64(call.SC)
 			}
 		}
+		if id >= uint64(len(syscalls.SCNames)) {
+			return ""
+		}
 		return newestCall(id)
 	case v.typ == asyncEvent && v.params > 1:
 		return string(appendLine(nil, v.Str(1)))

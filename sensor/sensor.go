@@ -198,6 +198,7 @@ func (s *Sensor) record(rec []byte) (done bool, err error) {
 	}
 	stateOnly, ok := s.convert(&came)
 	if !ok {
+		s.begun = true
 		return false, nil
 	}
 	s.event.Next()
@@ -290,8 +291,14 @@ func (s *Sensor) keep(cpu uint16, stateOnly bool, record []byte) error {
 // leading tells what sysdig takes for a part of a capture's header: what stands
 // about containers before all other events.
 func (s *Sensor) leading() bool {
-	s.begun = s.begun || s.view.Info().Name != "container"
+	s.begun = s.begun || !headers[s.view.Info().Name] || s.fold == nil && s.view.Info().Name != "container"
 	return !s.begun
+}
+
+// headers are the events that may stand before all others, and are a part of the
+// header then. sysdig 0.29.3 knows the first only.
+var headers = map[string]bool{
+	"container": true, "useradded": true, "userdeleted": true, "groupadded": true, "groupdeleted": true, "asyncevent": true,
 }
 
 // refused counts a record that is no event.

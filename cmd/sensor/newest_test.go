@@ -200,6 +200,10 @@ func told(typ uint16) bool {
 	return false
 }
 
+// oldBPF is the exit of bpf that has its result in one of several types. sysdig
+// 0.41.4 takes the byte that says in which for a part of it.
+const oldBPF = 297
+
 // tableScript has every event with every number of parameters, after its enter
 // event or without it.
 func tableScript(t testing.TB, variant int, enters bool) string {
@@ -222,7 +226,7 @@ func tableScript(t testing.TB, variant int, enters bool) string {
 			}
 			continue
 		}
-		if syscalls.Events[typ].Flags&syscalls.Unused != 0 {
+		if syscalls.Events[typ].Flags&syscalls.Unused != 0 || typ == oldBPF {
 			continue
 		}
 		for _, n := range counts(typ) {

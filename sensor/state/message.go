@@ -15,6 +15,9 @@ func (t *Table) message(c *call, received bool) {
 		return
 	}
 	d, ok := c.thread.files.fds[fd]
+	if !ok && t.newest() && !received {
+		d, ok = sender(c.exit.bytes(fieldTuple))
+	}
 	if !ok || d.Name != "" && d.Letter == '4' && d.protocol() == capture.L4TCP {
 		return
 	}
@@ -48,6 +51,16 @@ func (t *Table) message(c *call, received bool) {
 	}
 	d.know(&s)
 	t.set(c.thread.files, fd, d)
+}
+
+// sender is a socket of which nothing is known but that it has sent to an address
+// of the internet.
+func sender(tuple []byte) (descriptor, bool) {
+	ends, ok := event.DecodeTuple(tuple)
+	if !ok || ends.Family != unix.AF_INET && ends.Family != unix.AF_INET6 {
+		return descriptor{}, false
+	}
+	return newSocket(ends.Family, capture.L4UDP), true
 }
 
 // protocol is that of an internet socket with two ends.

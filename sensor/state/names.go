@@ -114,6 +114,12 @@ func (n names) add(id uint32, name string) {
 	}
 }
 
+// put names one, whether it has a name or not.
+func (n names) put(id uint32, name string) {
+	delete(n, id)
+	n.add(id, name)
+}
+
 // cut is a text of most bytes at most, with memory of its own if it is shorter.
 func cut(s string, most int) string {
 	if len(s) <= most {

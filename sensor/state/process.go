@@ -55,6 +55,7 @@ func (t *Table) clone(exit half) {
 	}
 	if named && t.newest() {
 		t.inherit(child, nil, flags, exit)
+		child.dir.path = ""
 	} else {
 		t.inherit(child, parent, flags, exit)
 	}
@@ -133,9 +134,10 @@ func (t *Table) cloned(exit half) {
 	}
 	if strange {
 		t.inherit(child, nil, flags, exit)
+		child.dir.path = ""
 		if flags&cloneThread != 0 {
 			t.release(child.files)
-			child.files, child.dir, parent.dir = parent.files.retain(), parent.dir, child.dir
+			child.files, parent.dir = parent.files.retain(), child.dir
 		}
 	} else {
 		t.inherit(child, parent, flags, exit)
@@ -204,6 +206,7 @@ func (t *Table) inherit(child, parent *Thread, flags int64, exit half) {
 // kernel closes too, as in libsinsp.
 func (t *Table) exec(c *call) {
 	th := c.thread
+	t.alone(th)
 	th.Comm = commOf(c.exit)
 	th.executes(c.exit)
 	t.account(th)

@@ -38,6 +38,7 @@ const (
 	ruleSendMore
 	ruleReceiveMore
 	ruleBPF
+	rulePeople
 )
 
 var rules = map[string]rule{
@@ -59,7 +60,8 @@ var rules = map[string]rule{
 	"sendto": ruleSendTo, "sendmsg": ruleSendMsg, "recvfrom": ruleReceive, "recvmsg": ruleReceive,
 	"getcwd": ruleGetcwd,
 	"send":   ruleSendMore, "sendmmsg": ruleSendMore, "recv": ruleReceiveMore, "recvmmsg": ruleReceiveMore,
-	"bpf": ruleBPF,
+	"bpf":       ruleBPF,
+	"useradded": rulePeople, "userdeleted": rulePeople, "groupadded": rulePeople, "groupdeleted": rulePeople,
 }
 
 // letters are the kinds of descriptors that a call makes out of nothing.

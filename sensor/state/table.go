@@ -137,6 +137,8 @@ func (t *Table) Apply(v *event.View) {
 	case syscalls.IsEnter(v.Type()):
 		t.arrive(v)
 		switch {
+		case s.rule == rulePeople:
+			t.people(half{v, s})
 		case s.rule == ruleSwitch:
 			t.cur.switched(half{v, s})
 			t.cur.main().grown(half{v, s})
