@@ -90,10 +90,14 @@ func checkRecord(t *testing.T, rec []byte, ceiling int) {
 		t.Errorf("type %d for a reader that knows those below %d", v.Type(), ceiling)
 	}
 	info := v.Info()
-	if v.NumParams() != len(info.Params) {
-		t.Errorf("%s: %d parameters, want %d", info.Enum, v.NumParams(), len(info.Params))
+	params := info.Params
+	if ceiling < syscalls.CeilingNewest {
+		params = params[:syscalls.NewestParams(v.Type())] // readers of captures refuse more
 	}
-	for i := range info.Params {
+	if v.NumParams() != len(params) {
+		t.Errorf("%s: %d parameters, want %d", info.Enum, v.NumParams(), len(params))
+	}
+	for i := range params {
 		p, n := &info.Params[i], len(v.Param(i))
 		if want := p.Type.Size(); want != 0 && n != want {
 			t.Errorf("%s %s: %d bytes, want %d", info.Enum, p.Name, n, want)

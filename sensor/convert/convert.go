@@ -75,7 +75,7 @@ func (c *Converter) Convert(v *event.View, cpu uint16, hidden bool) Result {
 	if dropped(c.typ) {
 		return Result{}
 	}
-	r := Result{Record: c.record(v, changed)}
+	r := Result{Record: c.record(v, changed), Hidden: half(c.typ)}
 	if c.used {
 		r.Enter = &c.enter
 	}
@@ -91,6 +91,11 @@ func dropped(typ uint16) bool {
 		return true
 	}
 	return syscalls.IsEnter(typ) && flags&syscalls.OldVersion != 0
+}
+
+// half reports whether events of a code are the enter half of a call.
+func half(typ uint16) bool {
+	return syscalls.IsEnter(typ) && syscalls.Events[typ+1].Flags&syscalls.Unused == 0 && syscalls.Events[typ].Class != syscalls.CategoryInternal
 }
 
 // conversion is what is to be done with the event as it is now.

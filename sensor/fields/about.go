@@ -77,8 +77,9 @@ func exeFlag(bit uint32) getter {
 func exeFact(of func(*state.Thread, *state.Program) uint64) getter {
 	return func(e *Event, _ *argument, v *filter.Values) bool {
 		th := e.State.Current()
-		v.Uint(of(th, th.Program))
-		return true
+		n := of(th, th.Program)
+		v.Uint(n)
+		return n != 0 || !e.newest()
 	}
 }
 

@@ -61,7 +61,7 @@ func fsPath(role pathRole, raw bool) getter {
 	return func(e *Event, _ *argument, v *filter.Values) bool {
 		i := int(pathParams[e.View.Type()][role])
 		res, ok := e.result()
-		if i < 0 || !ok || res < 0 {
+		if i < 0 || !ok || res < 0 && !e.newest() {
 			return false
 		}
 		if raw {

@@ -45,7 +45,7 @@ func aside(v *event.View) bool {
 func (t *Table) clock(v *event.View) {
 	th := t.cur
 	switch {
-	case aside(v):
+	case aside(v), t.newest(): // there is no enter event to measure from
 	case syscalls.IsEnter(v.Type()):
 		th.Latency, th.enteredAt = 0, v.Time()
 	case th.enteredAt != 0:

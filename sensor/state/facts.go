@@ -93,6 +93,8 @@ func (t *Table) EventFD(v *event.View) (fd int64, ok bool) {
 		case !syscalls.IsEnter(v.Type()) && s.makes:
 			fd, ok = v.Int(0)
 		}
+	case s.rule == ruleFcntl && t.newest() && !syscalls.IsEnter(v.Type()):
+		fd, ok = v.Int(int(s.fd))
 	case s.rule == ruleFcntl && !syscalls.IsEnter(v.Type()):
 		fd, ok = t.cur.lastFD, true // which it may have made
 	default:

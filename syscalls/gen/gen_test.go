@@ -19,6 +19,7 @@ func good() map[string]string {
 		"events.txt": "0 > A_E a file - - ; fd FD dec a0\n" +
 			"1 < A_X a file uses_fd - ; res ERRNO dec ret ; f FLAGS32:names hex a1|bits ; v DYN:kinds dec @value(a2)\n",
 		"ppm_sc.txt": "0 unknown\n",
+		"newest.txt": "0 1 keep\n",
 		"calls.txt":  "a 0 - 1 - 0 all file 0\n",
 	}
 }
@@ -32,12 +33,17 @@ func tablesOf(files map[string]string) (*tables, error) {
 }
 
 func TestReadTables(t *testing.T) {
-	got, err := tablesOf(good())
+	files := good()
+	files["newest.txt"] += "1 2 fill e0?\n"
+	got, err := tablesOf(files)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(got.events) != 2 || len(got.calls) != 1 || len(got.funcs) != 1 {
 		t.Errorf("%d events, %d calls, %d functions, want 2, 1, 1", len(got.events), len(got.calls), len(got.funcs))
+	}
+	if c := got.conversions; len(c) != 2 || c[1].what != "Fill" || len(c[1].values) != 3 || c[1].values[2] != "{OfEnterOrNothing, 0}" {
+		t.Errorf("conversions are %+v", c)
 	}
 	if src := got.events[1].params[1].src; src.op != "OpArg" || src.a != 1 || src.trans != "bits" {
 		t.Errorf("a1|bits is %+v", src)
@@ -56,6 +62,11 @@ func TestReadTablesErrors(t *testing.T) {
 		{"events.txt", "0 > A_E a file - - ; fd FD dec\n", "3 fields, want at least 4"},
 		{"events.txt", "0 > A_E a file - - ; f FLAGS32:nosuch dec a0\n1 < A_X a file - -\n", `no flag table "nosuch"`},
 		{"versions.txt", "old 3\n", "2 events, versions.txt says 3"},
+		{"newest.txt", "0 1 5\n", "newest.txt:1: code 0 cannot become 5"},
+		{"newest.txt", "1 1 fill e1\n", `newest.txt:1: no parameter for the value "e1"`},
+		{"newest.txt", "0 0 fill e0\n", `newest.txt:1: unknown value "e0"`},
+		{"newest.txt", "0 1 fill - -\n", "newest.txt:1: 3 values, code 0 has 1 parameters"},
+		{"newest.txt", "0 1 nosuch\n", "newest.txt:1: strconv"},
 		{"calls.txt", "a 0 - 1 - 0 all file 2\n", "no enter event 2"},
 		{"calls.txt", "a 0 - 1 - 0 all\n", "calls.txt:1: 7 fields"},
 		{"translate.txt", "bits nosuch 1 1\n", `unknown kind "nosuch"`},
