@@ -3,8 +3,8 @@ package syscalls
 // What sysdig 0.41.4 knows: the events below CodesNewest, with the parameters
 // that they had at TagNewest.
 const (
-	TagNewest   Tag = 21 // 9.1.0
-	CodesNewest     = 430
+	TagNewest   = Tag(21) // 9.1.0
+	CodesNewest = 430
 )
 
 // Conversion is what a reader of today makes of an event of an older driver,
