@@ -9,6 +9,8 @@
 // compete with all other sessions otherwise. A run of pdig counts only when
 // the sensor got every event of the loop and none was lost.
 //
+// Then it has sysdig and the sensor read captures of many events.
+//
 // It needs gcc and strace, and the two programs that make builds. Programs that
 // are not installed are left out.
 package main
@@ -83,6 +85,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		}
 		out.table(l.title, t)
 	}
+	if err := readers(ctx, tools, title.MatchString, *scale, *rounds, out, stderr); err != nil {
+		fmt.Fprintf(stderr, "bench: captures: %v\n", err)
+		return 1
+	}
 	return 0
 }
 
@@ -90,6 +96,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 type tools struct {
 	tracee, floor, pdig, sensor string
 	dir                         string // for rings, in memory
+	build                       string // for what is large
 }
 
 // prepare compiles the C programs and finds the others. The returned function
@@ -111,6 +118,7 @@ func prepare(ctx context.Context, bin string) (t tools, cleanup func(), err erro
 		return t, cleanup, err
 	}
 	cleanup = func() { os.RemoveAll(t.dir); os.RemoveAll(build) }
+	t.build = build
 	t.tracee = filepath.Join(build, "tracee")
 	t.floor = filepath.Join(build, "floor")
 	if err := errors.Join(compile(ctx, t.tracee, traceeSource), compile(ctx, t.floor, floorSource)); err != nil {

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 )
@@ -48,21 +49,33 @@ type tablePrinter struct {
 func (p tablePrinter) machine(text string) { fmt.Fprintf(p.out, "%s\n", text) }
 
 func (p tablePrinter) table(title string, rows []row) {
-	header := []string{"one turn", "min", "max", "× native", "× strace", "× strace, one CPU"}
-	if p.markdown {
-		fmt.Fprintf(p.out, "\n| %s | %s |\n|---|%s\n", title, strings.Join(header, " | "), strings.Repeat("---:|", len(header)))
-	} else {
-		fmt.Fprintf(p.out, "\n%-34s %12s %12s %12s %9s %9s %18s\n", title, header[0], header[1], header[2], header[3], header[4], header[5])
-	}
+	p.head(title, "one turn", "min", "max", "× native", "× strace", "× strace, one CPU")
 	for _, r := range rows {
-		cells := []any{r.name, duration(r.median), duration(slices.Min(r.ns)), duration(slices.Max(r.ns)),
-			number(r.toNative, 2), number(r.toStrace, 2), number(r.toStraceOneCPU, 2)}
-		format := "%-34s %12s %12s %12s %9s %9s %18s\n"
-		if p.markdown {
-			format = "|" + strings.Repeat(" %s |", len(cells)) + "\n"
-		}
-		fmt.Fprintf(p.out, format, cells...)
+		p.cells(r.name, duration(r.median), duration(slices.Min(r.ns)), duration(slices.Max(r.ns)),
+			number(r.toNative, 2), number(r.toStrace, 2), number(r.toStraceOneCPU, 2))
 	}
+}
+
+// head begins a table.
+func (p tablePrinter) head(title string, columns ...string) {
+	fmt.Fprintln(p.out)
+	p.cells(append([]string{title}, columns...)...)
+	if p.markdown {
+		fmt.Fprintf(p.out, "|---|%s\n", strings.Repeat("---:|", len(columns)))
+	}
+}
+
+// cells prints a line of a table.
+func (p tablePrinter) cells(cells ...string) {
+	if p.markdown {
+		fmt.Fprintf(p.out, "| %s |\n", strings.Join(cells, " | "))
+		return
+	}
+	fmt.Fprintf(p.out, "%-40s", cells[0])
+	for _, c := range cells[1:] {
+		fmt.Fprintf(p.out, " %*s", max(12, utf8.RuneCountInString(c)), c)
+	}
+	fmt.Fprintln(p.out)
 }
 
 // duration is a number of nanoseconds with three digits.
