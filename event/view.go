@@ -58,23 +58,38 @@ func (v *View) Parse(rec []byte) error {
 		return ErrLength
 	}
 
-	width := lengthWidth(info)
-	lengths, at := rec[HeaderSize:size], HeaderSize+n*uint64(width)
+	width := uint64(lengthWidth(info))
+	at := HeaderSize + n*width
 	if at > size {
 		return ErrLength
 	}
-	var start [MaxParams + 1]uint32
+	// Twice: nothing is changed before their sum is known. Whoever writes into the
+	// ring meanwhile gets what ends at the end of the record.
+	lengths, end := rec[HeaderSize:at], at
+	if width == 2 {
+		for b := lengths; len(b) >= 2; b = b[2:] {
+			end += uint64(binary.NativeEndian.Uint16(b))
+		}
+	} else {
+		for b := lengths; len(b) >= 4; b = b[4:] {
+			end += uint64(binary.NativeEndian.Uint32(b))
+		}
+	}
+	if end > size {
+		return ErrLength
+	}
+	start := v.start[:n+1]
 	start[0] = uint32(at)
-	for i := range int(n) {
-		if width == 2 {
+	if width == 2 {
+		for i := range start[1:] {
 			at += uint64(binary.NativeEndian.Uint16(lengths[2*i:]))
-		} else {
+			start[i+1] = uint32(min(at, size))
+		}
+	} else {
+		for i := range start[1:] {
 			at += uint64(binary.NativeEndian.Uint32(lengths[4*i:]))
+			start[i+1] = uint32(min(at, size))
 		}
-		if at > size {
-			return ErrLength
-		}
-		start[i+1] = uint32(at)
 	}
 
 	v.rec = rec[:size:size]
@@ -83,7 +98,6 @@ func (v *View) Parse(rec []byte) error {
 	v.tid = int64(binary.NativeEndian.Uint64(rec[offTID:]))
 	v.typ = typ
 	v.params = int(n)
-	copy(v.start[:n+1], start[:n+1])
 	return nil
 }
 

@@ -81,6 +81,7 @@ type Sensor struct {
 	raw   event.View         // the event as it came, if there is a converter
 	shown output.Event
 	event *fields.Event
+	blind bool   // nobody asks for the state
 	begun bool   // there was an event that is not about a container
 	count uint64 // printed
 
@@ -92,6 +93,7 @@ type Sensor struct {
 func New(cfg Config) *Sensor {
 	s := &Sensor{cfg: cfg}
 	s.place, _ = cfg.Source.(Placer)
+	s.blind = cfg.Filter == nil && cfg.Output == nil && cfg.Record == nil && cfg.Own == 0
 	s.shown.View, s.shown.Names = &s.view, cfg.State
 	if s.event = cfg.Event; s.event == nil {
 		s.event = &fields.Event{}
@@ -202,7 +204,9 @@ func (s *Sensor) record(rec []byte) (done bool, err error) {
 		return false, nil
 	}
 	s.event.Next()
-	s.cfg.State.Apply(&s.view)
+	if !s.blind {
+		s.cfg.State.Apply(&s.view)
+	}
 	leading := s.leading()
 	if !leading {
 		s.event.Begin()

@@ -37,6 +37,9 @@ func (in *input) peek(n int) ([]byte, error) {
 	return in.buf[in.at : in.at+n : in.at+n], nil
 }
 
+// left returns what is in the buffer behind n bytes that peek has returned.
+func (in *input) left(n int) []byte { return in.buf[in.at+n : in.end] }
+
 // wait is peek in the midst of a block that cannot be left half read.
 func (in *input) wait(n int) ([]byte, error) {
 	for {

@@ -47,6 +47,7 @@ type connected struct {
 func (t *Table) restart() {
 	t.closed, t.closedIn, t.ended = -1, nil, nil
 	clear(t.threads)
+	t.recent = [len(t.recent)]*Thread{}
 	t.users, t.groups, t.homes, t.interfaces = names{}, names{}, homes{}, nil
 	t.stats.Descriptors, t.stats.Text, t.stats.Programs = 0, 0, 0
 	t.departed = departed{}

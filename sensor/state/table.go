@@ -59,6 +59,7 @@ type Stats struct {
 type Table struct {
 	cfg     Config
 	threads map[int64]*Thread
+	recent  [64]*Thread // of threads, by the last digits of their number
 	users   names
 	groups  names
 	homes   homes
@@ -166,7 +167,7 @@ func (t *Table) finish() {
 
 // arrive makes the thread of the event the current one.
 func (t *Table) arrive(v *event.View) {
-	th := t.threads[v.TID()]
+	th := t.known(v.TID())
 	if th == nil {
 		th = t.find(v.TID())
 	}
@@ -186,6 +187,22 @@ func (t *Table) arrive(v *event.View) {
 	th.seen = t.now
 	t.cur = th
 }
+
+// known returns a thread of the table, or nil. Few threads make most events, and one
+// comes after the other.
+func (t *Table) known(tid int64) *Thread {
+	r := t.slot(tid)
+	if th := *r; th != nil && th.TID == tid {
+		return th
+	}
+	th := t.threads[tid]
+	if th != nil {
+		*r = th
+	}
+	return th
+}
+
+func (t *Table) slot(tid int64) **Thread { return &t.recent[uint64(tid)%uint64(len(t.recent))] }
 
 // maxEnter bounds what is kept of an enter event, as libsinsp does.
 const maxEnter = 4096
@@ -351,6 +368,9 @@ func (t *Table) drop(th *Thread) {
 		return
 	}
 	delete(t.threads, th.TID)
+	if r := t.slot(th.TID); *r == th {
+		*r = nil
+	}
 	t.release(th.files)
 	t.stats.Programs -= th.text
 	if l := th.leader; l != nil && l != th {
