@@ -21,7 +21,7 @@ RACE_EXCEPT = /(cmd|integration|tracer|internal/repocheck|internal/testsum)(/|$$
 TESTED = $(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...
 
 .DEFAULT_GOAL := build
-.PHONY: build test test-race oracle suites generate docs lint bench microbench fuzz cross vm-arm64 arm64-tests clean
+.PHONY: build test test-race oracle suites generate docs lint bench profile microbench fuzz cross vm-arm64 arm64-tests clean
 
 # The entry point of pdig is our own: it runs before the Go runtime does.
 build:
@@ -75,6 +75,12 @@ lint:
 # Native, strace, the least that ptrace can cost, and pdig, side by side.
 bench: build
 	$(GO) run ./integration/bench -bin $(BIN) $(BENCHARGS)
+
+# Where the compiler is to do its best for the sensor: a profile of it reading the file
+# CAPTURE, of a million events or more. Without a new one it builds as well.
+profile:
+	$(GO) test -run '^TestProfiled$$' -cpuprofile cmd/sensor/default.pgo -o $(BIN)/profile.test ./cmd/sensor -profiled $(abspath $(CAPTURE))
+	@rm $(BIN)/profile.test
 
 # The Go benchmarks of the packages.
 microbench:

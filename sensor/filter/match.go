@@ -197,6 +197,9 @@ func (k *check) texts(s []byte, c *constant) bool {
 	case PMatch:
 		return c.path.prefixOf(s)
 	}
+	if k.op == EQ || k.op == NE {
+		return bytes.Equal(s, c.Text) == (k.op == EQ)
+	}
 	order := bytes.Compare(s, c.Text)
 	return k.ordered(order < 0, order == 0)
 }

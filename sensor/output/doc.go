@@ -7,8 +7,6 @@
 package output
 
 import (
-	"time"
-
 	"github.com/pdig/pdig/event"
 	"github.com/pdig/pdig/syscalls"
 )
@@ -33,10 +31,4 @@ func (e *Event) dir() byte {
 // Format appends an event to a stream. A Format is used from one goroutine.
 type Format interface {
 	Append(dst []byte, e *Event) []byte
-}
-
-// when is the time of an event.
-func (e *Event) when() time.Time {
-	ns := e.View.Time()
-	return time.Unix(int64(ns/1e9), int64(ns%1e9))
 }

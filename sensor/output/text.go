@@ -2,6 +2,7 @@ package output
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/pdig/pdig/event"
 	"github.com/pdig/pdig/sensor/fields"
@@ -14,6 +15,26 @@ type Text struct {
 	Clock *fields.Event   // whose clock shows the time; nil: local time
 
 	printer event.Printer
+	clock   clock
+}
+
+// clock writes local times. Most are of the same second as the one before.
+type clock struct {
+	second uint64
+	text   []byte // of the second; empty: none
+}
+
+func (c *clock) append(dst []byte, ns uint64) []byte {
+	if s := ns / 1e9; s != c.second || len(c.text) == 0 {
+		c.second = s
+		c.text = time.Unix(int64(s), 0).AppendFormat(c.text[:0], "15:04:05.")
+	}
+	dst = append(dst, c.text...)
+	rest := ns % 1e9
+	for unit := uint64(1e8); unit > 0; unit /= 10 {
+		dst = append(dst, '0'+byte(rest/unit%10))
+	}
+	return dst
 }
 
 // Append appends a line.
@@ -23,7 +44,7 @@ func (f *Text) Append(dst []byte, e *Event) []byte {
 	if f.Clock != nil {
 		dst = f.Clock.AppendTime(dst)
 	} else {
-		dst = e.when().AppendFormat(dst, "15:04:05.000000000")
+		dst = f.clock.append(dst, e.View.Time())
 	}
 	dst = append(dst, ' ')
 	dst = strconv.AppendUint(dst, uint64(e.CPU), 10)

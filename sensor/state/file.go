@@ -1,5 +1,7 @@
 package state
 
+import "hash/maphash"
+
 // file is what is known of an open file besides its name. It does not change:
 // descriptors that are made from each other share it.
 type file struct {
@@ -16,13 +18,41 @@ const (
 	lowerLayer = 1 << 16
 )
 
-// fileOf is what an open has opened by a path.
-func fileOf(exit half, path []byte) *file {
-	f := &file{raw: string(path[:min(len(path), maxText)])}
+// fileOf is what an open has opened, without the path.
+func fileOf(exit half) (f file) {
 	put(exit, fieldDev, &f.dev)
 	put(exit, fieldIno, &f.ino)
 	put(exit, fieldFlags, &f.flags)
 	return f
+}
+
+// opened remembers what was opened last: programs open the same files again, and what
+// is the same needs no memory of its own.
+type opened struct {
+	seed  maphash.Seed
+	files [256]openedFile
+}
+
+type openedFile struct {
+	name string
+	file *file
+}
+
+// take returns the name and the file with that path, of before if there were the same.
+func (o *opened) take(name []byte, f file, path []byte) (string, *file) {
+	path = path[:min(len(path), maxText)]
+	e := &o.files[maphash.Bytes(o.seed, name)%uint64(len(o.files))]
+	if e.name != string(name) {
+		e.name, e.file = string(name), nil
+	}
+	if was := e.file; was == nil || was.raw != string(path) || was.flags != f.flags || was.dev != f.dev || was.ino != f.ino {
+		kept := f // only this one is on the heap
+		if kept.raw = e.name; kept.raw != string(path) {
+			kept.raw = string(path)
+		}
+		e.file = &kept
+	}
+	return e.name, e.file
 }
 
 // File is what is known of an open file besides its name.

@@ -33,8 +33,7 @@ func (t *Table) open(c *call) {
 	if flags, _ := asked.int(fieldFlags); flags&oDirectory != 0 {
 		d.Letter = 'd'
 	}
-	d.Name = t.resolve(c.thread, asked, path)
-	d.file = fileOf(c.exit, path)
+	d.Name, d.file = t.opened.take(t.absolute(c.thread, asked, path), fileOf(c.exit), path)
 	t.set(c.thread.files, c.res, d)
 }
 
@@ -52,15 +51,21 @@ func (t *Table) named(h half) []byte {
 
 // resolve returns the absolute path of a path argument.
 func (t *Table) resolve(th *Thread, h half, path []byte) string {
+	return string(t.absolute(th, h, path))
+}
+
+// absolute is resolve without a string of its own: valid until the next one.
+func (t *Table) absolute(th *Thread, h half, path []byte) []byte {
 	t.buf = t.buf[:0]
 	if len(path) == 0 && !t.newest() || len(path) > 0 && path[0] != '/' && (t.cfg.Sysdig || !bytes.HasPrefix(path, []byte(unknown))) {
 		t.buf = t.appendBase(t.buf, th, h)
 	}
 	if len(t.buf)+len(path) > maxPath {
-		return tooLong
+		t.buf = append(t.buf[:0], tooLong...)
+		return t.buf
 	}
 	t.buf = event.JoinPath(t.buf, 0, path, t.cfg.Style)
-	return string(t.buf)
+	return t.buf
 }
 
 // appendBase appends the directory that a relative path starts from.

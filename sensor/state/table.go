@@ -1,6 +1,7 @@
 package state
 
 import (
+	"hash/maphash"
 	"slices"
 	"time"
 
@@ -80,6 +81,7 @@ type Table struct {
 	lastPurge time.Time
 
 	departed departed
+	opened   opened
 	machine  capture.Machine
 	restored *restored // until the next event, if a capture has told something
 	buf      []byte
@@ -100,6 +102,7 @@ func New(cfg Config) *Table {
 		cfg.MaxText = defaultText
 	}
 	t := &Table{cfg: cfg, threads: map[int64]*Thread{}, homes: homes{}, closed: -1}
+	t.opened.seed = maphash.MakeSeed()
 	t.cur = t.reset(&t.spare, -1)
 	if cfg.Root != "" {
 		t.users = readNames(cfg.Root, "passwd", t.homes)

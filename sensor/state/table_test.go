@@ -13,6 +13,7 @@ import (
 
 	"github.com/pdig/pdig/event"
 	"github.com/pdig/pdig/internal/testrecord"
+	"github.com/pdig/pdig/syscalls"
 )
 
 // apply applies events in the words of a script and returns what is printed
@@ -337,5 +338,33 @@ func BenchmarkApply(b *testing.B) {
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		tab.Apply(&views[i&1])
+	}
+}
+
+// TestOpenAgain wants no memory for files that were opened before.
+func TestOpenAgain(t *testing.T) {
+	tab := New(Config{})
+	openat := syscalls.LookupName("openat").Enter[0]
+	var views [3]event.View
+	for i, rec := range [][]byte{
+		testrecord.Make(t, 1, 7, openat, -100, "etc/passwd", 0, 0),
+		testrecord.Make(t, 2, 7, openat+1, 3, -100, "etc/passwd", 1, 0, 5, 6),
+		testrecord.Make(t, 3, 7, syscalls.LookupName("close").Enter[0]+1, 0),
+	} {
+		if err := views[i].Parse(rec); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again := func() {
+		for i := range views {
+			tab.Apply(&views[i])
+		}
+	}
+	again()
+	if n := testing.AllocsPerRun(100, again); n != 0 {
+		t.Errorf("got %v allocations, want 0", n)
+	}
+	if name, _ := tab.FD(3); name.Name != "etc/passwd" || tab.File(3).Raw != "etc/passwd" || tab.File(3).Dev != 5 {
+		t.Errorf("got %v, %v", name, tab.File(3))
 	}
 }
