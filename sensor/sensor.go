@@ -40,8 +40,19 @@ type Config struct {
 	// Style is whose lines are printed. The newest has one event for a call.
 	Style event.Style
 
+	// Watch counts the events that pass the filter. Nil: nobody does.
+	Watch Watcher
+
 	// Count ends the loop after so many printed events; 0 is no limit.
 	Count uint64
+}
+
+// Watcher looks at events. Its errors end the loop.
+type Watcher interface {
+	// Watch is called with an event that was applied to the state.
+	Watch(v *event.View, t *state.Table)
+	// Tick is called now and then.
+	Tick() error
 }
 
 // Stopper is a source that holds records and can be asked for no more than
@@ -93,7 +104,7 @@ type Sensor struct {
 func New(cfg Config) *Sensor {
 	s := &Sensor{cfg: cfg}
 	s.place, _ = cfg.Source.(Placer)
-	s.blind = cfg.Filter == nil && cfg.Output == nil && cfg.Record == nil && cfg.Own == 0
+	s.blind = cfg.Filter == nil && cfg.Output == nil && cfg.Record == nil && cfg.Watch == nil && cfg.Own == 0
 	s.shown.View, s.shown.Names = &s.view, cfg.State
 	if s.event = cfg.Event; s.event == nil {
 		s.event = &fields.Event{}
@@ -132,6 +143,11 @@ func (s *Sensor) run(ctx context.Context) error {
 	for n := 0; ; n++ {
 		if n%pollEvery == 0 && ctx.Err() != nil && !s.draining(ctx) {
 			return nil
+		}
+		if n%pollEvery == 0 && s.cfg.Watch != nil {
+			if err := s.cfg.Watch.Tick(); err != nil {
+				return fmt.Errorf("output: %w", err)
+			}
 		}
 		rec, err := s.cfg.Source.Next()
 		switch {
@@ -224,6 +240,9 @@ func (s *Sensor) record(rec []byte) (done bool, err error) {
 		if err := s.keepCall(&came); err != nil {
 			return true, err
 		}
+	}
+	if s.cfg.Watch != nil {
+		s.cfg.Watch.Watch(&s.view, s.cfg.State)
 	}
 	if s.cfg.Output != nil {
 		s.shown.Num, s.shown.Comm = s.event.Num, s.cfg.State.Current().Comm

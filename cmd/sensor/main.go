@@ -20,6 +20,7 @@ import (
 	"github.com/pdig/pdig/sensor/output"
 	"github.com/pdig/pdig/sensor/source"
 	"github.com/pdig/pdig/sensor/state"
+	"github.com/pdig/pdig/sensor/top"
 )
 
 // version is set by the linker.
@@ -89,6 +90,7 @@ type program struct {
 	stdout, stderr io.Writer
 	log            zerolog.Logger
 	writer         *output.Writer
+	top            *top.Top     // nil: nothing is counted
 	files          recorder     // nil: no capture is written
 	table          *state.Table // what its files begin with
 	begun          bool         // the first of them has begun
@@ -111,6 +113,9 @@ func (p *program) run() (status int, err error) {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, closeOutput()) }()
+	if p.options.top {
+		p.top = tables(to)
+	}
 	if p.prints() {
 		p.writer = output.NewWriter(to, p.outputFormat())
 	}
@@ -166,8 +171,14 @@ func (p *program) loop(ctx context.Context, src source.Source, table *state.Tabl
 	if p.files != nil {
 		p.table, cfg.Record = table, p.files
 	}
+	if p.top != nil {
+		cfg.Watch = p.top
+	}
 	s := sensor.New(cfg)
 	err := s.Run(ctx)
+	if p.top != nil {
+		err = errors.Join(err, p.top.End())
+	}
 	if closeErr := src.Close(); err == nil {
 		err = closeErr
 	}

@@ -38,6 +38,7 @@ type options struct {
 	count      int64
 	seconds    int64
 	quiet      bool
+	top        bool
 	show       show
 	list       string // class of fields, allClasses for every one
 	listEvents bool
@@ -88,6 +89,7 @@ func newOptions() *options {
 	f.Int64VarP(&o.count, "count", "n", 0, "end after `N` printed events; a command goes on without")
 	f.Int64VarP(&o.seconds, "seconds", "M", 0, "end after `N` seconds; a command goes on without")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "print no events")
+	f.BoolVar(&o.top, "top", false, "print no events but tables of the busiest calls, processes and files, on a terminal all the time; at the end also what ran, what was written and who was talked to")
 	o.show.register(f)
 	f.StringVarP(&o.list, "list", "l", "", "print the fields of filters and formats, or with `[=CLASS]` those of a class; with -j as JSON")
 	f.Lookup("list").NoOptDefVal = allClasses
@@ -132,7 +134,7 @@ func parse(args []string) (*options, error) {
 	if o.dash && len(o.command) == 0 {
 		return o, fmt.Errorf("no command after -- (see sensor --help)")
 	}
-	for _, check := range []func() error{o.checkRead, o.checkEngine, o.checkRing, o.checkNumbers, o.checkOutput, o.checkWrite, o.checkShow, o.checkFields} {
+	for _, check := range []func() error{o.checkRead, o.checkEngine, o.checkRing, o.checkNumbers, o.checkOutput, o.checkWrite, o.checkShow, o.checkTop, o.checkFields} {
 		if err := check(); err != nil {
 			return o, err
 		}
@@ -278,7 +280,7 @@ func (o *options) checkLast() error {
 
 // prints reports whether events are printed.
 func (o *options) prints() bool {
-	return !o.quiet && (o.write == "" || o.json || o.msgpack || o.output != "" || o.show.format != "")
+	return !o.quiet && !o.top && (o.write == "" || o.json || o.msgpack || o.output != "" || o.show.format != "")
 }
 
 func (o *options) checkOutput() (err error) {

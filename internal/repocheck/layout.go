@@ -46,6 +46,7 @@ var ranks = map[string]int{
 
 	"sensor/rules":  7,
 	"sensor/output": 7,
+	"sensor/top":    7,
 
 	"sensor": 8,
 
