@@ -43,6 +43,12 @@ type Files struct {
 // Create creates the first file.
 func Create(cfg FilesConfig) (*Files, error) {
 	f := &Files{cfg: cfg}
+	if f.numbered() {
+		var err error
+		if f.index, err = behind(cfg.Path, cfg.Keep); err != nil {
+			return nil, err
+		}
+	}
 	if err := f.next(uint64(time.Now().UnixNano())); err != nil {
 		return nil, err
 	}
@@ -50,6 +56,11 @@ func Create(cfg FilesConfig) (*Files, error) {
 }
 
 func (f *Files) rotates() bool { return f.cfg.Size > 0 || f.cfg.Every > 0 }
+
+// numbered reports whether the names of files end with a number, and have no time in them.
+func (f *Files) numbered() bool {
+	return f.rotates() && !(f.cfg.Every > 0 && strings.Contains(f.cfg.Path, "%"))
+}
 
 // next begins another file.
 func (f *Files) next(now uint64) error {
@@ -91,7 +102,7 @@ func (f *Files) name(now uint64) string {
 	if !f.rotates() {
 		return f.cfg.Path
 	}
-	if f.cfg.Every > 0 && strings.Contains(f.cfg.Path, "%") {
+	if !f.numbered() {
 		name := formatTime(f.cfg.Path, time.Unix(0, int64(now)))
 		if name != f.timed {
 			f.timed = name
