@@ -243,11 +243,11 @@ func appendDots(dst, s []byte) []byte {
 	return dst
 }
 
-// appendLine keeps a value on its line: control characters other than the tab
+// appendLine keeps a value on its line and in its column: control characters
 // become dots.
 func appendLine(dst, s []byte) []byte {
 	for _, c := range s {
-		if c < ' ' && c != '\t' || c == 0x7f {
+		if c < ' ' || c == 0x7f {
 			c = '.'
 		}
 		dst = append(dst, c)

@@ -109,6 +109,30 @@ func (t *Table) EventFD(v *event.View) (fd int64, ok bool) {
 	return fd, true
 }
 
+// Ways to open a file, in Falco's numbering.
+const (
+	openRead  = 1 << 0
+	openWrite = 1 << 1
+)
+
+// missed forgets a file that is not open, as a call has found out: exec has closed it, as
+// a rule. Where the call may have failed because the file is open for something else
+// only, the name stays.
+func (t *Table) missed(exit half) {
+	fd, ok := t.EventFD(exit.View)
+	if !ok || fd < 0 || t.cfg.Sysdig {
+		return
+	}
+	f := t.cur.files.fds[fd].file
+	if f == nil {
+		return
+	}
+	info := exit.Info()
+	if info.Flags&syscalls.ReadsFromFD != 0 && f.flags&openRead != 0 || info.Flags&syscalls.WritesToFD != 0 && f.flags&openWrite != 0 {
+		t.unset(t.cur.files, fd)
+	}
+}
+
 // isFD reports whether a parameter is a descriptor.
 func isFD(p *syscalls.Param) bool { return p.Type == syscalls.FD || p.Type == syscalls.FD32 }
 

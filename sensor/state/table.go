@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/pdig/pdig/event"
 	"github.com/pdig/pdig/sensor/capture"
 	"github.com/pdig/pdig/syscalls"
@@ -238,6 +240,9 @@ func (t *Table) returned(exit half) {
 	th.entered = noEnter
 	switch exit.rule {
 	case ruleNone:
+		if res, ok := exit.Int(0); ok && res == -int64(unix.EBADF) {
+			t.missed(exit)
+		}
 		return
 	case ruleMemory:
 		th.main().grown(exit)
@@ -246,6 +251,9 @@ func (t *Table) returned(exit half) {
 	res, ok := exit.Int(0)
 	if !ok {
 		return
+	}
+	if res == -int64(unix.EBADF) {
+		t.missed(exit)
 	}
 	c := call{exit: exit, thread: th, res: res}
 	if entered != noEnter && entered+1 == exit.Type() && t.enter.Parse(th.enter) == nil {

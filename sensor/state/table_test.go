@@ -368,3 +368,34 @@ func TestOpenAgain(t *testing.T) {
 		t.Errorf("got %v, %v", name, tab.File(3))
 	}
 }
+
+// TestMissed reads descriptors that are not open: the name goes, but not where the file
+// is open for writing only, and not of a capture.
+func TestMissed(t *testing.T) {
+	openat, read := syscalls.LookupName("openat").Enter[0], syscalls.LookupName("read").Enter[0]
+	for _, row := range []struct {
+		flags  int
+		sysdig bool
+		known  bool
+	}{{openRead, false, false}, {openRead | openWrite, false, false}, {openWrite, false, true}, {openRead, true, true}} {
+		tab := New(Config{Sysdig: row.sysdig})
+		var v event.View
+		for i, rec := range [][]byte{
+			testrecord.Make(t, 1, 7, openat, -100, "/x", row.flags, 0),
+			testrecord.Make(t, 2, 7, openat+1, 3, -100, "/x", row.flags, 0, 0, 0),
+			testrecord.Make(t, 3, 7, read, 3, 10),
+			testrecord.Make(t, 4, 7, read+1, -9, []byte{}),
+		} {
+			if err := v.Parse(rec); err != nil {
+				t.Fatal(err)
+			}
+			tab.Apply(&v)
+			if _, known := tab.FD(3); i == 2 && !known {
+				t.Errorf("%+v: not known before", row)
+			}
+		}
+		if _, known := tab.FD(3); known != row.known {
+			t.Errorf("%+v: known %t", row, known)
+		}
+	}
+}
