@@ -341,7 +341,7 @@ var Calls = [...]Call{
 	{Name: "fspick", Nr: [NumArch]int16{433, 433, 433, 433}, SC: 336, Level: LevelAll, Class: ClassFile | ClassDesc},
 	{Name: "pidfd_open", Nr: [NumArch]int16{434, 434, 434, 434}, SC: 347, Level: LevelSecurity, Class: ClassProcess | ClassDesc, Enter: []uint16{408}},
 	{Name: "clone3", Nr: [NumArch]int16{435, 435, 435, 435}, SC: 328, Level: LevelExec, Class: ClassProcess, Enter: []uint16{334}},
-	{Name: "close_range", Nr: [NumArch]int16{436, 436, 436, 436}, SC: 392, Level: LevelAll, Class: ClassDesc, Enter: []uint16{450}},
+	{Name: "close_range", Nr: [NumArch]int16{436, 436, 436, 436}, SC: 392, Level: LevelSecurity, Class: ClassDesc, Enter: []uint16{450}},
 	{Name: "openat2", Nr: [NumArch]int16{437, 437, 437, 437}, SC: 322, Level: LevelSecurity, Class: ClassFile | ClassDesc, Enter: []uint16{326}},
 	{Name: "pidfd_getfd", Nr: [NumArch]int16{438, 438, 438, 438}, SC: 346, Level: LevelSecurity, Class: ClassDesc, Enter: []uint16{406}},
 	{Name: "faccessat2", Nr: [NumArch]int16{439, 439, 439, 439}, SC: 384, Level: LevelIO, Class: ClassFile},

@@ -45,7 +45,7 @@ func parseConst(k *check, s string) (c constant, err error) {
 			return c, fmt.Errorf("%q is no address", s)
 		}
 	case Net:
-		if c.net, err = netip.ParsePrefix(s); err != nil || c.net.Addr().Is6() && c.net.Bits() == 0 {
+		if c.net, err = netip.ParsePrefix(s); err != nil {
 			return c, fmt.Errorf("%q is no network such as 10.0.0.0/8 or fe80::/10", s)
 		}
 	}

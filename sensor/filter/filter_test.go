@@ -96,6 +96,7 @@ func TestMatch(t *testing.T) {
 		{"a.ips != ::1", false},
 		{"a.ips != ::2", true},
 		{"a.net = 10.0.0.0/8 and a.net != 192.168.0.0/16 and a.net != fe80::/10", true},
+		{"a.net = 0.0.0.0/0 and not a.net = ::/0 and a.net != ::/0", true},
 		{"a.net in (192.168.0.0/16, 10.0.0.0/8)", true},
 		{"a.bytes contains GET and a.bytes bstartswith 00ff and a.bytes bcontains ff47", true},
 		{"a.list in (-a, -b, x, file, more)", true},

@@ -3,6 +3,8 @@ package state
 import (
 	"strconv"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/pdig/pdig/event"
 )
 
@@ -32,15 +34,23 @@ func (t *Table) dup(c *call) {
 func (t *Table) fcntl(c *call) {
 	cmd, _ := c.int(fieldCmd)
 	// The first parameter of the exit is its result; fd is another.
-	if fd, ok := c.int(fieldFD); ok && (cmd == fDupFD || cmd == fDupFDCloexec) {
+	fd, ok := c.int(fieldFD)
+	switch {
+	case !ok:
+	case cmd == fDupFD || cmd == fDupFDCloexec:
 		t.copy(c, fd)
+		t.onExec(c.thread.files, c.res, cmd == fDupFDCloexec)
 		c.thread.lastFD = c.res
+	case cmd == fSetFD:
+		arg, _ := c.int(fieldArg) // 0 if it is not known: then it stays open
+		t.onExec(c.thread.files, fd, arg&unix.FD_CLOEXEC != 0)
 	}
 }
 
 // copy names the new descriptor like the one it was made from.
 func (t *Table) copy(c *call, fd int64) {
 	if d, ok := c.thread.files.fds[fd]; ok {
+		d.cloexec = c.cloexec()
 		t.set(c.thread.files, c.res, d)
 	} else if !t.cfg.Sysdig {
 		t.unset(c.thread.files, c.res)
@@ -51,7 +61,9 @@ func (t *Table) copy(c *call, fd int64) {
 func (t *Table) pair(c *call) {
 	for _, f := range [...]field{fieldFD1, fieldFD2} {
 		if fd, ok := c.exit.int(f); ok {
-			t.set(c.thread.files, fd, kind(c.exit.letter))
+			d := kind(c.exit.letter)
+			d.cloexec = c.cloexec()
+			t.set(c.thread.files, fd, d)
 		}
 	}
 }
@@ -59,6 +71,7 @@ func (t *Table) pair(c *call) {
 // create is a call that makes a descriptor out of nothing.
 func (t *Table) create(c *call) {
 	d := kind(c.exit.letter)
+	d.cloexec = c.cloexec()
 	switch d.Letter {
 	case 'm':
 		d.Name = string(c.exit.str(fieldName))

@@ -34,6 +34,7 @@ func (t *Table) open(c *call) {
 		d.Letter = 'd'
 	}
 	d.Name, d.file = t.opened.take(t.absolute(c.thread, asked, path), fileOf(c.exit), path)
+	d.cloexec = c.cloexec()
 	t.set(c.thread.files, c.res, d)
 }
 

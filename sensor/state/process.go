@@ -4,8 +4,10 @@ package state
 const (
 	cloneFiles   = 1 << 0
 	cloneFS      = 1 << 1
+	cloneNewNS   = 1 << 5
 	cloneThread  = 1 << 13
 	cloneActive  = 1 << 19 // it has lived before: the reader is new
+	cloneNewUser = 1 << 20
 	childInPIDNS = 1 << 29
 )
 
@@ -202,8 +204,7 @@ func (t *Table) inherit(child, parent *Thread, flags int64, exit half) {
 	}
 }
 
-// exec makes the thread another program. Descriptors stay, those that the
-// kernel closes too, as in libsinsp.
+// exec makes the thread another program, and closes what that is not to have.
 func (t *Table) exec(c *call) {
 	th := c.thread
 	t.alone(th)
@@ -228,6 +229,7 @@ func (t *Table) exec(c *call) {
 		t.release(th.files)
 		th.files = own
 	}
+	t.closeOnExec(th.files)
 }
 
 // setUID follows the effective user.

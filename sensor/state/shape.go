@@ -39,6 +39,9 @@ const (
 	ruleReceiveMore
 	ruleBPF
 	rulePeople
+	ruleIoctl
+	ruleCloseRange
+	ruleUnshare
 )
 
 var rules = map[string]rule{
@@ -62,6 +65,7 @@ var rules = map[string]rule{
 	"send":   ruleSendMore, "sendmmsg": ruleSendMore, "recv": ruleReceiveMore, "recvmmsg": ruleReceiveMore,
 	"bpf":       ruleBPF,
 	"useradded": rulePeople, "userdeleted": rulePeople, "groupadded": rulePeople, "groupdeleted": rulePeople,
+	"ioctl": ruleIoctl, "close_range": ruleCloseRange, "unshare": ruleUnshare,
 }
 
 // letters are the kinds of descriptors that a call makes out of nothing.
@@ -83,6 +87,7 @@ type field uint8
 
 const (
 	fieldAddr field = iota
+	fieldArg
 	fieldArgs
 	fieldCapEffective
 	fieldCapInheritable
@@ -105,9 +110,11 @@ const (
 	fieldFD1
 	fieldFD2
 	fieldFDLimit
+	fieldFirst
 	fieldFlags
 	fieldGID
 	fieldIno
+	fieldLast
 	fieldLoginUID
 	fieldMajorFaults
 	fieldMinFaults
@@ -119,6 +126,7 @@ const (
 	fieldPIDNSStart
 	fieldProto
 	fieldPTID
+	fieldRequest
 	fieldTTY
 	fieldTuple
 	fieldType
@@ -133,10 +141,10 @@ const (
 )
 
 var fieldNames = [numFields]string{
-	"addr", "args", "cap_effective", "cap_inheritable", "cap_permitted", "cgroups", "cmd", "comm", "dirfd",
+	"addr", "arg", "args", "cap_effective", "cap_inheritable", "cap_permitted", "cgroups", "cmd", "comm", "dirfd",
 	"domain", "egid", "dev", "env", "euid", "exe", "exe_ino_ctime", "exe_ino", "exe_ino_mtime", "trusted_exepath",
-	"fd", "fd1", "fd2", "fdlimit", "flags", "gid", "ino", "loginuid", "pgft_maj", "pgft_min", "name", "oldfd",
-	"path", "pgid", "pid", "pidns_init_start_ts", "proto", "ptid", "tty", "tuple", "type", "uid",
+	"fd", "fd1", "fd2", "fdlimit", "first", "flags", "gid", "ino", "last", "loginuid", "pgft_maj", "pgft_min", "name", "oldfd",
+	"path", "pgid", "pid", "pidns_init_start_ts", "proto", "ptid", "request", "tty", "tuple", "type", "uid",
 	"vm_rss", "vm_size", "vm_swap", "vpgid", "vpid", "vtid",
 }
 

@@ -15,7 +15,9 @@ func (t *Table) socket(c *call) {
 	domain, _ := c.int(fieldDomain)
 	typ, _ := c.int(fieldType)
 	proto, _ := c.int(fieldProto)
-	t.set(c.thread.files, c.res, newSocket(uint8(domain), protocol(typ, proto)))
+	d := newSocket(uint8(domain), protocol(typ, proto))
+	d.cloexec = c.cloexec()
+	t.set(c.thread.files, c.res, d)
 }
 
 // newSocket is a socket without a name.
@@ -232,6 +234,7 @@ func (t *Table) accept(c *call) {
 		return
 	}
 	d, s := kind('u'), sock{role: roleServer}
+	d.cloexec = c.cloexec()
 	switch tuple.Family {
 	case unix.AF_INET, unix.AF_INET6:
 		var p place

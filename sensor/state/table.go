@@ -303,6 +303,12 @@ func (t *Table) apply(c *call) {
 		t.message(c, false)
 	case ruleReceive:
 		t.message(c, true)
+	case ruleIoctl:
+		t.ioctl(c)
+	case ruleCloseRange:
+		t.closeRange(c)
+	case ruleUnshare:
+		t.unshare(c)
 	default:
 		t.applyNewest(c)
 	}

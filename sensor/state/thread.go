@@ -64,8 +64,9 @@ type dir struct{ path string } // ends with a slash; empty if not known
 // descriptor is an open descriptor.
 type descriptor struct {
 	event.FDName
-	file *file // of what a path was opened for; nil if not known
-	sock *sock // of a socket; it is not changed but replaced
+	file    *file // of what a path was opened for; nil if not known
+	sock    *sock // of a socket; it is not changed but replaced
+	cloexec bool  // an exec closes it, as far as known
 }
 
 // retain and release count the users of a descriptor table.
