@@ -16,6 +16,9 @@ type sock struct {
 	ends    ends
 	listens bool // it has an own end only
 	role    role
+
+	bound     bool // to an address of its own
+	connected bool // messages do not change its ends
 }
 
 // role says who has begun a connection.

@@ -15,6 +15,13 @@ func (t *Table) message(c *call, received bool) {
 		return
 	}
 	d, ok := c.thread.files.fds[fd]
+	if !t.cfg.Sysdig {
+		if tuple, ok := event.DecodeTuple(c.bytes(fieldTuple)); ok {
+			t.hasMoved(&d, &tuple, received)
+			t.set(c.thread.files, fd, d)
+		}
+		return
+	}
 	if !ok && t.newest() && !received {
 		d, ok = sender(c.exit.bytes(fieldTuple))
 	}

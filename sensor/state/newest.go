@@ -10,12 +10,7 @@ func (t *Table) applyNewest(c *call) {
 	if !t.newest() {
 		return
 	}
-	switch c.exit.rule {
-	case ruleSendMore:
-		t.message(c, false)
-	case ruleReceiveMore:
-		t.message(c, true)
-	case ruleBPF:
+	if c.exit.rule == ruleBPF {
 		t.bpf(c)
 	}
 }

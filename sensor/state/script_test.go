@@ -174,13 +174,14 @@ func FuzzApply(f *testing.F) {
 		f.Add(stream)
 	}
 	f.Fuzz(func(t *testing.T, stream []byte) {
-		tab := New(Config{MaxThreads: 8, MaxFDs: 4, MaxAllFDs: 12, MaxText: 200})
-		var v event.View
-		for len(stream) > 0 && v.Parse(stream) == nil {
-			tab.Apply(&v)
-			print(tab, &v)
-			stream = stream[v.Len():]
-			check(t, tab)
+		for _, sysdig := range [...]bool{false, true} {
+			tab := New(Config{Sysdig: sysdig, MaxThreads: 8, MaxFDs: 4, MaxAllFDs: 12, MaxText: 200})
+			var v event.View
+			for rest := stream; len(rest) > 0 && v.Parse(rest) == nil; rest = rest[v.Len():] {
+				tab.Apply(&v)
+				print(tab, &v)
+				check(t, tab)
+			}
 		}
 	})
 }

@@ -117,6 +117,11 @@ func (t *Table) bind(c *call) {
 	if !ok {
 		return
 	}
+	if !t.cfg.Sysdig {
+		t.hasBound(&d, &addr)
+		t.set(c.thread.files, fd, d)
+		return
+	}
 	s := d.socket()
 	switch addr.Family {
 	case unix.AF_INET, unix.AF_INET6:
@@ -164,6 +169,9 @@ func (t *Table) connecting(enter half) {
 	s := d.socket()
 	switch addr.Family {
 	case unix.AF_INET, unix.AF_INET6:
+		if !t.cfg.Sysdig {
+			return // its end will tell
+		}
 		p := connected4
 		if d.Letter = '4'; addr.Family == unix.AF_INET6 && !mapped(addr.IP.Addr()) {
 			d.Letter, p = '6', connected6
@@ -189,6 +197,11 @@ func (t *Table) connect(c *call) {
 		return
 	}
 	d, ok := c.thread.files.fds[fd]
+	if !t.cfg.Sysdig {
+		t.hasConnected(&d, &tuple)
+		t.set(c.thread.files, fd, d)
+		return
+	}
 	if !ok {
 		return
 	}
@@ -233,10 +246,15 @@ func (t *Table) accept(c *call) {
 	if !ok {
 		return
 	}
-	d, s := kind('u'), sock{role: roleServer}
+	d, s := kind('u'), sock{role: roleServer, connected: true}
 	d.cloexec = c.cloexec()
 	switch tuple.Family {
 	case unix.AF_INET, unix.AF_INET6:
+		if !t.cfg.Sysdig {
+			t.between(&d, s, &tuple, capture.L4TCP)
+			t.set(c.thread.files, c.res, d)
+			return
+		}
 		var p place
 		p, d.Letter = connection(&tuple)
 		t.fill(&s.ends, p, tuple.Source, tuple.Dest)

@@ -303,6 +303,10 @@ func (t *Table) apply(c *call) {
 		t.message(c, false)
 	case ruleReceive:
 		t.message(c, true)
+	case ruleSendMore, ruleReceiveMore:
+		if !t.cfg.Sysdig || t.newest() {
+			t.message(c, c.exit.rule == ruleReceiveMore)
+		}
 	case ruleIoctl:
 		t.ioctl(c)
 	case ruleCloseRange:
