@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -46,6 +47,27 @@ func ReadFDs(root string, pid, limit int) ([]FD, error) {
 		}
 	}
 	return fds, nil
+}
+
+// ReadFD returns a descriptor of a process, false if it has none of that number
+// or may not be looked into.
+func ReadFD(root string, pid, number int) (FD, bool) {
+	dir, err := os.Open(filepath.Join(root, strconv.Itoa(pid), "fd"))
+	if err != nil {
+		return FD{}, false
+	}
+	defer dir.Close()
+	return readFD(dir, strconv.Itoa(number))
+}
+
+// Socket is the inode of the socket that the descriptor is.
+func (fd *FD) Socket() (ino uint64, ok bool) {
+	n, ok := strings.CutPrefix(fd.Link, "socket:[")
+	if !ok {
+		return 0, false
+	}
+	ino, err := strconv.ParseUint(strings.TrimSuffix(n, "]"), 10, 64)
+	return ino, err == nil
 }
 
 func readFD(dir *os.File, name string) (FD, bool) {

@@ -71,9 +71,12 @@ func (t *Table) adopt(th *Thread) {
 	}
 	// What cannot be read stays unknown.
 	fds, _ := procfs.ReadFDs(t.proc(), int(th.TID), t.cfg.MaxFDs)
+	sockets := socketFDs{}
 	for _, fd := range fds {
 		t.set(th.files, int64(fd.Number), linked(fd))
+		sockets.add(fd)
 	}
+	t.nameSockets(th, sockets)
 }
 
 func (t *Table) enterDir(th *Thread) {

@@ -42,6 +42,7 @@ const (
 	ruleIoctl
 	ruleCloseRange
 	ruleUnshare
+	ruleTake
 )
 
 var rules = map[string]rule{
@@ -66,6 +67,7 @@ var rules = map[string]rule{
 	"bpf":       ruleBPF,
 	"useradded": rulePeople, "userdeleted": rulePeople, "groupadded": rulePeople, "groupdeleted": rulePeople,
 	"ioctl": ruleIoctl, "close_range": ruleCloseRange, "unshare": ruleUnshare,
+	"pidfd_getfd": ruleTake,
 }
 
 // letters are the kinds of descriptors that a call makes out of nothing.
@@ -118,15 +120,18 @@ const (
 	fieldLoginUID
 	fieldMajorFaults
 	fieldMinFaults
+	fieldMsgControl
 	fieldName
 	fieldOldFD
 	fieldPath
 	fieldPGID
 	fieldPID
+	fieldPidFD
 	fieldPIDNSStart
 	fieldProto
 	fieldPTID
 	fieldRequest
+	fieldTargetFD
 	fieldTTY
 	fieldTuple
 	fieldType
@@ -143,8 +148,8 @@ const (
 var fieldNames = [numFields]string{
 	"addr", "arg", "args", "cap_effective", "cap_inheritable", "cap_permitted", "cgroups", "cmd", "comm", "dirfd",
 	"domain", "egid", "dev", "env", "euid", "exe", "exe_ino_ctime", "exe_ino", "exe_ino_mtime", "trusted_exepath",
-	"fd", "fd1", "fd2", "fdlimit", "first", "flags", "gid", "ino", "last", "loginuid", "pgft_maj", "pgft_min", "name", "oldfd",
-	"path", "pgid", "pid", "pidns_init_start_ts", "proto", "ptid", "request", "tty", "tuple", "type", "uid",
+	"fd", "fd1", "fd2", "fdlimit", "first", "flags", "gid", "ino", "last", "loginuid", "pgft_maj", "pgft_min", "msgcontrol", "name", "oldfd",
+	"path", "pgid", "pid", "pid_fd", "pidns_init_start_ts", "proto", "ptid", "request", "target_fd", "tty", "tuple", "type", "uid",
 	"vm_rss", "vm_size", "vm_swap", "vpgid", "vpid", "vtid",
 }
 

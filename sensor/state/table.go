@@ -313,6 +313,10 @@ func (t *Table) apply(c *call) {
 		t.closeRange(c)
 	case ruleUnshare:
 		t.unshare(c)
+	case ruleTake:
+		if !t.cfg.Sysdig {
+			t.taken(c)
+		}
 	default:
 		t.applyNewest(c)
 	}

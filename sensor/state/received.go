@@ -1,0 +1,169 @@
+package state
+
+import (
+	"encoding/binary"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/internal/procfs"
+	"github.com/pdig/pdig/sensor/capture"
+)
+
+// Descriptors come from other processes, too: in the ancillary data of a message,
+// or by pidfd_getfd. No event says what they are, so /proc is asked.
+
+// maxRights bounds the descriptors of a message: the kernel's SCM_MAX_FD.
+const maxRights = 253
+
+// rights appends the descriptors that came with the ancillary data of a message.
+// Its headers are those of the program: size is that of struct cmsghdr there.
+func rights(dst []int64, control []byte, size int) []int64 {
+	for len(control) >= size {
+		n := uint64(binary.NativeEndian.Uint32(control))
+		if size == unix.SizeofCmsghdr {
+			n = binary.NativeEndian.Uint64(control)
+		}
+		if n < uint64(size) || n > uint64(len(control)) {
+			break
+		}
+		level, typ := binary.NativeEndian.Uint32(control[size-8:]), binary.NativeEndian.Uint32(control[size-4:])
+		if level == unix.SOL_SOCKET && typ == unix.SCM_RIGHTS {
+			for fds := control[size:n]; len(fds) >= 4 && len(dst) < maxRights; fds = fds[4:] {
+				dst = append(dst, int64(int32(binary.NativeEndian.Uint32(fds))))
+			}
+		}
+		align := uint64(size-8) - 1 // of a word
+		control = control[min((n+align)&^align, uint64(len(control))):]
+	}
+	return dst
+}
+
+// Sizes of struct cmsghdr of programs of 64 and of 32 bits: a word, level, type.
+var headerSizes = [...]int{8 + 8, 4 + 8}
+
+// received names the descriptors that came with a message.
+func (t *Table) received(c *call) {
+	control := c.exit.bytes(fieldMsgControl)
+	if len(control) == 0 {
+		return
+	}
+	var room [maxRights]int64
+	for _, size := range headerSizes {
+		if fds := rights(room[:0], control, size); len(fds) > 0 {
+			t.lookUp(c.thread, fds)
+			return
+		}
+	}
+}
+
+// taken names what pidfd_getfd has made: as the other process has it, if that is
+// known.
+func (t *Table) taken(c *call) {
+	pidfd, _ := c.exit.int(fieldPidFD)
+	fd, ok := c.exit.int(fieldTargetFD)
+	pid, named := strings.CutPrefix(c.thread.files.fds[pidfd].Name, "/proc/")
+	n, err := strconv.ParseInt(pid, 10, 64)
+	// In another pid namespace the number is not one of ours.
+	if ok && named && err == nil && c.thread.VTID == c.thread.TID {
+		if th := t.threads[n]; th != nil {
+			if d, ok := th.files.fds[fd]; ok {
+				d.cloexec = true
+				t.set(c.thread.files, c.res, d)
+				return
+			}
+		}
+	}
+	t.lookUp(c.thread, []int64{c.res})
+	t.onExec(c.thread.files, c.res, true)
+}
+
+// lookUp asks /proc for descriptors that a thread has now. What they were before
+// they are no more.
+func (t *Table) lookUp(th *Thread, fds []int64) {
+	for _, fd := range fds {
+		t.unset(th.files, fd)
+	}
+	if !t.same(th) {
+		return
+	}
+	sockets := socketFDs{}
+	for _, fd := range fds {
+		link, ok := procfs.ReadFD(t.proc(), int(th.TID), int(fd))
+		if !ok {
+			continue
+		}
+		t.set(th.files, fd, linked(link))
+		sockets.add(link)
+	}
+	t.nameSockets(th, sockets)
+}
+
+// socketFDs are descriptors by the inodes of the sockets that they are.
+type socketFDs map[uint64][]int64
+
+func (s socketFDs) add(fd procfs.FD) {
+	if ino, ok := fd.Socket(); ok {
+		s[ino] = append(s[ino], int64(fd.Number))
+	}
+}
+
+// nameSockets gives descriptors the ends of their sockets.
+func (t *Table) nameSockets(th *Thread, sockets socketFDs) {
+	if len(sockets) == 0 {
+		return
+	}
+	listening := map[uint16]bool{} // ports; the kernel lists who listens first
+	procfs.Sockets(t.proc(), int(th.TID), func(s *procfs.Socket) bool {
+		if s.Listens && s.Family != unix.AF_UNIX {
+			listening[s.Local.Port()] = true
+		}
+		for _, fd := range sockets[s.Ino] {
+			d := t.listedSocket(s, listening[s.Local.Port()])
+			d.cloexec = th.files.fds[fd].cloexec
+			t.set(th.files, fd, d)
+		}
+		delete(sockets, s.Ino)
+		return len(sockets) > 0
+	})
+}
+
+// listedSocket is a socket as /proc lists it.
+func (t *Table) listedSocket(s *procfs.Socket, served bool) descriptor {
+	d := newSocket(s.Family, l4Of(s.Proto))
+	switch {
+	case s.Family == unix.AF_UNIX:
+		own := event.SockAddr{Family: unix.AF_UNIX, Path: s.Path}
+		t.buf = own.AppendTo(t.buf[:0])
+		d.call(t.buf)
+	case s.Family != unix.AF_INET && s.Family != unix.AF_INET6:
+	case !nowhere(s.Remote):
+		tuple := event.SockTuple{Family: s.Family, Source: s.Local, Dest: s.Remote}
+		role := roleClient
+		if served {
+			tuple.Source, tuple.Dest, role = s.Remote, s.Local, roleServer
+		}
+		t.between(&d, sock{role: role, connected: true}, &tuple, l4Of(s.Proto))
+	case s.Local.Port() != 0:
+		own := event.SockAddr{Family: s.Family, IP: s.Local}
+		t.hasBound(&d, &own)
+	}
+	return d
+}
+
+// l4Of is the protocol of an internet socket by its number.
+func l4Of(proto uint8) uint8 {
+	switch proto {
+	case unix.IPPROTO_TCP:
+		return capture.L4TCP
+	case unix.IPPROTO_UDP:
+		return capture.L4UDP
+	case unix.IPPROTO_ICMP, unix.IPPROTO_ICMPV6:
+		return capture.L4ICMP
+	case unix.IPPROTO_RAW:
+		return capture.L4Raw
+	}
+	return capture.L4Unknown
+}

@@ -1,0 +1,166 @@
+package state
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
+	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/syscalls"
+)
+
+// TestReceived: descriptors that came with a message are what /proc says, not
+// what their numbers were before.
+func TestReceived(t *testing.T) {
+	file, err := os.Create(filepath.Join(t.TempDir(), "sent"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	client, err := net.Dial("tcp4", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	served, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer served.Close()
+	name := fmt.Sprintf("<4t>%v->%v", client.LocalAddr(), client.RemoteAddr())
+	want := map[int]string{
+		int(file.Fd()): "<f>" + file.Name(), fdOf(t, listener): "<4t>" + listener.Addr().String(),
+		fdOf(t, client): name, fdOf(t, served): name, 1 << 20: "",
+	}
+	var fds []int
+	for fd := range want {
+		fds = append(fds, fd)
+	}
+	tab := New(Config{Root: "/"})
+	tid := int64(os.Getpid())
+	apply(t, tab, fmt.Sprintf("%d > read fd=99", tid))
+	for _, fd := range fds {
+		tab.set(tab.cur.files, int64(fd), kind('p')) // what it was before
+	}
+	apply(t, tab, fmt.Sprintf("%d < recvmsg res=1", tid))
+	deliver(t, tab, tid, rightsOf(fds...))
+	got := map[int]string{}
+	for _, fd := range fds {
+		got[fd] = ""
+		if d, ok := tab.FD(int64(fd)); ok {
+			proto := ""
+			if d.L4 != 0 {
+				proto = string(rune(d.L4))
+			}
+			got[fd] = fmt.Sprintf("<%c%s>%s", d.Letter, proto, d.Name)
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("want (-), got (+):\n%s", diff)
+	}
+	if tab.Server(int64(fdOf(t, client))) || !tab.Server(int64(fdOf(t, served))) {
+		t.Error("who has accepted is not the server")
+	}
+}
+
+// fdOf is the number of a connection's descriptor.
+func fdOf(t *testing.T, c any) int {
+	t.Helper()
+	raw, err := c.(syscall.Conn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := -1
+	if err := raw.Control(func(fd uintptr) { n = int(fd) }); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// rightsOf is the ancillary data that brings descriptors, behind credentials.
+func rightsOf(fds ...int) []byte {
+	return slices.Concat(unix.UnixCredentials(&unix.Ucred{Pid: 1}), unix.UnixRights(fds...))
+}
+
+// deliver applies the end of a recvmsg with ancillary data.
+func deliver(t *testing.T, tab *Table, tid int64, control []byte) {
+	t.Helper()
+	var e event.Encoder
+	const recvmsg = 53
+	info := &syscalls.Events[recvmsg]
+	e.Begin(startTime, tid, recvmsg, len(info.Params))
+	for i := range info.Params {
+		p := &info.Params[i]
+		if p.Name == "msgcontrol" {
+			e.Bytes(control)
+			continue
+		}
+		if n := p.Type.Size(); n > 0 {
+			e.Int(n, 3)
+		} else {
+			e.Bytes(nil)
+		}
+	}
+	rec, err := e.End()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v event.View
+	if err := v.Parse(rec); err != nil {
+		t.Fatal(err)
+	}
+	tab.Apply(&v)
+	check(t, tab)
+}
+
+func TestRights(t *testing.T) {
+	narrow := binary.NativeEndian.AppendUint32(nil, 12+8)
+	narrow = binary.NativeEndian.AppendUint32(narrow, unix.SOL_SOCKET)
+	narrow = binary.NativeEndian.AppendUint32(narrow, unix.SCM_RIGHTS)
+	narrow = append(narrow, 5, 0, 0, 0, 6, 0, 0, 0)
+	wide := rightsOf(7, 8)
+	for _, row := range []struct {
+		control []byte
+		size    int
+		want    []int64
+	}{
+		{wide, 16, []int64{7, 8}},
+		{narrow, 12, []int64{5, 6}},
+		{narrow, 16, nil},
+		{wide[:len(wide)-1], 16, nil},
+		{slices.Repeat([]byte{0xff}, 64), 16, nil},
+		{make([]byte, 64), 12, nil},
+		{nil, 16, nil},
+	} {
+		if diff := cmp.Diff(row.want, rights(nil, row.control, row.size)); diff != "" {
+			t.Errorf("%x: want (-), got (+):\n%s", row.control, diff)
+		}
+	}
+	many := make([]int, 2*maxRights)
+	if n := len(rights(nil, unix.UnixRights(many...), 16)); n != maxRights {
+		t.Errorf("got %d descriptors", n)
+	}
+}
+
+// TestTaken: pidfd_getfd makes a copy of what the other process has.
+func TestTaken(t *testing.T) {
+	tab := New(Config{})
+	apply(t, tab, "100 < open fd=3 name=/theirs flags=1", "101 < pidfd_open@409 fd=4 pid=100")
+	tab.cur.VTID = tab.cur.TID
+	if got := apply(t, tab, "101 < pidfd_getfd@407 fd=5 pid_fd=4 target_fd=3"); got != "<NA> (101) < pidfd_getfd fd=5(<f>/theirs) pid_fd=4(<P>/proc/100) target_fd=3 flags=0 " {
+		t.Errorf("got %q", got)
+	}
+}
