@@ -31,7 +31,7 @@ var fdFields = []Field{
 	{Name: "fd.sport", Type: filter.Port, Desc: "port of the server", get: side(port, server)},
 	{Name: "fd.lport", Type: filter.Port, Desc: "port of this end", get: side(port, local)},
 	{Name: "fd.rport", Type: filter.Port, Desc: "port of the other end", get: side(port, remote)},
-	{Name: "fd.net", Type: filter.Net, Desc: "network of either end: fd.net = 10.0.0.0/8", get: sides(addr, client, server), several: filter.Sides, bounds: twoSided | firstInList},
+	{Name: "fd.net", Type: filter.Net, Desc: "network of either end: fd.net = 10.0.0.0/8", get: networks, several: filter.Sides, bounds: twoSided | firstInList},
 	{Name: "fd.cnet", Type: filter.Net, Desc: "network of the client", get: side(addr, client), bounds: twoSided},
 	{Name: "fd.snet", Type: filter.Net, Desc: "network of the server", get: side(addr, server), bounds: twoSided},
 	{Name: "fd.lnet", Type: filter.Net, Desc: "network of this end", get: side(addr, local), bounds: twoSided},
@@ -345,4 +345,24 @@ func sides(add part, ends ...end) getter {
 		}
 		return len(v.All()) > 0
 	}
+}
+
+var eitherEnd = sides(addr, client, server)
+
+// networks are the addresses of either end. A socket that has no end yet is in
+// the networks that all addresses are in, as in libsinsp.
+func networks(e *Event, _ *argument, v *filter.Values) bool {
+	if eitherEnd(e, nil, v) {
+		return true
+	}
+	d, _, _ := e.descriptor()
+	switch d.Letter {
+	case '4':
+		v.Addr(netip.IPv4Unspecified())
+	case '6':
+		v.Addr(netip.IPv6Unspecified())
+	default:
+		return false
+	}
+	return true
 }
