@@ -164,12 +164,23 @@ func (e *endpoints) giveFamily(addr []byte) {
 
 const enterBind = 20
 
-// bound is for after a bind.
+// bound is for after a bind: the kernel may have chosen the family and the port.
 func (t *Tracer) bound(th *thread) {
 	c := &th.call
-	if c.ret == 0 && family(c.addr) == unix.AF_UNSPEC && t.ends.ask(th.proc, int(int32(c.args[0]))) {
-		t.ends.giveFamily(c.addr)
+	if c.ret != 0 || family(c.addr) != unix.AF_UNSPEC && !anyPort(c.addr) || !t.ends.ask(th.proc, int(int32(c.args[0]))) {
+		return
 	}
+	t.ends.giveFamily(c.addr)
+	if anyPort(c.addr) && family(c.addr) == family(t.ends.local) {
+		copy(c.addr[2:4], t.ends.local[2:4])
+	}
+}
+
+// anyPort reports whether an address of the internet leaves the port to the
+// kernel.
+func anyPort(addr []byte) bool {
+	f := family(addr)
+	return (f == unix.AF_INET || f == unix.AF_INET6) && len(addr) >= 4 && addr[2]|addr[3] == 0
 }
 
 func (t *Tracer) appendTuple(addr []byte, way direction) {

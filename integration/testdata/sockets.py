@@ -32,7 +32,7 @@ def stream(family, address, letter):
         name = address.replace("\0", "@")
         half("bind", "res=0 addr=%s " % name)
     else:
-        half("bind", "res=0 addr=%s " % text(address))
+        half("bind", "res=0 addr=%s " % text(server.getsockname()))
     server.listen(4)
     bound = server.getsockname()
 
