@@ -20,8 +20,15 @@ func TestEndpoints(t *testing.T) {
 	endpoints(t, nil)
 }
 
+// TestEndpointsWithoutCopies: where sockets may not be copied the same is told,
+// from /proc and the arguments.
+func TestEndpointsWithoutCopies(t *testing.T) {
+	t.Parallel()
+	endpoints(t, []string{fixture(t, "refuse"), refusals["no pidfd"]}, "refused")
+}
+
 // endpoints runs the program below what stands in front.
-func endpoints(t *testing.T, front []string) {
+func endpoints(t *testing.T, front []string, how ...string) {
 	if _, err := os.Stat("/usr/bin/python3"); err != nil {
 		t.Skip("no /usr/bin/python3")
 	}
@@ -32,6 +39,7 @@ func endpoints(t *testing.T, front []string) {
 	out := filepath.Join(t.TempDir(), "events")
 	argv := append(front, sensorPath, "-A", "-o", out, "-p", endpointFormat,
 		"evt.type=lseek and evt.dir=> or evt.arg.tuple exists and evt.dir=<", "--", "/usr/bin/python3", "-B", script, t.TempDir())
+	argv = append(argv, how...)
 	r := runCommand(t, argv...)
 	if r.status != 0 {
 		t.Fatalf("got %s", r)

@@ -57,6 +57,8 @@ type endpoints struct {
 	local, peer []byte // parts of buf, or nil
 	ino         uint64
 	packets     bool // each with an address of its own, if a call gives one
+
+	kept map[uint64]*recalled // where sockets may not be copied, by inode
 }
 
 // ask fills e with both ends of descriptor fd of p, as far as they can be
@@ -64,8 +66,11 @@ type endpoints struct {
 func (e *endpoints) ask(p *process, fd int) bool {
 	e.local, e.peer, e.ino, e.packets = nil, nil, 0, false
 	n, err := p.sockets.copyOf(p.pid, fd)
-	if err != nil {
-		return !errors.Is(err, unix.EBADF)
+	switch {
+	case errors.Is(err, unix.EBADF):
+		return false
+	case err != nil:
+		return e.recall(p, fd)
 	}
 	if p.mem.served == nil || !p.mem.served.locks {
 		e.look(n)
@@ -209,6 +214,7 @@ func connectTuple(t *Tracer, th *thread, _ *syscalls.Param) {
 		t.enc.Empty()
 		return
 	}
+	t.ends.connected(th.proc, int(int32(c.args[0])), c.addr)
 	t.tuple(th, int(int32(c.args[0])), c.addr, outbound)
 }
 

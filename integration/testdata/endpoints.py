@@ -52,9 +52,13 @@ def ends(s, l4, server, tuple="", local=None, remote=None):
           str(server).lower(), text(client) + "->" + text(serving))
 
 
-def alone(s, l4, tuple=""):
-    """A socket with an end of its own only."""
+def alone(s, l4, tuple="", chosen=False):
+    """A socket with an end of its own only; the kernel may have chosen its port,
+    which of TCP is not to be known if the socket cannot be copied."""
     own = plain(s.getsockname())
+    if chosen and len(sys.argv) > 2:
+        probe(s, tuple, "6" if ":" in own[0] else "4", l4, "<NA>", "<NA>", "<NA>", "<NA>", "false", own[0] + ":0")
+        return
     probe(s, tuple, "6" if ":" in own[0] else "4", l4, "<NA>", "<NA>", own[0], own[1], "true", text(own))
 
 
@@ -82,7 +86,7 @@ def streams(family, bind, target=None):
     nameless(listener, "6" if family == V6 else "4", tuple="")
     listener.bind((bind, 0))
     listener.listen(4)
-    alone(listener, "tcp")
+    alone(listener, "tcp", chosen=True)
     port = listener.getsockname()[1]
     client = socket.socket(family, STREAM)
     client.connect((target or bind, port))

@@ -1,0 +1,148 @@
+package tracer
+
+import (
+	"bytes"
+	"encoding/binary"
+	"net/netip"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/pdig/pdig/internal/procfs"
+	"github.com/pdig/pdig/internal/sys"
+)
+
+// Where a socket may not be copied, /proc tells which one a descriptor is, and
+// /proc/PID/net both ends of most. That is read once for a connection: what was
+// found is kept by the number of the socket's inode, of which the kernel does not
+// use one twice (fs/inode.c, get_next_ino) before 2^32 others.
+
+// maxRecalled bounds the sockets that are kept: 1 MiB.
+const maxRecalled = 4096
+
+// recalled is a socket that is kept.
+type recalled struct {
+	buf         [2][unix.SizeofSockaddrAny]byte
+	local, peer int // bytes of buf
+	packets     bool
+	once        bool // for one call
+}
+
+// recall fills e with what /proc tells of descriptor fd of p, or what was kept of
+// it. It returns false if the descriptor is none, or not a socket.
+func (e *endpoints) recall(p *process, fd int) bool {
+	ino, errno := socketOf(p.pid, fd)
+	if errno != 0 {
+		return errno != unix.ENOENT && errno != unix.ENOTSOCK
+	}
+	e.ino = ino
+	s := e.kept[ino]
+	if s == nil {
+		if s = search(p.pid, ino); s == nil {
+			return true
+		}
+		e.keep(ino, s)
+	}
+	if s.once {
+		delete(e.kept, ino)
+	}
+	e.buf, e.packets = s.buf, s.packets
+	if s.local > 0 {
+		e.local = e.buf[0][:s.local]
+	}
+	if s.peer > 0 {
+		e.peer = e.buf[1][:s.peer]
+	}
+	return true
+}
+
+// keep keeps a socket whose ends will stay.
+func (e *endpoints) keep(ino uint64, s *recalled) {
+	if s.packets && s.peer == 0 || s.local == 0 {
+		return // it gets an address when it is used, and changes it
+	}
+	if e.kept == nil || len(e.kept) >= maxRecalled {
+		e.kept = map[uint64]*recalled{}
+	}
+	e.kept[ino] = s
+}
+
+// connected is for a connect: the socket has other ends now. Of a unix socket
+// only the address of the call tells of the peer.
+func (e *endpoints) connected(p *process, fd int, addr []byte) {
+	if !p.sockets.refused {
+		return
+	}
+	ino, errno := socketOf(p.pid, fd)
+	if errno != 0 {
+		return
+	}
+	was := e.kept[ino]
+	delete(e.kept, ino)
+	switch family(addr) {
+	case unix.AF_UNSPEC:
+		// Without a peer and a port of its own it is not in the lists.
+		if was != nil && search(p.pid, ino) == nil {
+			clear(was.buf[0][2:])
+			was.peer, was.once = 0, true
+			e.kept[ino] = was
+		}
+	case unix.AF_UNIX:
+		if s := search(p.pid, ino); s != nil && s.local > 0 {
+			s.peer = copy(s.buf[1][:], addr)
+			e.keep(ino, s)
+		}
+	}
+}
+
+// socketOf is the number of the socket that a descriptor is. The error is ENOENT
+// if there is no such descriptor, ENOTSOCK if it is no socket.
+func socketOf(pid, fd int) (uint64, unix.Errno) {
+	var path, link [64]byte
+	name := append(appendProc(path[:0], pid), "/fd/"...)
+	n, errno := sys.ReadLink(append(strconv.AppendInt(name, int64(fd), 10), 0), link[:])
+	if errno != 0 {
+		return 0, errno
+	}
+	digits, ok := bytes.CutPrefix(link[:n], []byte("socket:["))
+	if !ok {
+		return 0, unix.ENOTSOCK
+	}
+	return decimal(bytes.TrimSuffix(digits, []byte("]"))), 0
+}
+
+// search looks for a socket in the network namespace of a process.
+func search(pid int, ino uint64) (found *recalled) {
+	procfs.Sockets("/proc", pid, func(s *procfs.Socket) bool {
+		if s.Ino != ino {
+			return true
+		}
+		found = &recalled{packets: s.Type == unix.SOCK_DGRAM || s.Type == unix.SOCK_RAW}
+		switch s.Family {
+		case unix.AF_UNIX:
+			binary.NativeEndian.PutUint16(found.buf[0][:], unix.AF_UNIX)
+			found.local = 2 + copy(found.buf[0][2:], s.Path)
+		case unix.AF_INET, unix.AF_INET6:
+			found.local = putAddr(&found.buf[0], s.Local)
+			// A peer that is no more may leave its address there.
+			if s.Remote.Port() != 0 || s.Type == unix.SOCK_RAW && !s.Remote.Addr().IsUnspecified() {
+				found.peer = putAddr(&found.buf[1], s.Remote)
+			}
+		}
+		return false
+	})
+	return found
+}
+
+// putAddr makes a socket address of the kernel's and returns its size.
+func putAddr(buf *[unix.SizeofSockaddrAny]byte, a netip.AddrPort) int {
+	binary.BigEndian.PutUint16(buf[2:], a.Port())
+	if a.Addr().Is4() {
+		binary.NativeEndian.PutUint16(buf[:], unix.AF_INET)
+		copy(buf[4:], a.Addr().AsSlice())
+		return unix.SizeofSockaddrInet4
+	}
+	binary.NativeEndian.PutUint16(buf[:], unix.AF_INET6)
+	copy(buf[8:], a.Addr().AsSlice())
+	return unix.SizeofSockaddrInet6
+}
