@@ -10,8 +10,8 @@ import (
 )
 
 // endpointFormat are the fields that testdata/endpoints.py tells of, behind the
-// type, the number of the probe and the tuple.
-const endpointFormat = "*%evt.type|%evt.arg.offset|%evt.arg.tuple|%fd.typechar|%fd.l4proto|%fd.cip|%fd.cport|%fd.sip|%fd.sport|%fd.is_server|%fd.name"
+// type, the number of the probe, the tuple and the length of an accept queue.
+const endpointFormat = "*%evt.type|%evt.arg.offset|%evt.arg.tuple|%evt.arg.queuemax|%fd.typechar|%fd.l4proto|%fd.cip|%fd.cport|%fd.sip|%fd.sport|%fd.is_server|%fd.name"
 
 // TestEndpoints compares the tuples of the records, and what the sensor makes of
 // them, with what a program asks getsockname and getpeername.
@@ -67,16 +67,18 @@ func endpoints(t *testing.T, front []string, how ...string) {
 }
 
 // probes are the fields at each probe by its number, with the tuple of the event
-// that came before it.
+// that came before it, and how many may wait where it has accepted from.
 func probes(events string) map[string]string {
 	all := map[string]string{}
 	tuple := ""
 	for line := range strings.Lines(events) {
-		f := strings.SplitN(strings.TrimSuffix(line, "\n"), "|", 4)
+		f := strings.SplitN(strings.TrimSuffix(line, "\n"), "|", 5)
 		switch {
-		case len(f) < 4:
+		case len(f) < 5:
 		case f[0] == "lseek":
-			all[f[1]] = tuple + "|" + f[3]
+			all[f[1]] = tuple + "|" + f[4]
+		case f[3] != "<NA>":
+			tuple = f[2] + " of " + f[3]
 		default:
 			tuple = f[2]
 		}

@@ -31,6 +31,7 @@ type recalled struct {
 // recall fills e with what /proc tells of descriptor fd of p, or what was kept of
 // it. It returns false if the descriptor is none, or not a socket.
 func (e *endpoints) recall(p *process, fd int) bool {
+	e.local, e.peer, e.ino, e.packets = nil, nil, 0, false
 	ino, errno := socketOf(p.pid, fd)
 	if errno != 0 {
 		return errno != unix.ENOENT && errno != unix.ENOTSOCK
@@ -92,6 +93,19 @@ func (e *endpoints) connected(p *process, fd int, addr []byte) {
 			s.peer = copy(s.buf[1][:], addr)
 			e.keep(ino, s)
 		}
+	}
+}
+
+// recallQueue fills q for a socket that may not be copied.
+func (t *Tracer) recallQueue(p *process, fd int, q *queue) {
+	// The tuple of the call has been told already.
+	e := &t.ends
+	switch {
+	case !p.sockets.refused || !e.recall(p, fd):
+	case family(e.local) == unix.AF_UNIX:
+		q.len, q.max = t.diag.queue(uint32(e.ino))
+	default:
+		q.len, q.max = t.diag.queueAt(e.local, uint32(e.ino))
 	}
 }
 

@@ -50,8 +50,8 @@ func (s *sockets) copyOf(pid, fd int) (int, error) {
 	return n, nil
 }
 
-// endpoints are the two addresses of a socket as the kernel has them, and an
-// identity for a socket whose addresses do not tell it from others.
+// endpoints are the two addresses of a socket as the kernel has them, and for a
+// unix socket, whose addresses do not tell it from others, an identity.
 type endpoints struct {
 	buf         [2][unix.SizeofSockaddrAny]byte
 	local, peer []byte // parts of buf, or nil
@@ -62,8 +62,9 @@ type endpoints struct {
 }
 
 // ask fills e with both ends of descriptor fd of p, as far as they can be
-// known. It returns false if the descriptor is none, or not a socket.
-func (e *endpoints) ask(p *process, fd int) bool {
+// known, and with whether it is one of packets if typed says so: every question
+// is a call. It returns false if the descriptor is none, or not a socket.
+func (e *endpoints) ask(p *process, fd int, typed bool) bool {
 	e.local, e.peer, e.ino, e.packets = nil, nil, 0, false
 	n, err := p.sockets.copyOf(p.pid, fd)
 	switch {
@@ -73,7 +74,7 @@ func (e *endpoints) ask(p *process, fd int) bool {
 		return e.recall(p, fd)
 	}
 	if p.mem.served == nil || !p.mem.served.locks {
-		e.look(n)
+		e.look(n, typed)
 		return e.local != nil
 	}
 	// Another thread may have locked the socket and wait for memory: for a tracee.
@@ -83,7 +84,7 @@ func (e *endpoints) ask(p *process, fd int) bool {
 	}
 	seen, ok := answer(p.mem.served, func() *endpoints {
 		var e endpoints
-		e.look(n)
+		e.look(n, typed)
 		return &e
 	})
 	if ok {
@@ -95,16 +96,18 @@ func (e *endpoints) ask(p *process, fd int) bool {
 }
 
 // look fills e from a socket of the tracer, which it closes.
-func (e *endpoints) look(n int) {
+func (e *endpoints) look(n int, typed bool) {
 	defer unix.Close(n)
 	e.local = sys.SockName(n, e.buf[0][:])
 	e.peer = sys.PeerName(n, e.buf[1][:])
 	var st unix.Stat_t
-	if unix.Fstat(n, &st) == nil {
+	if family(e.local) == unix.AF_UNIX && unix.Fstat(n, &st) == nil {
 		e.ino = st.Ino
 	}
-	typ, _ := unix.GetsockoptInt(n, unix.SOL_SOCKET, unix.SO_TYPE)
-	e.packets = typ == unix.SOCK_DGRAM || typ == unix.SOCK_RAW
+	if typed {
+		typ, _ := unix.GetsockoptInt(n, unix.SOL_SOCKET, unix.SO_TYPE)
+		e.packets = typ == unix.SOCK_DGRAM || typ == unix.SOCK_RAW
+	}
 }
 
 // within is the part of buffer i that another one has of its own.
@@ -135,7 +138,7 @@ const (
 // tuple appends the two ends of descriptor fd. addr is the peer's address as
 // the call has it, for a socket that is not connected to one.
 func (t *Tracer) tuple(th *thread, fd int, addr []byte, way direction) {
-	if !t.ends.ask(th.proc, fd) {
+	if !t.ends.ask(th.proc, fd, false) {
 		t.enc.Empty()
 		return
 	}
@@ -146,7 +149,7 @@ func (t *Tracer) tuple(th *thread, fd int, addr []byte, way direction) {
 // goes before that of a peer which the socket is connected to.
 func (t *Tracer) packetTuple(th *thread, fd int, addr []byte, way direction) {
 	e := &t.ends
-	if !e.ask(th.proc, fd) {
+	if !e.ask(th.proc, fd, len(addr) > 0) {
 		t.enc.Empty()
 		return
 	}
@@ -172,7 +175,7 @@ const enterBind = 20
 // bound is for after a bind: the kernel may have chosen the family and the port.
 func (t *Tracer) bound(th *thread) {
 	c := &th.call
-	if c.ret != 0 || family(c.addr) != unix.AF_UNSPEC && !anyPort(c.addr) || !t.ends.ask(th.proc, int(int32(c.args[0]))) {
+	if c.ret != 0 || family(c.addr) != unix.AF_UNSPEC && !anyPort(c.addr) || !t.ends.ask(th.proc, int(int32(c.args[0])), false) {
 		return
 	}
 	t.ends.giveFamily(c.addr)
@@ -260,15 +263,17 @@ func queueFunc(f func(*queue) uint64) func(*Tracer, *thread, *syscalls.Param) {
 
 // acceptQueue looks at the queue once for all parameters of the record. The
 // tcp_info of a listening TCP socket has the lengths in the fields unacked and
-// sacked (net/ipv4/tcp.c, tcp_get_info); for unix sockets see [unixDiag].
+// sacked (net/ipv4/tcp.c, tcp_get_info); for unix sockets see [sockDiag].
 func (t *Tracer) acceptQueue(th *thread) *queue {
 	q := &th.call.queue
 	if q.known || th.call.ret < 0 {
 		return q
 	}
 	q.known = true
-	n, err := th.proc.sockets.copyOf(th.proc.pid, int(int32(th.call.args[0])))
+	fd := int(int32(th.call.args[0]))
+	n, err := th.proc.sockets.copyOf(th.proc.pid, fd)
 	if err != nil {
+		t.recallQueue(th.proc, fd, q)
 		return q
 	}
 	defer unix.Close(n)

@@ -80,7 +80,7 @@ type Tracer struct {
 
 	clock   func() uint64
 	ends    endpoints
-	diag    unixDiag
+	diag    sockDiag
 	iov     buffers
 	sizes   procStatus                   // see nowFunc
 	addr    [unix.SizeofSockaddrAny]byte // of a message

@@ -39,8 +39,9 @@ def text(end):
     return "%s:%d" % end
 
 
-def ends(s, l4, server, tuple="", local=None, remote=None):
-    """A socket with two ends; tuple is "out", "in" or none."""
+def ends(s, l4, server, tuple="", local=None, remote=None, queue=""):
+    """A socket with two ends; tuple is "out", "in" or none, queue how many may
+    wait where it was accepted."""
     own = plain(local or s.getsockname())
     peer = plain(remote or s.getpeername())
     letter = "6" if ":" in peer[0] else "4"
@@ -48,7 +49,7 @@ def ends(s, l4, server, tuple="", local=None, remote=None):
         own = ("0.0.0.0", own[1])
     client, serving = (peer, own) if server else (own, peer)
     way = {"out": text(own) + "->" + text(peer), "in": text(peer) + "->" + text(own), "": ""}[tuple]
-    probe(s, way, letter, l4, client[0], client[1], serving[0], serving[1],
+    probe(s, way + queue, letter, l4, client[0], client[1], serving[0], serving[1],
           str(server).lower(), text(client) + "->" + text(serving))
 
 
@@ -92,7 +93,7 @@ def streams(family, bind, target=None):
     client.connect((target or bind, port))
     ends(client, "tcp", False, "out")
     served, _ = listener.accept()
-    ends(served, "tcp", True, "in")
+    ends(served, "tcp", True, "in", queue=" of 4")
     client.send(b"aa")
     ends(client, "tcp", False, "out")
     served.recv(1)
@@ -219,7 +220,7 @@ def unix(kind, name):
         server.recvfrom(1)
         return
     served, _ = server.accept()
-    local(served, "#->* " + shown, "true", "#->* " + shown)
+    local(served, "#->* " + shown, "true", "#->* " + shown + " of 2")
     served.send(b"b")
     client.recv(1)
     local(client, "#->* " + shown, "false")

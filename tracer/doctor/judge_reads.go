@@ -33,7 +33,7 @@ func (f *Facts) memory() Check {
 // descriptors is how the kernel is asked about sockets.
 func (f *Facts) descriptors() Check {
 	const name = "sockets"
-	less := check(name, Reduced, "of a connection only those addresses are known that are arguments of calls")
+	less := check(name, Reduced, "the ends of sockets are looked up in /proc, without the port that the kernel chooses for a TCP listener")
 	switch {
 	case f.PidfdGetfd.OK():
 		return ok(name, "both ends of a connection are asked of the kernel")

@@ -6,10 +6,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// unixDiag asks the kernel, over a netlink socket, about unix sockets: nothing
-// else tells of their accept queues. It knows those of the tracer's own network
-// namespace, and of others nothing.
-type unixDiag struct {
+// sockDiag asks the kernel, over a netlink socket, about the accept queues of
+// sockets: nothing else tells of those of unix sockets, nor of others that may
+// not be copied. It knows those of the tracer's own network namespace, and of
+// others nothing.
+type sockDiag struct {
 	fd int // one more than the descriptor; 0: not opened, -1: not to be had
 }
 
@@ -25,30 +26,17 @@ const (
 
 // queue returns how many connections wait to be accepted by the listening
 // socket with this inode, and how many may; 0, 0 if that cannot be known.
-func (d *unixDiag) queue(ino uint32) (waiting, limit uint32) {
-	if d.fd == 0 {
-		d.open()
-	}
-	if d.fd < 0 {
-		return 0, 0
-	}
+func (d *sockDiag) queue(ino uint32) (waiting, limit uint32) {
 	var buf [256]byte
 	put, req := binary.NativeEndian, buf[:diagRequest]
-	put.PutUint32(req, diagRequest)
-	put.PutUint16(req[4:], diagByFamily)
-	put.PutUint16(req[6:], unix.NLM_F_REQUEST)
 	msg := req[unix.SizeofNlMsghdr:]
 	msg[0] = unix.AF_UNIX
 	put.PutUint32(msg[4:], 1<<diagListening)
 	put.PutUint32(msg[8:], ino)
 	put.PutUint32(msg[12:], diagShowQueue)
 	put.PutUint64(msg[16:], ^uint64(0)) // no cookie
-	if _, err := unix.Write(d.fd-1, req); err != nil {
-		return 0, 0
-	}
-	// The answer is there when the request has been sent.
-	n, err := unix.Read(d.fd-1, buf[:])
-	if err != nil || n < diagMessage || put.Uint16(buf[4:]) != diagByFamily {
+	n := d.ask(buf[:], diagRequest)
+	if n < diagMessage {
 		return 0, 0
 	}
 	for attr := buf[diagMessage:n]; len(attr) >= unix.SizeofNlAttr; {
@@ -64,7 +52,31 @@ func (d *unixDiag) queue(ino uint32) (waiting, limit uint32) {
 	return 0, 0
 }
 
-func (d *unixDiag) open() {
+// ask sends the request of that size in buf, whose header is still missing, and
+// puts the answer in its place. It returns the size of that, 0 if there is none.
+func (d *sockDiag) ask(buf []byte, size int) int {
+	if d.fd == 0 {
+		d.open()
+	}
+	if d.fd < 0 {
+		return 0
+	}
+	put := binary.NativeEndian
+	put.PutUint32(buf, uint32(size))
+	put.PutUint16(buf[4:], diagByFamily)
+	put.PutUint16(buf[6:], unix.NLM_F_REQUEST)
+	if _, err := unix.Write(d.fd-1, buf[:size]); err != nil {
+		return 0
+	}
+	// The answer is there when the request has been sent.
+	n, err := unix.Read(d.fd-1, buf)
+	if err != nil || n < unix.SizeofNlMsghdr || put.Uint16(buf[4:]) != diagByFamily {
+		return 0
+	}
+	return n
+}
+
+func (d *sockDiag) open() {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_SOCK_DIAG)
 	if err != nil {
 		d.fd = -1
