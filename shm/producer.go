@@ -263,6 +263,17 @@ func (p *Producer) Reader() uint32 {
 	return p.readers
 }
 
+// ReaderPID is the process that reads, 0 if there is none or it cannot be seen from
+// here. It may be called from any goroutine.
+func (p *Producer) ReaderPID() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.reader.start == 0 || p.reader.gone {
+		return 0
+	}
+	return int(p.reader.pid)
+}
+
 // Snaplen is how many bytes of data the reader wants of a call.
 func (p *Producer) Snaplen() (n int) {
 	n = defaultSnaplen

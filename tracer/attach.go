@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -73,7 +74,13 @@ func Attach(a Attachment, cfg Config) error {
 	if err := t.until(a.Stop); err != nil {
 		return err
 	}
-	s := seizure{t: t, refused: a.Refused}
+	if cfg.Adopt {
+		if err := t.adopt(a.Refused, slices.Concat(a.PIDs, a.Trees)...); err != nil {
+			return err
+		}
+		defer t.adoptNoMore()
+	}
+	s := seizure{t: t, refused: a.Refused, options: t.options}
 	select {
 	case <-a.Stop:
 		return nil
@@ -86,7 +93,9 @@ func Attach(a Attachment, cfg Config) error {
 	t.log.Info().Int("threads", s.seized).Msg("attached")
 	a.Attached()
 	t.filter = instructions
+	t.adoptFrom()
 	t.loop()
+	t.adoptNoMore()
 	t.letGo()
 	t.summarize()
 	t.sayHandedOver()
@@ -97,7 +106,9 @@ func Attach(a Attachment, cfg Config) error {
 type seizure struct {
 	t       *Tracer
 	refused func(error)
-	seized  int // threads
+	options uintptr // of ptrace
+	adopts  bool    // whoever has come from outside
+	seized  int     // threads
 
 	mu      sync.Mutex
 	asking  bool     // for a thread, which may take long
@@ -193,7 +204,7 @@ func (s *seizure) thread(pid, tid int) unix.Errno {
 		return errno
 	}
 	s.seized++
-	t.took(tid, &st)
+	t.took(tid, &st, s.adopts)
 	return 0
 }
 
@@ -205,7 +216,7 @@ func (s *seizure) seize(tid int) unix.Errno {
 	s.mu.Lock()
 	s.asking = true
 	s.mu.Unlock()
-	errno := sys.Ptrace(unix.PTRACE_SEIZE, tid, 0, s.t.options)
+	errno := sys.Ptrace(unix.PTRACE_SEIZE, tid, 0, s.options)
 	s.mu.Lock()
 	s.asking = false
 	reports := s.reports
@@ -279,11 +290,14 @@ func (t *Tracer) descendants(root int) []int {
 
 // took makes a thread known that was seized, and has it stop: only a thread that
 // stands still can be told to stop at its calls.
-func (t *Tracer) took(tid int, st *procStatus) {
+func (t *Tracer) took(tid int, st *procStatus, adopted bool) {
 	p := t.table.process(st.tgid)
 	if p == nil {
 		t.served.look(tid)
 		p = t.meet(tid, st)
+		if adopted {
+			p.adopted, p.injected = true, true
+		}
 		if tid != p.pid {
 			p.mem.open() // the thread may end before its process does
 		}

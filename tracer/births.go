@@ -147,6 +147,7 @@ func (t *Tracer) adopted(tid int, st *procStatus) *thread {
 func (t *Tracer) meet(tid int, st *procStatus) *process {
 	p := &process{pid: tid, mem: memory{pid: tid, served: &t.served}}
 	p.descend(t.table.process(st.ppid), st.ppid)
+	p.adopted = p.up != nil && p.up.adopted
 	p.image = p.readImage(&t.proc, nil)
 	p.pid = st.tgid
 	p.vpid = innerPID(p.pid, &t.proc)

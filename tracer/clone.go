@@ -127,12 +127,13 @@ func (t *Tracer) fork(th *thread, tid int) *process {
 		mem:         memory{pid: tid, served: &t.served},
 		image:       from.image,
 		injected:    from.injected && !from.injecting,
+		adopted:     from.adopted,
 		filtered:    from.filtered && !th.stood,
 		nested:      from.nested || from.childNested,
 		childNested: from.nested || from.childNested,
 		nsStart:     from.nsStart,
 	}
-	if !t.attached { // what was there before may have a handler of faults that children inherit
+	if !t.attached && !p.adopted { // what was there before may have a handler of faults that children inherit
 		p.mem.direct = directReads
 	}
 	if from.mem.user && th.sharesMemory() {
@@ -174,13 +175,13 @@ func (th *thread) sharesMemory() bool {
 // however, that ends by the last of its threads, all need it.
 func (t *Tracer) withoutExitStop(th *thread) {
 	th.fresh = false
-	_ = sys.Ptrace(unix.PTRACE_SETOPTIONS, th.tid, 0, t.options&^unix.PTRACE_O_TRACEEXIT)
+	_ = sys.Ptrace(unix.PTRACE_SETOPTIONS, th.tid, 0, t.optionsOf(th)&^unix.PTRACE_O_TRACEEXIT)
 }
 
 // withExitStop gives it to a thread that has become the leader.
 func (t *Tracer) withExitStop(th *thread) {
 	if th.proc.root {
-		_ = sys.Ptrace(unix.PTRACE_SETOPTIONS, th.tid, 0, t.options)
+		_ = sys.Ptrace(unix.PTRACE_SETOPTIONS, th.tid, 0, t.optionsOf(th))
 	}
 }
 

@@ -31,8 +31,7 @@ const wakeUp = unix.Signal(64) // SIGRTMAX
 // until ends the loop when stop is closed. It is called from the thread of the
 // loop.
 func (t *Tracer) until(stop <-chan struct{}) error {
-	signal.Notify(make(chan os.Signal, 1), wakeUp)
-	if err := sys.Interrupting(wakeUp); err != nil {
+	if err := wakeable(); err != nil {
 		return err
 	}
 	pid, tid := os.Getpid(), unix.Gettid()
@@ -44,6 +43,12 @@ func (t *Tracer) until(stop <-chan struct{}) error {
 		}
 	}()
 	return nil
+}
+
+// wakeable has wakeUp end a wait.
+func wakeable() error {
+	signal.Notify(make(chan os.Signal, 1), wakeUp)
+	return sys.Interrupting(wakeUp)
 }
 
 // alone reports whether there is nobody left of those that were attached to.

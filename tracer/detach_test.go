@@ -118,7 +118,7 @@ func (n *nudged) trace(goOn func(), nudge func(*nudged) error) error {
 	}
 	var st procStatus
 	st.read(n.tid, &n.proc)
-	n.took(n.tid, &st)
+	n.took(n.tid, &st, false)
 	goOn()
 	for n.next() {
 		if !n.parting && signalOf(n.status) == callStop && n.read(n.thread()) && n.in.Op == sys.SyscallEntry &&

@@ -22,6 +22,7 @@ type sink struct {
 func (s *sink) Active() bool       { return true }
 func (s *sink) Ceiling() int       { return s.ceiling }
 func (s *sink) Snaplen() int       { return 80 }
+func (s *sink) ReaderPID() int     { return 0 }
 func (s *sink) GiveUp(func() bool) {}
 func (s *sink) Reader() uint32     { return 0 }
 func (s *sink) Count(event.Cause)  { s.lost++ }

@@ -60,6 +60,9 @@ func (t *Tracer) exiting(th *thread) {
 // the record that is being written is out. A reader that stands still may hold
 // the command, but not keep it from being killed.
 func (t *Tracer) deathWaits() bool {
+	if t.readerStands() {
+		return true
+	}
 	for _, th := range t.table.threads {
 		if killed(th.tid) {
 			return true

@@ -22,11 +22,11 @@ import (
 func (t *Tracer) handOver(th *thread) bool {
 	switch pid := int(int32(th.call.args[1])); th.call.args[0] {
 	case unix.PTRACE_TRACEME:
-		t.letGoOf(th.proc, th)
+		t.handOverAll(th.proc, th)
 		return t.traceMe(th)
 	case unix.PTRACE_ATTACH, unix.PTRACE_SEIZE:
 		if to := t.lookup(th.proc, pid); to != nil && to.proc != th.proc && t.mayTrace(th.tid, to.tid) {
-			t.letGoOf(to.proc, nil)
+			t.handOverAll(to.proc, nil)
 		}
 	}
 	return false
@@ -71,8 +71,19 @@ func (t *Tracer) mayTrace(from, to int) bool {
 // not let go of, and the other tracer is refused.
 const handOverTime = time.Second
 
-// letGoOf lets go of all threads of p but self.
-func (t *Tracer) letGoOf(p *process, self *thread) {
+// handOverAll lets go of all threads of p but self, and says so.
+func (t *Tracer) handOverAll(p *process, self *thread) {
+	if !t.letGoOf(p, self) {
+		return
+	}
+	if t.handedOver++; t.handedOver == 1 {
+		t.log.Warn().Int("pid", p.pid).Msg("process handed over to another tracer: its further calls and children are not recorded; more such processes are counted")
+	}
+}
+
+// letGoOf lets go of all threads of p but self. It reports whether they have stopped
+// for that.
+func (t *Tracer) letGoOf(p *process, self *thread) bool {
 	t.handleTurn() // a thread of p may have stopped, and waits for its turn
 	for start := time.Now(); ; time.Sleep(50 * time.Microsecond) {
 		left := 0
@@ -83,15 +94,12 @@ func (t *Tracer) letGoOf(p *process, self *thread) {
 			}
 		}
 		if left == 0 {
-			break
+			return true
 		}
 		if time.Since(start) > handOverTime {
-			t.log.Warn().Int("pid", p.pid).Int("threads", left).Msg("not handed over: threads do not stop")
-			return
+			t.log.Warn().Int("pid", p.pid).Int("threads", left).Msg("not let go of: threads do not stop")
+			return false
 		}
-	}
-	if t.handedOver++; t.handedOver == 1 {
-		t.log.Warn().Int("pid", p.pid).Msg("process handed over to another tracer: its further calls and children are not recorded; more such processes are counted")
 	}
 }
 

@@ -174,10 +174,14 @@ func (t *Tracer) notFiltered(p *process, err error) {
 func (t *Tracer) bind(th *thread) {
 	if want := th.proc.filtered || th.injection != nil; want != th.bound {
 		th.bound = want
-		options := t.options
-		if want {
-			options |= unix.PTRACE_O_EXITKILL
-		}
-		_ = sys.Ptrace(unix.PTRACE_SETOPTIONS, th.tid, 0, options)
+		_ = sys.Ptrace(unix.PTRACE_SETOPTIONS, th.tid, 0, t.optionsOf(th))
 	}
+}
+
+// optionsOf are the options of ptrace of th.
+func (t *Tracer) optionsOf(th *thread) uintptr {
+	if th.bound || t.binds && !th.proc.adopted {
+		return t.options | unix.PTRACE_O_EXITKILL
+	}
+	return t.options
 }

@@ -16,14 +16,11 @@ import (
 	"github.com/pdig/pdig/tracer/launch"
 )
 
-// The ptrace options of all tracees, and the further ones of those with a
-// filter: a filter without a tracer answers ENOSYS, so nobody survives the
+// optionsAll are the ptrace options of all tracees. Those with a filter have further
+// ones: a filter without a tracer answers ENOSYS, so nobody survives the
 // tracer. Descendants inherit them.
-const (
-	optionsAll = unix.PTRACE_O_TRACESYSGOOD | unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_TRACEFORK |
-		unix.PTRACE_O_TRACEVFORK | unix.PTRACE_O_TRACEEXEC
-	optionsFilter = unix.PTRACE_O_TRACESECCOMP | unix.PTRACE_O_EXITKILL
-)
+const optionsAll = unix.PTRACE_O_TRACESYSGOOD | unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_TRACEFORK |
+	unix.PTRACE_O_TRACEVFORK | unix.PTRACE_O_TRACEEXEC
 
 // ErrSeize is why a command cannot be traced.
 var ErrSeize = errors.New("ptrace is refused")
@@ -68,15 +65,16 @@ func Launch(o *launch.Original, cmd Command, cfg Config) error {
 	t := newTracer(cfg)
 	t.cookie = cookie
 	t.options |= optionsAll | unix.PTRACE_O_TRACEEXIT
-	if cfg.Every {
+	t.every, t.onward = cfg.Every, unix.PTRACE_CONT
+	if t.binds = !cfg.Every; t.binds {
+		t.options |= unix.PTRACE_O_TRACESECCOMP
+	}
+	if cfg.Every || cfg.Adopt {
 		t.every, t.onward = true, unix.PTRACE_SYSCALL
-	} else {
-		t.options |= optionsFilter
-		t.onward = unix.PTRACE_CONT
 	}
 	t.root, t.rootPID, t.notStarted = o, o.PID(), cmd.Refused
 	// From here to the seize the process stands still, so it can be looked at.
-	p := &process{pid: t.rootPID, vpid: t.rootPID, mem: memory{pid: t.rootPID, served: &t.served}, root: true}
+	p := &process{pid: t.rootPID, vpid: t.rootPID, mem: memory{pid: t.rootPID, served: &t.served}, root: true, filtered: !cfg.Every}
 	var st procStatus
 	if st.read(t.rootPID, &t.proc) {
 		p.parent = st.ppid
@@ -87,7 +85,14 @@ func Launch(o *launch.Original, cmd Command, cfg Config) error {
 	p.image = p.readImage(&t.proc, nil)
 	p.nsStart = namespaceStart(&t.proc)
 	th := t.table.add(t.rootPID, p)
-	if errno := sys.Ptrace(unix.PTRACE_SEIZE, t.rootPID, 0, t.options); errno != 0 {
+	th.bound = p.filtered
+	if cfg.Adopt {
+		if err := errors.Join(wakeable(), t.adopt(t.turnedAway, t.rootPID)); err != nil {
+			return fmt.Errorf("--adopt: %w", err)
+		}
+		defer t.adoptNoMore()
+	}
+	if errno := sys.Ptrace(unix.PTRACE_SEIZE, t.rootPID, 0, t.optionsOf(th)); errno != 0 {
 		if unix.Getppid() != t.rootPID {
 			return launch.ErrOriginalDied
 		}
@@ -164,7 +169,7 @@ func (t *Tracer) started() {
 	t.root = nil
 	if e := t.log.Info(); e.Enabled() {
 		text := "filter installed, command started"
-		if t.every {
+		if t.cfg.Every {
 			text = "command started"
 		}
 		e.Int("calls", t.cfg.Calls.count()).Int("pid", t.rootPID).Msg(text)
@@ -176,7 +181,7 @@ func (t *Tracer) started() {
 	// of the command can answer for its calls.
 	_, err := o.Listener()
 	t.listening = err == nil
-	if err != nil && !t.every {
+	if err != nil && !t.cfg.Every {
 		t.log.Info().Err(err).Msg("no place for a listener was taken")
 	}
 	var keep []int
@@ -186,6 +191,7 @@ func (t *Tracer) started() {
 	if err := o.ReleaseInherited(keep...); err != nil {
 		t.log.Warn().Err(err).Msg("inherited descriptors stay open")
 	}
+	t.adoptFrom()
 }
 
 // stderr is where a summary goes.
@@ -203,6 +209,9 @@ func (t *Tracer) summarize() {
 	if err != nil {
 		t.log.Warn().Err(err).Msg("summary not written")
 	}
+	if t.adoption != nil && t.adoption.turned > 0 && err == nil {
+		_, err = fmt.Fprintf(t.cfg.Summary, "processes from outside that could not be traced: %d\n", t.adoption.turned)
+	}
 	t.sum = nil
 	if t.attached {
 		return // stderr is its own
@@ -217,6 +226,7 @@ func (t *Tracer) summarize() {
 
 // rootEnded handles the death of the command.
 func (t *Tracer) rootEnded() {
+	t.adoptNoMore()
 	t.summarize()
 	if t.root == nil {
 		return

@@ -20,6 +20,9 @@ const turnEvery = 16
 // are to be let go of.
 func (t *Tracer) loop() {
 	for n := 1; !t.leaving.Load() && !t.alone(); n++ {
+		if t.adoption != nil && t.adoption.some.Load() && !t.draining {
+			t.admit()
+		}
 		var status uint32
 		options := 0
 		if t.draining {

@@ -16,6 +16,9 @@ type Sink interface {
 	// Reader is another number for each reader that has to be told which threads
 	// live, 0 for one that has not.
 	Reader() uint32
+	// ReaderPID is the process that reads, 0 if there is none or it cannot be seen.
+	// It may be asked for by any goroutine.
+	ReaderPID() int
 	// Ceiling is the number of event codes that the reader knows.
 	Ceiling() int
 	// Snaplen is how many bytes of data the reader wants of a call.

@@ -104,6 +104,7 @@ type process struct {
 	nested      bool // in another pid namespace than the tracer
 	childNested bool // its children will be
 	root        bool // the command
+	adopted     bool // has come from outside, or was made by one that has
 	tracee      int  // one that it has attached to, or 0
 	nsStart     uint64
 	foreseen    *cgroupList // while it executes a program

@@ -18,6 +18,7 @@ type Config struct {
 	Calls   *Selection
 	Every   bool // stop the command at every call instead of installing a filter
 	Kill    bool // who is traced is killed when the tracer ends, also without a filter
+	Adopt   bool // trace also who comes into the pid namespace from outside
 	Release bool // let go of whoever is about to get another tracer; needs Every
 	WaitAll bool // do not tell of the end of the command before that of its last descendant
 	Pin     bool // put the tracer and a thread that stops often on one CPU
@@ -48,6 +49,7 @@ type Tracer struct {
 	unfiltered func(error)
 
 	options uintptr // of ptrace
+	binds   bool    // who descends from the command is killed when the tracer ends
 	onward  int     // the request for threads that nothing special is wanted of
 
 	births births
@@ -72,6 +74,8 @@ type Tracer struct {
 
 	handedOver int  // processes
 	listening  bool // our filter has a listener
+
+	adoption *adoption // nil when nobody is to be adopted
 
 	attached bool        // no command was launched
 	leaving  atomic.Bool // the tracees are to be let go of

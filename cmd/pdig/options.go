@@ -31,6 +31,7 @@ type options struct {
 	waitFor    string
 	priority   string
 	onPtrace   string
+	adopt      bool
 	pin        string
 	seccomp    string
 	filter     bool
@@ -73,6 +74,7 @@ func newOptions() *options {
 	f.StringVar(&o.waitFor, "wait-sensor", "never", "`DUR|never|forever` how long the start waits for a reader of the ring, for example 5s")
 	f.StringVar(&o.priority, "priority", "availability", "`availability|security` when pdig or the reader of the ring is gone: run on, unseen if need be; or be killed with pdig, and wait for a reader, which implies --on-full block and --wait-sensor forever")
 	f.StringVar(&o.onPtrace, "on-ptrace", "report", "`report|release` when a traced process is to be traced by another one: leave it to the kernel, which refuses it, or hand the process and its further children over; release stops at every call, as --seccomp never")
+	f.BoolVar(&o.adopt, "adopt", false, "trace also processes that come into the pid namespace of the command, or of the processes attached to, from outside (docker exec, nsenter)")
 	f.StringVar(&o.pin, "pin", "auto", "`auto|never` placement: auto keeps the tracer and a thread that makes many calls on one CPU, unseen")
 	f.StringVar(&o.seccomp, "seccomp", "auto", "`auto|always|never` stop at the recorded calls by a filter, or at every call, which is slower, but lets the processes outlive pdig: auto is a filter for a command, if the kernel takes one, and none for who is attached to")
 	f.BoolVarP(&o.filter, "always-seccomp", "S", false, "the same as --seccomp always")
@@ -245,6 +247,9 @@ func (o *options) checkRing() error {
 	}
 	if o.onPtrace == "release" && o.seccomp == "always" {
 		return fmt.Errorf("--on-ptrace release and --seccomp always exclude each other: whoever is handed over would keep the filter, and its calls would fail")
+	}
+	if o.onPtrace == "release" && o.adopt {
+		return fmt.Errorf("--on-ptrace release and --adopt exclude each other: what another tracer makes would be adopted")
 	}
 	if o.pin != "auto" && o.pin != "never" {
 		return cli.ValueError("pin", o.pin, "auto or never")
