@@ -3,6 +3,7 @@ package tracer
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"runtime"
@@ -76,7 +77,7 @@ func Attach(a Attachment, cfg Config) error {
 	}
 	if cfg.Adopt {
 		if err := t.adopt(a.Refused, slices.Concat(a.PIDs, a.Trees)...); err != nil {
-			return err
+			return fmt.Errorf("--adopt: %w", err)
 		}
 		defer t.adoptNoMore()
 	}

@@ -63,7 +63,7 @@ func (t *Tracer) refusal(tid int, errno unix.Errno) error {
 	case capable && !governs(os.Getpid(), tid):
 		e.Reason = "not permitted: it is in a user namespace that is not below that of pdig"
 	default:
-		e.Reason = "not permitted: by a security module"
+		e.Reason = "not permitted: by a security module, or it is traced from outside of the pid namespace"
 	}
 	return e
 }
