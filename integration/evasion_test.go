@@ -1,0 +1,92 @@
+package integration
+
+import (
+	"os/exec"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// TestEvasions: what programs do to get away from a tracer is seen, or refused with
+// a record of that. Each opens a file where it hopes not to be seen.
+func TestEvasions(t *testing.T) {
+	t.Parallel()
+	program := fixture(t, "evade")
+	for _, c := range []struct {
+		way    string
+		said   string // natively and traced, if native is empty
+		native string
+		call   string // that is refused
+		amd64  bool
+		root   bool
+	}{
+		// E9: children that leave their family, or ask not to be traced.
+		{way: "orphan"},
+		{way: "untraced"},
+		{way: "untraced3"},
+		{way: "untraced80", amd64: true},
+		{way: "vfork"},
+		// E9: there is a tracer already, or one comes first.
+		{way: "traceme", said: "PTRACE_TRACEME: EPERM\n", native: "PTRACE_TRACEME: done\n", call: "ptrace"},
+		{way: "traced", said: "PTRACE_SEIZE: EPERM\nPTRACE_ATTACH: EPERM\n", native: "PTRACE_SEIZE: done\nPTRACE_ATTACH: EPERM\n", call: "ptrace"},
+		// E9: other namespaces, in which the tracer has no rights.
+		{way: "unshare", said: "unshare: done\n", root: true},
+		{way: "setns", said: "setns: done\n", root: true},
+		{way: "dumpable", said: "PR_SET_DUMPABLE: done\n"},
+		// E9: a filter that outranks that of the tracer.
+		{way: "listener", said: "a listener: EBUSY\n", native: "a listener: done\n", call: "seccomp"},
+		// E6: other ways into the kernel.
+		{way: "int80", amd64: true},
+		{way: "x32", amd64: true, said: "x32: ENOENT\n"},
+	} {
+		t.Run(c.way, func(t *testing.T) {
+			t.Parallel()
+			if c.amd64 && runtime.GOARCH != "amd64" {
+				t.Skip("amd64 only")
+			}
+			if c.root {
+				needRoot(t)
+			}
+			native := start(t, exec.Command(program, c.way)).wait(t).String()
+			if native == "x32: ENOSYS\nstatus 0x0\n" {
+				t.Skip("the kernel takes no calls of x32 (CONFIG_X86_X32_ABI)")
+			}
+			want := c.native
+			if want == "" {
+				want = c.said
+			}
+			if want += "status 0x0\n"; native != want {
+				t.Fatalf("natively: got %s, want %s", native, want)
+			}
+			for _, every := range []bool{false, true} {
+				w := readWay(t)
+				w.every = every
+				want, refused := c.said, c.call != ""
+				if c.way == "listener" && every { // nothing outranks a stop at every call
+					want, refused = c.native, false
+				}
+				if got := w.run(t, program, c.way).String(); got != want+"status 0x0\n" {
+					t.Errorf("every %v: got %s, want %s", every, got, want)
+				}
+				w.reader.everybody(t)
+				records := w.reader.done(t)
+				checkRecords(t, records)
+				if enter, exit := opened(records, "/evaded/"+c.way); enter != 1 || exit != 1 {
+					t.Errorf("every %v: %d enter and %d exit halves of what was to be hidden", every, enter, exit)
+				}
+				if !refused {
+					continue
+				}
+				failed := 0
+				for _, res := range results(records, c.call) {
+					if res < 0 {
+						failed++
+					}
+				}
+				if n := strings.Count(want, ": E"); failed != n {
+					t.Errorf("every %v: %d refusals of %s were recorded, want %d", every, failed, c.call, n)
+				}
+			}
+		})
+	}
+}
