@@ -69,7 +69,7 @@ func TestOtherABIs(t *testing.T) {
 }
 
 // TestOtherABIEvents: their calls have the names and the parameters of ours, also
-// those that are parts of another call there.
+// those that are parts of another call there (E6).
 func TestOtherABIEvents(t *testing.T) {
 	for abi := range otherABIs[runtime.GOARCH] {
 		for _, schema := range []string{"newest", "336"} {

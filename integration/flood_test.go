@@ -20,7 +20,7 @@ var floodOpens = flag.Int("flood.opens", 50_000, "files that the flooding progra
 
 // TestFlood has a program make calls faster than they are read. What is not
 // dropped arrives, and what is dropped is counted, by the ring and in the
-// summary of the calls alike.
+// summary of the calls alike (E2).
 func TestFlood(t *testing.T) {
 	program := fixture(t, "flood")
 	for _, tt := range []struct {

@@ -28,7 +28,7 @@ var (
 // TestHostile traces a program that makes random calls with random arguments.
 // Every record has to be one, whatever the arguments were: of a known type,
 // with the parameters that the table has, in halves that belong together; and
-// nothing may be lost. The state and the printer of the sensor have to cope.
+// nothing may be lost. The state and the printer of the sensor have to cope (E11).
 func TestHostile(t *testing.T) {
 	program := fixture(t, "randomcalls")
 	for _, tt := range []struct {

@@ -34,6 +34,7 @@ var (
 	}
 )
 
+// The names are up to as long as the kernel takes them (E8).
 func TestOracleFiles(t *testing.T) {
 	oracle(t, "oracle-files", slices.Concat(births, programs, descriptors))
 }
@@ -47,6 +48,7 @@ func TestOracleProcesses(t *testing.T) {
 	oracle(t, "oracle-processes", slices.Concat(births, programs, descriptors))
 }
 
+// Arguments and environment are cut where it is said, and nowhere else (E8).
 func TestOracleExec(t *testing.T) { oracle(t, "oracle-exec", programs) }
 
 // oracle runs a program of testdata under pdig, for readers of the newest

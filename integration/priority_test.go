@@ -51,7 +51,7 @@ func linesOf(g *target) <-chan string {
 
 // TestPrioritySecurity: no call is made while nobody reads, whoever the reader
 // was and however it has ended, with a filter and without; and what is held can
-// be killed.
+// be killed (E2).
 func TestPrioritySecurity(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"auto", "never"} {

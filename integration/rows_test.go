@@ -9,19 +9,27 @@ import (
 	"testing"
 )
 
-// TestPitfalls holds the tests of this package and of the tracer to the list of
-// what tracers are known to do to the programs that they trace: each of P1 to P27
-// stands in a comment of the test that would find it here.
+// TestPitfalls holds the tests to the list of what tracers are known to do to the
+// programs that they trace: each of P1 to P27 stands in a comment of the test that
+// would find it here.
 func TestPitfalls(t *testing.T) {
-	const last = 27
-	// without are those that have no test, and why.
-	without := map[int]string{
+	rows(t, "P", 27, map[int]string{
 		9: "kernels before 4.8, in which a filter acts before the stop at the entry of a call, are not supported; " +
 			"no order is relied on, for the kernel says what each stop is: TestEveryCall runs programs with filters of their own",
-	}
+	})
+}
+
+// TestEvasionRows does the same for the list of how sensors are evaded, E1 to E11.
+func TestEvasionRows(t *testing.T) { rows(t, "E", 11, nil) }
+
+// rows wants a test for each row of a list, from 1 on, except for those without one,
+// of which is said why.
+func rows(t *testing.T, letter string, last int, without map[int]string) {
+	t.Helper()
 	named := map[int]bool{}
-	row := regexp.MustCompile(`\bP(\d+)\b`)
-	for _, dir := range []string{".", "../tracer", "../tracer/launch", "../tracer/seccomp", "../cmd/pdig", "../cmd/sensor"} {
+	row := regexp.MustCompile(`\b` + letter + `(\d+)\b`)
+	for _, dir := range []string{".", "../tracer", "../tracer/launch", "../tracer/seccomp", "../cmd/pdig", "../cmd/sensor",
+		"../event", "../shm", "../syscalls", "../sensor/output"} {
 		files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
 		if err != nil {
 			t.Fatal(err)
@@ -48,7 +56,7 @@ func TestPitfalls(t *testing.T) {
 	}
 	for n := 1; n <= last; n++ {
 		if !named[n] && without[n] == "" {
-			t.Errorf("no test names P%d", n)
+			t.Errorf("no test names %s%d", letter, n)
 		}
 	}
 }

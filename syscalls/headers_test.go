@@ -8,7 +8,7 @@ import (
 )
 
 // Every call that the kernel headers of this machine name is in the table, with
-// the same number. A name that is not is to be added to table/calls.txt.
+// the same number (E5). A name that is not is to be added to table/calls.txt.
 func TestKernelHeaders(t *testing.T) {
 	headers := []struct {
 		arch  Arch

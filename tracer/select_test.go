@@ -57,6 +57,7 @@ func TestSelect(t *testing.T) {
 	}
 }
 
+// Each level holds the one before, and the last holds everything (E10).
 func TestSelectLevels(t *testing.T) {
 	var last []string
 	for _, l := range []string{"exec", "security", "io", "all"} {

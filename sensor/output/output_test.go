@@ -82,6 +82,7 @@ func TestText(t *testing.T) {
 	}
 }
 
+// Whatever a program puts into a name, a line of JSON is one and parses (E11).
 func TestJSON(t *testing.T) {
 	for _, row := range rows {
 		got := (&JSON{}).Append(nil, sample(t, row.num, row.ts, row.tid, row.comm, row.path))
