@@ -219,3 +219,65 @@ func TestAdoptRefused(t *testing.T) {
 	v.finish(t)
 	n.finish(t)
 }
+
+// TestAdoptExecuted: what a runtime of containers executes in a container is adopted,
+// by a tracer with no more rights than it.
+func TestAdoptExecuted(t *testing.T) {
+	needContainers(t)
+	fixture(t, "container")
+	for _, user := range []containerUser{asRoot, asMapped, asDropped, asConfined} {
+		t.Run(user.name, func(t *testing.T) {
+			c := &container{user: user, seccomp: seccompConfig(seccompProfiles["Docker 20.10"])}
+			c.args = c.besideSensor("--adopt --log-level info --log-file /out/log -- container serve")
+			c.prepare(t)
+			g := startTargetCmd(t, c.command())
+			c.awaitEvents(t, " < execve res=0 exe=container args=serve")
+			const script = `echo ready; read line; cat /entered/$line 2>&1; true`
+			v := startTargetCmd(t, c.runc("exec", c.id, "sh", "-c", script))
+			eventually(t, "it is adopted", func() bool {
+				text, _ := os.ReadFile(filepath.Join(c.out, "log"))
+				return strings.Contains(string(text), `"adopted"`)
+			})
+			if _, err := io.WriteString(v.stdin, "it\n"); err != nil {
+				t.Fatal(err)
+			}
+			c.awaitEvents(t, " name=/entered/it ")
+			if got := v.finish(t); !strings.HasSuffix(got, "status 0x0\n") {
+				t.Errorf("got %s", got)
+			}
+			if out, err := c.runc("kill", c.id, "TERM").CombinedOutput(); err != nil {
+				t.Fatalf("runc kill: %v: %s", err, out)
+			}
+			if got, want := g.finish(t), "pid 1\nterminated\nstatus 0x500\n"; got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+		})
+	}
+}
+
+// TestAdoptStorm: threads and processes that are made without pause are all adopted,
+// also those that nobody has made who lives.
+func TestAdoptStorm(t *testing.T) {
+	t.Parallel()
+	needRoot(t)
+	threads := fixture(t, "threads")
+	w := readWay(t)
+	n := startNested(t, w, `exec pdig -- sh -c 'echo ready; read line; true'`)
+	v := n.enter(t, "sh", "-c", `echo ready; exec "$0" hectic`, threads)
+	pid := child(t, v.pid())
+	eventually(t, "all are adopted", func() bool {
+		tids := threadIDs(pid)
+		return len(tids) >= 5 && tracedBy(pid, tracerOf(n.init))
+	})
+	w.reader.manyMore(t)
+	for range 50 {
+		if !tracedBy(pid, tracerOf(n.init)) {
+			t.Errorf("a thread is not traced:\n%s", describeAll(pid))
+		}
+	}
+	if got := n.finish(t); got != "status 0x0\n" { // which ends all
+		t.Errorf("got %s", got)
+	}
+	v.wait(t)
+	w.reader.done(t)
+}
