@@ -1,7 +1,9 @@
 package integration
 
 import (
+	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -86,6 +88,31 @@ func TestEvasions(t *testing.T) {
 				if n := strings.Count(want, ": E"); failed != n {
 					t.Errorf("every %v: %d refusals of %s were recorded, want %d", every, failed, c.call, n)
 				}
+			}
+		})
+	}
+}
+
+// TestEvasionsUnprivileged: so it is with a tracer that has no rights beyond its
+// user's, which may not look at everybody.
+func TestEvasionsUnprivileged(t *testing.T) {
+	t.Parallel()
+	root(t)
+	dir := dirOf(t, nobody)
+	program := copyProgram(t, fixture(t, "evade"), filepath.Join(dir, "evade"))
+	sensor := copyProgram(t, sensorPath, filepath.Join(dir, "sensor"))
+	copyProgram(t, pdigPath, filepath.Join(dir, "pdig"))
+	for _, way := range []string{"orphan", "untraced3", "traceme", "traced", "dumpable", "listener"} {
+		t.Run(way, func(t *testing.T) {
+			t.Parallel()
+			file := filepath.Join(dir, way)
+			r := start(t, asNobody(sensor, "-A", "-o", file, "-p", "%evt.dir %evt.rawarg.name", "evt.rawarg.name startswith /evaded", "--", program, way)).wait(t)
+			if !strings.Contains(r.String(), "status 0x0\n") {
+				t.Errorf("got %s", r)
+			}
+			got, err := os.ReadFile(file)
+			if want := "> /evaded/" + way + "\n< /evaded/" + way + "\n"; err != nil || string(got) != want {
+				t.Errorf("got %s (%v), want %s", got, err, want)
 			}
 		})
 	}
