@@ -17,9 +17,8 @@ import (
 // nested is a pid namespace with a command in it that pdig traces, and adopts for.
 type nested struct {
 	*target
-	init   int // the first process, as the test sees it
-	tracer int
-	log    string
+	init int // the first process, as the test sees it
+	log  string
 }
 
 // startNested starts a script as PID 1 of a pid namespace, in which the words pdig

@@ -206,11 +206,11 @@ func (t *Tracer) summarize() {
 	if t.handedOver > 0 && err == nil {
 		_, err = fmt.Fprintf(t.cfg.Summary, "processes handed over to other tracers, and not counted from then on: %d\n", t.handedOver)
 	}
-	if err != nil {
-		t.log.Warn().Err(err).Msg("summary not written")
-	}
 	if t.adoption != nil && t.adoption.turned > 0 && err == nil {
 		_, err = fmt.Fprintf(t.cfg.Summary, "processes from outside that could not be traced: %d\n", t.adoption.turned)
+	}
+	if err != nil {
+		t.log.Warn().Err(err).Msg("summary not written")
 	}
 	t.sum = nil
 	if t.attached {

@@ -27,7 +27,7 @@ var ErrNoContainer = errors.New("nobody can enter the first pid namespace of the
 
 // Times of the search. It takes a two-hundredth of a processor at most.
 const (
-	searchPause = 20 * time.Millisecond
+	searchPause = 50 * time.Millisecond
 	searchShare = 200
 	searchAgain = 100 * time.Millisecond // for whoever was not ready
 	searchAll   = time.Second
