@@ -44,6 +44,7 @@ static int await(pid_t pid)
 
 static int orphans(void)
 {
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	if (fork() == 0) {
 		setsid();
 		if (fork() == 0) {
@@ -54,10 +55,10 @@ static int orphans(void)
 		_exit(0);
 	}
 	int status;
-	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	wait(&status);
 	pid_t pid = waitpid(-1, &status, WUNTRACED);
-	kill(pid, SIGCONT);
+	if (pid < 0 || kill(pid, SIGCONT) < 0)
+		return 1;
 	return await(pid);
 }
 
@@ -121,11 +122,17 @@ static int entered(void)
 	return failed | !await(inner);
 }
 
+// A new process, of which the tracer has read nothing yet.
 static int dumpable(void)
 {
-	tell("PR_SET_DUMPABLE", prctl(PR_SET_DUMPABLE, 0, 0, 0, 0));
-	hide();
-	return 0;
+	pid_t pid = fork();
+	if (pid == 0) {
+		long result = prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+		hide();
+		tell("PR_SET_DUMPABLE", result);
+		_exit(0);
+	}
+	return await(pid);
 }
 
 // A filter of its own that has the thread of a supervisor let the call go on.
