@@ -130,6 +130,7 @@ const (
 	fieldPIDNSStart
 	fieldProto
 	fieldPTID
+	fieldReaper
 	fieldRequest
 	fieldTargetFD
 	fieldTTY
@@ -149,7 +150,7 @@ var fieldNames = [numFields]string{
 	"addr", "arg", "args", "cap_effective", "cap_inheritable", "cap_permitted", "cgroups", "cmd", "comm", "dirfd",
 	"domain", "egid", "dev", "env", "euid", "exe", "exe_ino_ctime", "exe_ino", "exe_ino_mtime", "trusted_exepath",
 	"fd", "fd1", "fd2", "fdlimit", "first", "flags", "gid", "ino", "last", "loginuid", "pgft_maj", "pgft_min", "msgcontrol", "name", "oldfd",
-	"path", "pgid", "pid", "pid_fd", "pidns_init_start_ts", "proto", "ptid", "request", "target_fd", "tty", "tuple", "type", "uid",
+	"path", "pgid", "pid", "pid_fd", "pidns_init_start_ts", "proto", "ptid", "reaper_tid", "request", "target_fd", "tty", "tuple", "type", "uid",
 	"vm_rss", "vm_size", "vm_swap", "vpgid", "vpid", "vtid",
 }
 

@@ -139,6 +139,7 @@ func (t *Table) Apply(v *event.View) {
 		t.clone(half{v, s})
 	case s.rule == ruleExit:
 		t.arrive(v)
+		t.orphaned(half{v, s})
 		t.ended = t.cur
 	case syscalls.IsEnter(v.Type()):
 		t.arrive(v)
