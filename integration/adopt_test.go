@@ -200,12 +200,12 @@ func TestAdoptReader(t *testing.T) {
 	s.wait(t)
 }
 
-// TestAdoptRefused: who cannot be traced is told of, once.
+// TestAdoptRefused: who cannot be traced is told of, once, and counted.
 func TestAdoptRefused(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
 	w := readWay(t)
-	n := startNested(t, w, `exec pdig -- sh -c 'echo ready; read line; true'`)
+	n := startNested(t, w, `exec pdig -- sh -c 'echo ready; read line; true'`, "-c")
 	other := &way{prefix: ring(t)}
 	v := n.enter(t, "sh", "-c", "echo ready; read line; true")
 	pid := child(t, v.pid())
@@ -216,7 +216,9 @@ func TestAdoptRefused(t *testing.T) {
 	eventually(t, "that is told", func() bool { return n.logged(`"not adopted"`) && n.logged(`traced from outside`) })
 	held.finish(t)
 	v.finish(t)
-	n.finish(t)
+	if got, want := n.finish(t), "\nprocesses from outside that could not be traced: 1\n"; !strings.HasSuffix(got, want) {
+		t.Errorf("got %s, want %s", got, want)
+	}
 }
 
 // TestAdoptExecuted: what a runtime of containers executes in a container is adopted,

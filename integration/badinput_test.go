@@ -92,6 +92,7 @@ func TestComplaints(t *testing.T) {
 		{name: "doctor and a pid", argv: []string{"$PDIG", "--doctor", "-p", "1"}},
 
 		{name: "bad on-ptrace", argv: []string{"$PDIG", "--on-ptrace", "ignore", "true"}},
+		{name: "handed over and adopted", argv: []string{"$PDIG", "--on-ptrace", "release", "--adopt", "true"}},
 		{name: "a filter that would be left behind", argv: []string{"$PDIG", "--on-ptrace", "release", "-S", "true"}},
 
 		{name: "no consumer", argv: []string{"$PDIG", "--ring", "$DIR/r", "--wait-sensor", "10ms", "true"}},
