@@ -268,10 +268,11 @@ func (p *Producer) Reader() uint32 {
 func (p *Producer) ReaderPID() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.reader.start == 0 || p.reader.gone {
+	r := &p.reader
+	if r.start == 0 || r.gone || r.ours && !r.ext { // the number stands for another process here
 		return 0
 	}
-	return int(p.reader.pid)
+	return int(r.pid)
 }
 
 // Snaplen is how many bytes of data the reader wants of a call.

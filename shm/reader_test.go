@@ -1,6 +1,7 @@
 package shm
 
 import (
+	"os"
 	"testing"
 	"time"
 
@@ -113,5 +114,29 @@ func TestHalfFullWakes(t *testing.T) {
 		if rests := c.futex.Load()&resting != 0; rests != (n <= smallRing/2) {
 			t.Fatalf("the ring holds %d of %d bytes, and the reader rests: %v", n, smallRing, rests)
 		}
+	}
+}
+
+// TestReaderPID: the reader is told by its number if that stands for it here.
+func TestReaderPID(t *testing.T) {
+	cfg := Config{Prefix: testRing(t)}
+	c := newConsumer(t, cfg)
+	p := newProducer(t, ProducerConfig{Config: cfg})
+	if p.Active(); p.ReaderPID() != os.Getpid() {
+		t.Errorf("got %d, want %d", p.ReaderPID(), os.Getpid())
+	}
+	// A reader in another pid namespace, in which it has the number of a process here.
+	other := sleeper(t).Process.Pid
+	c.consumed.Store(uint32(other))
+	c.start.Add(1)
+	c.capturing.Store(uint32(other))
+	if p.Active(); p.ReaderPID() != 0 {
+		t.Errorf("got %d for a reader that is not here", p.ReaderPID())
+	}
+	// One that has no extension is believed.
+	c.consumed.Store(0)
+	p.lookNow.Store(true)
+	if p.Active(); p.ReaderPID() != other {
+		t.Errorf("got %d, want %d", p.ReaderPID(), other)
 	}
 }
