@@ -31,8 +31,9 @@ func procPath(pid int, file string) string {
 
 // procBuffer is what a file of /proc is read into; longer ones are cut.
 type procBuffer struct {
-	path [64]byte
-	data [1 << 14]byte
+	path    [64]byte
+	data    [1 << 14]byte
+	overlay overlay // of the last executable in one
 }
 
 // name builds the NUL-terminated path of a file of /proc/PID.
@@ -326,13 +327,17 @@ func readExecutable(p *process, im *image, b *procBuffer) (x executable) {
 	}
 	x.path = bytes.Clone(b.data[:n])
 	var st unix.Statx_t
-	if sys.Statx(link, unix.STATX_BASIC_STATS, &st) != 0 {
+	if sys.Statx(link, layerMask, &st) != 0 {
 		return x
 	}
 	x.ino = st.Ino
 	x.ctime, x.mtime = nanoseconds(st.Ctime), nanoseconds(st.Mtime)
-	if writable(p.mem.served, link, &st, im) {
+	var fs unix.Statfs_t
+	if errno := p.mem.served.statFS(link, &fs); (errno == 0 || errno == unix.EAGAIN) && writable(&fs, &st, im) {
 		x.flags |= exeWritable
+	}
+	if fs.Type == unix.OVERLAYFS_SUPER_MAGIC {
+		x.flags |= b.overlay.layer(p.pid, link, x.path, &st)
 	}
 	if bytes.HasPrefix(x.path, []byte("/memfd:")) {
 		x.flags |= exeFromMemfd
@@ -342,8 +347,10 @@ func readExecutable(p *process, im *image, b *procBuffer) (x executable) {
 
 // Falco's flags of an executable.
 const (
-	exeWritable  = 1
-	exeFromMemfd = 4
+	exeWritable   = 1
+	exeUpperLayer = 2
+	exeFromMemfd  = 4
+	exeLowerLayer = 8
 )
 
 func nanoseconds(t unix.StatxTimestamp) uint64 {
@@ -352,11 +359,7 @@ func nanoseconds(t unix.StatxTimestamp) uint64 {
 
 // writable reports whether the process may change the file that it executes,
 // as far as owner, permissions, capabilities and the mount tell.
-func writable(s *served, link []byte, st *unix.Statx_t, im *image) bool {
-	var fs unix.Statfs_t
-	if errno := s.statFS(link, &fs); errno != 0 && errno != unix.EAGAIN {
-		return false
-	}
+func writable(fs *unix.Statfs_t, st *unix.Statx_t, im *image) bool {
 	if fs.Flags&unix.ST_RDONLY != 0 || st.Attributes&unix.STATX_ATTR_IMMUTABLE != 0 {
 		return false
 	}

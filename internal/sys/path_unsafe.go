@@ -43,3 +43,21 @@ func ReadLink(path, buf []byte) (n int, errno unix.Errno) {
 	r, _, errno := unix.RawSyscall6(unix.SYS_READLINKAT, atFDCWD, uintptr(unsafe.Pointer(&path[0])), uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)), 0, 0)
 	return int(r), errno
 }
+
+// Handle is struct file_handle with as many bytes as the kernel may give.
+type Handle struct {
+	Size  uint32
+	Type  int32
+	Bytes [128]byte
+}
+
+// Get is name_to_handle_at for who only wants to compare: the kernel need not be
+// able to open such a handle (AT_HANDLE_FID, Linux 6.5).
+func (h *Handle) Get(path []byte) unix.Errno {
+	const handleFID = 0x200
+	var mount int32
+	h.Size = uint32(len(h.Bytes))
+	_, _, errno := unix.RawSyscall6(unix.SYS_NAME_TO_HANDLE_AT, atFDCWD, uintptr(unsafe.Pointer(&path[0])), uintptr(unsafe.Pointer(h)),
+		uintptr(unsafe.Pointer(&mount)), unix.AT_SYMLINK_FOLLOW|handleFID, 0)
+	return errno
+}

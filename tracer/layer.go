@@ -1,0 +1,171 @@
+package tracer
+
+import (
+	"bytes"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/pdig/pdig/internal/sys"
+)
+
+// An overlay file system has an upper layer, which is written to, and lower ones:
+// of a container, what it has done and what came with its image. No call says in
+// which of them a file is, but without any privilege three things tell:
+//
+//   - The handle of a file names the layer where it was first. That of one which
+//     has always been in the upper layer says so (Linux 6.5).
+//   - Nothing in the upper layer is older than its root, which is that of the file
+//     system. This is the time of birth (btime), which nobody can set.
+//   - The upper directory itself, where the tracer can see it.
+//
+// What none of them tells is neither: a file of a lower layer that was changed, and
+// so copied up, where the upper directory is not seen.
+
+// overlay is a mount of an overlay file system.
+type overlay struct {
+	dev, id uint64
+	at      string // where it is mounted, as its process sees that
+	upper   string // the directory of the upper layer, "" if it has none
+	whole   bool   // it shows the root of the file system
+}
+
+// layer returns Falco's flag of the layer that an executed file is in, which link
+// leads to and st describes.
+func (o *overlay) layer(pid int, link, path []byte, st *unix.Statx_t) uint32 {
+	var h sys.Handle
+	if h.Get(link) == 0 && ofUpperLayer(&h) {
+		return exeUpperLayer
+	}
+	if st.Mask&statxMntID == 0 {
+		return 0 // before 5.8
+	}
+	root := procPath(pid, "root")
+	var top unix.Statx_t
+	if !o.is(root, st, &top) && (!o.find(pid, st.Mnt_id) || !o.is(root, st, &top)) {
+		return 0
+	}
+	switch {
+	case o.upper == "":
+		return exeLowerLayer
+	case o.whole && top.Mask&unix.STATX_BTIME != 0 && (st.Mask&unix.STATX_BTIME == 0 || nanoseconds(st.Btime) < nanoseconds(top.Btime)):
+		return exeLowerLayer
+	}
+	return o.search(root, path, st, &top)
+}
+
+// ofUpperLayer reports whether a handle is one of an overlay file system and of a
+// file that has always been in the upper layer (fs/overlayfs/overlayfs.h, struct
+// ovl_fb: version, magic number, length, flags).
+func ofUpperLayer(h *sys.Handle) bool {
+	const (
+		fileIDV0, fileIDV1 = 0xfb, 0xf8
+		magic, upper       = 0xfb, 1 << 2
+	)
+	b := h.Bytes[:]
+	switch h.Type {
+	case fileIDV0:
+	case fileIDV1:
+		b = b[3:] // aligns the identity of the file system
+	default:
+		return false
+	}
+	return b[0] == 0 && b[1] == magic && b[3]&upper != 0
+}
+
+// is reports whether o is the mount that a file was found in, and describes its
+// root then. The file itself may have the device of its layer.
+func (o *overlay) is(root string, st, top *unix.Statx_t) bool {
+	return o.at != "" && o.id == st.Mnt_id &&
+		sys.Statx([]byte(root+o.at+"\x00"), layerMask, top) == 0 && top.Mnt_id == o.id && unix.Mkdev(top.Dev_major, top.Dev_minor) == o.dev
+}
+
+// statxMntID is STATX_MNT_ID.
+const statxMntID = 0x1000
+
+// layerMask is what is compared of files.
+const layerMask = unix.STATX_BASIC_STATS | unix.STATX_BTIME | statxMntID
+
+// find looks for a mount among those that a process sees.
+func (o *overlay) find(pid int, id uint64) bool {
+	*o = overlay{}
+	mounts, err := os.ReadFile(procPath(pid, "mountinfo"))
+	if err != nil {
+		return false
+	}
+	for line := range bytes.Lines(mounts) {
+		f := bytes.Fields(line)
+		if len(f) > 4 && decimal(f[0]) == id {
+			return o.parse(f)
+		}
+	}
+	return false
+}
+
+// parse takes the fields of a line of /proc/PID/mountinfo.
+func (o *overlay) parse(f [][]byte) bool {
+	const device, root, at = 2, 3, 4
+	dash := at + 1
+	for dash < len(f) && string(f[dash]) != "-" {
+		dash++
+	}
+	if dash+3 >= len(f) || string(f[dash+1]) != "overlay" {
+		return false
+	}
+	major, minor, _ := bytes.Cut(f[device], []byte(":"))
+	*o = overlay{
+		id: decimal(f[0]), dev: unix.Mkdev(uint32(decimal(major)), uint32(decimal(minor))),
+		at: unescape(f[at]), whole: string(f[root]) == "/",
+	}
+	for i, option := range bytes.Split(f[dash+3], []byte(",")) {
+		if i > 0 && bytes.HasPrefix(option, []byte("upperdir=")) {
+			o.upper = unescape(bytes.TrimPrefix(option, []byte("upperdir=")))
+		}
+	}
+	return true
+}
+
+// unescape undoes what the kernel does to paths of mounts: \040 is a blank.
+func unescape(b []byte) string {
+	out := make([]byte, 0, len(b))
+	for i := 0; i < len(b); i++ {
+		c := b[i]
+		if c == '\\' && i+3 < len(b) {
+			if d := b[i+1 : i+4]; d[0]&^3 == '0' && d[1]&^7 == '0' && d[2]&^7 == '0' {
+				c, i = d[0]<<6|d[1]&7<<3|d[2]&7, i+3
+			}
+		}
+		out = append(out, c)
+	}
+	return string(out)
+}
+
+// search looks for the file in the upper directory, if the tracer sees the one that
+// is meant. What is there has the times of what the file system shows.
+func (o *overlay) search(root string, path []byte, st, top *unix.Statx_t) uint32 {
+	rest, inside := bytes.CutPrefix(path, []byte(o.at))
+	var there unix.Statx_t
+	look := func(path string) unix.Errno {
+		there = unix.Statx_t{}
+		return sys.Statx([]byte(path+"\x00"), layerMask, &there)
+	}
+	if !inside || !o.whole || o.upper[0] != '/' || look(o.upper) != 0 || !sameTimes(&there, top) ||
+		look(root+string(path)) != 0 || there.Ino != st.Ino || there.Mnt_id != st.Mnt_id {
+		return 0
+	}
+	switch look(o.upper + "/" + string(rest)) {
+	case 0:
+		if sameTimes(&there, st) {
+			return exeUpperLayer
+		}
+	case unix.ENOENT, unix.ENOTDIR:
+		return exeLowerLayer
+	}
+	return 0
+}
+
+// sameTimes reports whether two files were born and changed at the same times, which
+// are known.
+func sameTimes(a, b *unix.Statx_t) bool {
+	return a.Mask&b.Mask&unix.STATX_BTIME != 0 && a.Btime == b.Btime && a.Ctime == b.Ctime && a.Mtime == b.Mtime
+}
