@@ -304,6 +304,9 @@ func (t *Tracer) took(tid int, st *procStatus, adopted bool) {
 		}
 	}
 	th := t.table.add(tid, p)
+	if tid != p.pid {
+		th.comm = readName(tid, &t.proc)
+	}
 	noteCall(th, &t.proc)
 	t.halt(th, promptly)
 }

@@ -134,6 +134,7 @@ func (t *Tracer) expected(tid int, st *procStatus) bool {
 func (t *Tracer) adopted(tid int, st *procStatus) *thread {
 	if p := t.table.process(st.tgid); p != nil && st.tgid != tid {
 		child := t.table.add(tid, p)
+		child.comm = readName(tid, &t.proc)
 		t.born(child, syscalls.CloneX, unix.CLONE_THREAD|unix.CLONE_VM|unix.CLONE_SIGHAND|unix.CLONE_FS|unix.CLONE_FILES)
 		return child
 	}
@@ -152,16 +153,8 @@ func (t *Tracer) meet(tid int, st *procStatus) *process {
 	p.pid = st.tgid
 	p.vpid = innerPID(p.pid, &t.proc)
 	p.nested = p.vpid != p.pid
-	p.childNested = p.nested || p.sendsChildren()
-	if !p.nested {
-		p.nsStart = namespaceStart(&t.proc)
-	}
+	p.apart = sendsChildren(tid, false)
+	p.childNested = p.nested || p.apart
+	p.nsStart = t.initStart(p, tid)
 	return p
-}
-
-// sendsChildren reports whether children of p will be in another pid namespace.
-func (p *process) sendsChildren() bool {
-	var own, children unix.Stat_t
-	return unix.Stat(procPath(p.pid, "ns/pid"), &own) == nil &&
-		unix.Stat(procPath(p.pid, "ns/pid_for_children"), &children) == nil && own.Ino != children.Ino
 }

@@ -178,7 +178,7 @@ func (t *Tracer) exits(th *thread) {
 func (t *Tracer) finish(th *thread) {
 	c := &th.call
 	if c.spec.kind == kindExec && c.ret < 0 {
-		th.proc.foreseen = nil
+		th.proc.refresh(&t.proc)
 		if t.root != nil {
 			t.refused(unix.Errno(-c.ret))
 		}
@@ -189,7 +189,7 @@ func (t *Tracer) finish(th *thread) {
 			th.proc.mem.user = true
 			th.proc.refreshCreds(&t.proc)
 		case kindNS:
-			th.proc.childNested = true
+			th.proc.enteredSpaces(th.tid, &t.proc)
 		case kindName:
 			t.renamed(th)
 		case kindTrace:

@@ -21,19 +21,34 @@ func (l *cgroupList) list() []byte {
 	return l.falco
 }
 
-// foresee reads of a process that executes a program what that does not change.
-// The kernel has begun to carry the call out: here nothing else is to be done
-// meanwhile.
-func (p *process) foresee(b *procBuffer) {
-	p.foreseen = p.readCgroups(b)
+// foresight is what the execution of a program does not change.
+type foresight struct {
+	cgroups  *cgroupList // nil: nobody has looked
+	loginuid uint32      // that of the session, if it is one, can be set at any time before
 }
 
-// takeCgroups returns what was foreseen, or looks now.
-func (p *process) takeCgroups(b *procBuffer) (l *cgroupList) {
-	if l, p.foreseen = p.foreseen, nil; l == nil {
-		l = p.readCgroups(b)
+// foresee looks at a process that executes a program. The kernel has begun to carry
+// the call out: here nothing else is to be done meanwhile.
+func (p *process) foresee(b *procBuffer) {
+	p.foreseen = foresight{p.readCgroups(b), readLoginUID(p.pid, b)}
+}
+
+// takeForesight returns what was foreseen, or looks now.
+func (p *process) takeForesight(b *procBuffer) foresight {
+	if p.foreseen.cgroups == nil {
+		p.foresee(b)
 	}
-	return l
+	f := p.foreseen
+	p.foreseen = foresight{}
+	return f
+}
+
+// readLoginUID returns who has logged in, which is nobody if it is not told.
+func readLoginUID(pid int, b *procBuffer) uint32 {
+	if id := b.read(pid, "loginuid"); len(id) > 0 {
+		return uint32(decimal(id))
+	}
+	return nobody
 }
 
 // readCgroups returns the cgroups that p is in, mostly those that it was in.

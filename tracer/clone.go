@@ -110,6 +110,9 @@ func (t *Tracer) birth(th *thread, tid int) *thread {
 	}
 	child := t.table.add(tid, p)
 	child.bound = th.bound
+	if p == th.proc {
+		child.comm = th.name()
+	}
 	child.fresh = th.proc.root && !(p.root && p.vpid == 1)
 	t.heap.grew()
 	if th.call.spec != nil {
@@ -153,9 +156,20 @@ func (t *Tracer) fork(th *thread, tid int) *process {
 	}
 	if p.nested {
 		p.vpid = innerPID(tid, &t.proc)
-		if p.vpid == 1 {
+		switch {
+		case p.vpid == 1:
 			p.nsStart = bootTime()
+		case from.apart:
+			p.nsStart = t.initStart(p, tid)
 		}
+	}
+	if th.call.flags&unix.CLONE_NEWUSER != 0 {
+		p.refreshCreds(&t.proc)
+	}
+	if th.comm != nil {
+		im := *p.image
+		im.comm = th.comm
+		p.image = &im
 	}
 	return p
 }

@@ -84,7 +84,7 @@ var funcs = [syscalls.NumFuncs]func(*Tracer, *thread, *syscalls.Param){
 	},
 
 	syscalls.FuncExe:      exe,
-	syscalls.FuncComm:     textFunc(func(th *thread) []byte { return th.proc.comm }),
+	syscalls.FuncComm:     textFunc((*thread).name),
 	syscalls.FuncExepath:  textFunc(func(th *thread) []byte { return th.proc.file.path }),
 	syscalls.FuncArgs:     args,
 	syscalls.FuncCgroups:  bytesFunc(func(th *thread) []byte { return th.proc.cgroups.list() }),

@@ -188,33 +188,11 @@ func statField(fields [][]byte, n int) uint64 {
 // architecture that Go knows.
 const userHZ = 100
 
-// namespaceStart is when the first process of the tracer's pid namespace was
-// started: ns since boot.
-func namespaceStart(b *procBuffer) uint64 {
-	const starttime = 22
-	_, f := splitStat(b.read(1, "stat"))
-	return statField(f, starttime) * uint64(time.Second/userHZ)
-}
-
-// bootTime is the time since boot in ns.
-func bootTime() uint64 {
-	var ts unix.Timespec
-	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts) != nil {
-		return 0
-	}
-	return uint64(ts.Nano())
-}
-
 // readImage looks at process p, which stands still. What cannot be known stays
 // zero; from is the image that it had before, or nil.
 func (p *process) readImage(b *procBuffer, from *image) *image {
-	im := &image{loginuid: nobody}
-	if from != nil {
-		im.loginuid = from.loginuid // an exec leaves it as it is
-	} else if id := b.read(p.pid, "loginuid"); len(id) > 0 {
-		im.loginuid = uint32(decimal(id))
-	}
-	im.cgroups = p.takeCgroups(b)
+	f := p.takeForesight(b)
+	im := &image{loginuid: f.loginuid, cgroups: f.cgroups}
 	im.readStat(p, b)
 	if from == nil || p.nested || !im.readCreds(p.pid, b) {
 		im.readStatus(p.pid, b)
@@ -234,15 +212,14 @@ func limited(list []byte, n int) []byte {
 }
 
 func (im *image) readStat(p *process, b *procBuffer) {
-	const ppid, pgrp, ttyNr, minflt, majflt, argStart, argEnd, envStart, envEnd = 4, 5, 7, 10, 12, 48, 49, 50, 51
+	const ppid, minflt, majflt, argStart, argEnd, envStart, envEnd = 4, 10, 12, 48, 49, 50, 51
 	comm, f := splitStat(b.read(p.pid, "stat"))
 	im.comm = bytes.Clone(comm)
 	if p.up == nil && len(f) > 0 { // nobody tells when such a parent ends
 		p.parent = int(statField(f, ppid))
 	}
-	im.pgid = int(statField(f, pgrp))
+	im.pgid, im.tty = jobOf(f)
 	im.vpgid = im.pgid
-	im.tty = uint32(statField(f, ttyNr))
 	im.minflt, im.majflt = statField(f, minflt), statField(f, majflt)
 	arg := [2]uint64{statField(f, argStart), statField(f, argEnd)}
 	env := [2]uint64{statField(f, envStart), statField(f, envEnd)}
@@ -252,6 +229,34 @@ func (im *image) readStat(p *process, b *procBuffer) {
 	}
 	im.exe, im.args, _ = bytes.Cut(args, []byte{0})
 	im.env = p.mem.strings(env[0], env[1])
+}
+
+// jobOf is the process group and the terminal in a /proc/PID/stat.
+func jobOf(stat [][]byte) (pgid int, tty uint32) {
+	const pgrp, ttyNr = 5, 7
+	return int(statField(stat, pgrp)), uint32(statField(stat, ttyNr))
+}
+
+// refresh is for after an exec that has failed, whose record is about the program
+// that runs on: what may have changed since that was executed, by calls of others too.
+func (p *process) refresh(b *procBuffer) {
+	f := p.takeForesight(b)
+	_, fields := splitStat(b.read(p.pid, "stat"))
+	if len(fields) == 0 {
+		return
+	}
+	pgid, tty := jobOf(fields)
+	if im := p.image; pgid == im.pgid && tty == im.tty && f == (foresight{im.cgroups, im.loginuid}) {
+		return
+	}
+	im := *p.image
+	im.cgroups, im.loginuid, im.pgid, im.tty, im.vpgid = f.cgroups, f.loginuid, pgid, tty, pgid
+	if p.nested {
+		var s procStatus
+		s.read(p.pid, b)
+		im.vpgid = cmp.Or(s.nspgid, pgid)
+	}
+	p.image = &im
 }
 
 // strings returns a copy of the list of strings from start to end, at most
@@ -339,7 +344,7 @@ func readExecutable(p *process, im *image, b *procBuffer) (x executable) {
 	if fs.Type == unix.OVERLAYFS_SUPER_MAGIC {
 		x.flags |= b.overlay.layer(p.pid, link, x.path, &st)
 	}
-	if bytes.HasPrefix(x.path, []byte("/memfd:")) {
+	if bytes.HasPrefix(x.path, []byte("/memfd:")) && st.Nlink == 0 { // else a file of that name
 		x.flags |= exeFromMemfd
 	}
 	return x

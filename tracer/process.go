@@ -172,10 +172,28 @@ func filename(t *Tracer, th *thread, _ *syscalls.Param) {
 
 // renamed is for after a prctl: the name of a process is that of its leader.
 func (t *Tracer) renamed(th *thread) {
-	if th.call.args[0] != unix.PR_SET_NAME || th.tid != th.proc.pid {
+	if th.call.args[0] != unix.PR_SET_NAME {
+		return
+	}
+	name := readName(th.tid, &t.proc)
+	if th.tid != th.proc.pid {
+		th.comm = name
 		return
 	}
 	im := *th.proc.image
-	im.comm = bytes.Clone(bytes.TrimSuffix(t.proc.read(th.tid, "comm"), []byte("\n")))
+	im.comm = name
 	th.proc.image = &im
+}
+
+// readName asks the kernel for the name of a thread.
+func readName(tid int, b *procBuffer) []byte {
+	return bytes.Clone(bytes.TrimSuffix(b.read(tid, "comm"), []byte("\n")))
+}
+
+// name is what a thread is called.
+func (th *thread) name() []byte {
+	if th.comm != nil {
+		return th.comm
+	}
+	return th.proc.comm
 }

@@ -31,6 +31,8 @@ type thread struct {
 
 	injection *injection // what it does for us, nil as a rule
 
+	comm []byte // its name, if it has another one than its process
+
 	known     uint32 // the reader that has been told of it, see announce.go
 	announced bool   // what is emitted tells of it
 
@@ -103,11 +105,12 @@ type process struct {
 	filtered    bool // it has the filter
 	nested      bool // in another pid namespace than the tracer
 	childNested bool // its children will be
+	apart       bool // its children will be in another one than itself
 	root        bool // the command
 	adopted     bool // has come from outside, or was made by one that has
 	tracee      int  // one that it has attached to, or 0
 	nsStart     uint64
-	foreseen    *cgroupList // while it executes a program
+	foreseen    foresight // while it executes a program
 
 	*image
 }

@@ -272,6 +272,29 @@ static void failures(void)
 	fails_at(AT_FDCWD, NULL, 0, 0);
 }
 
+// elsewhere is what may have changed since the last exec when one fails: group,
+// session, terminal, and who has logged in.
+static void elsewhere(void)
+{
+	char *argv[] = {"argv0", NULL}, *envp[] = {NULL};
+	int master = posix_openpt(O_RDWR | O_NOCTTY), login = open("/proc/self/loginuid", O_WRONLY);
+	need(setpgid(0, 0) == 0, "setpgid");
+	fails("none", argv, envp, "\"argv0\"", "-", "-");
+	pid_t pid = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+	if (pid > 0) { // so that it leads no group
+		need(waitpid(pid, NULL, 0) == pid, "waitpid");
+		expect("186 status=0 ret=0 sig=0 core=0 reaper_tid=0");
+		_exit(0);
+	}
+	need(setsid() == getpid(), "setsid");
+	need(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0, "a terminal");
+	need(open(ptsname(master), O_RDWR) >= 0 && terminal() != 0, "a controlling terminal");
+	if (login >= 0)
+		write(login, "4711", 4); // may not be allowed
+	fails("none", argv, envp, "\"argv0\"", "-", "-");
+	execute(self);
+}
+
 int main(int argc, char **argv)
 {
 	memset(big, 'x', sizeof big - 1);
@@ -294,6 +317,7 @@ int main(int argc, char **argv)
 	child(relative);
 	child(unprivileged);
 	child(from_a_thread);
+	child(elsewhere);
 	failures();
 	expect("186 status=0 ret=0 sig=0 core=0 reaper_tid=0");
 	return 0;

@@ -156,6 +156,42 @@ static void start_thread(void *ends_all)
 	pthread_join(t, NULL);
 }
 
+// named is a thread with a name of its own, which its children get.
+static void *named(void *unused)
+{
+	struct ids id = self;
+	id.tid = outer_tid();
+	id.vtid = syscall(SYS_gettid);
+	parent(335, id.vtid, THREAD_FLAGS);
+	expect_born(335, 0, id, THREAD_FLAGS, "*");
+	need(prctl(PR_SET_NAME, "a worker") == 0, "PR_SET_NAME");
+	pid_t pid = raw_clone(0);
+	if (pid == 0) {
+		child(223, 0);
+		ends(0);
+	}
+	expect_of(id.tid, "222");
+	expect_born(223, pid, id, 0, "0");
+	reap(pid);
+	expect_end(id.tid, 0);
+	syscall(SYS_exit, 0);
+	return unused;
+}
+
+static void names(void)
+{
+	pthread_t t;
+	need(pthread_create(&t, NULL, named, NULL) == 0, "pthread_create");
+	pthread_join(t, NULL);
+	pid_t pid = raw_clone(0);
+	if (pid == 0) {
+		child(223, 0);
+		ends(0);
+	}
+	parent(223, pid, 0);
+	reap(pid);
+}
+
 static void signals(void)
 {
 	// The first leaves a core, where that is allowed; the wait status tells.
@@ -344,6 +380,13 @@ static void namespaces(void)
 
 	if ((pid = raw_clone(0)) == 0) {
 		child(223, 0);
+		need(unshare(CLONE_NEWNS | CLONE_NEWUTS) == 0, "unshare"); // children stay where they are
+		if ((pid = raw_clone(0)) == 0) {
+			child(223, 0);
+			ends(0);
+		}
+		parent(223, pid, 0);
+		reap(pid);
 		need(unshare(CLONE_NEWPID) == 0, "unshare");
 		if ((pid = raw_clone(0)) == 0)
 			inside(223, 0);
@@ -366,6 +409,7 @@ int main(int argc, char **argv)
 	failures();
 	signals();
 	changes();
+	names();
 	namespaces();
 	orphans();
 	reuse();

@@ -179,7 +179,7 @@ static inline const char *image(void)
 	char name[40];
 	struct rlimit files;
 	need(getrlimit(RLIMIT_NOFILE, &files) == 0, "getrlimit");
-	name[contents("/proc/self/comm", name, sizeof name) - 1] = 0;
+	name[contents("/proc/thread-self/comm", name, sizeof name) - 1] = 0;
 	sprintf(text, "cwd=%s fdlimit=%lu pgft_maj=* pgft_min=* vm_size=+ vm_rss=+ vm_swap=* comm=%s cgroups=%s",
 		newest ? "-" : "\"\"", (unsigned long)files.rlim_cur, quote(name), cgroups());
 	return text;
