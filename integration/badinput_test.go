@@ -51,6 +51,8 @@ func TestComplaints(t *testing.T) {
 		{name: "snaplen 0", argv: []string{"$PDIG", "-s", "0", "true"}},
 		{name: "snaplen too large", argv: []string{"$PDIG", "-s", "65001", "true"}},
 		{name: "snaplen no number", argv: []string{"$PDIG", "-s", "x", "true"}},
+		{name: "args-limit too small", argv: []string{"$PDIG", "--args-limit", "63", "true"}},
+		{name: "args-limit too large", argv: []string{"$PDIG", "--args-limit", "65537", "true"}},
 		{name: "bad on-full", argv: []string{"$PDIG", "--on-full", "wait", "true"}},
 		{name: "no ring name", argv: []string{"$PDIG", "--ring", "", "true"}},
 		{name: "bad schema", argv: []string{"$PDIG", "--schema", "100", "true"}},

@@ -60,6 +60,9 @@ func (p *process) readCgroups(b *procBuffer) *cgroupList {
 	return &cgroupList{bytes.Clone(content), cgroups(content)}
 }
 
+// maxCgroups bounds the list of a record, in bytes.
+const maxCgroups = 4096
+
 // cgroups makes Falco's list of the content of /proc/PID/cgroup: for the
 // controllers that it knows, in its order, the path, each with a NUL. The one
 // hierarchy of version 2 stands for all of them.
@@ -76,7 +79,11 @@ func cgroups(content []byte) []byte {
 			break
 		}
 	}
-	return limited(list, maxArgs)
+	if len(list) > maxCgroups {
+		list = list[:maxCgroups]
+		list[maxCgroups-1] = 0
+	}
+	return list
 }
 
 // hasController reports whether a line of /proc/PID/cgroup with these

@@ -34,6 +34,7 @@ type procBuffer struct {
 	path    [64]byte
 	data    [1 << 14]byte
 	overlay overlay // of the last executable in one
+	lists   listLimits
 }
 
 // name builds the NUL-terminated path of a file of /proc/PID.
@@ -201,16 +202,6 @@ func (p *process) readImage(b *procBuffer, from *image) *image {
 	return im
 }
 
-// limited cuts a list of NUL-terminated strings to n bytes, the last one still
-// with its NUL.
-func limited(list []byte, n int) []byte {
-	if len(list) > n {
-		list = list[:n]
-		list[n-1] = 0
-	}
-	return list
-}
-
 func (im *image) readStat(p *process, b *procBuffer) {
 	const ppid, minflt, majflt, argStart, argEnd, envStart, envEnd = 4, 10, 12, 48, 49, 50, 51
 	comm, f := splitStat(b.read(p.pid, "stat"))
@@ -223,12 +214,14 @@ func (im *image) readStat(p *process, b *procBuffer) {
 	im.minflt, im.majflt = statField(f, minflt), statField(f, majflt)
 	arg := [2]uint64{statField(f, argStart), statField(f, argEnd)}
 	env := [2]uint64{statField(f, envStart), statField(f, envEnd)}
-	args := p.mem.strings(arg[0], arg[1])
-	if len(args) == 0 && p.mem.fresh { // of a file that may not be read, so the memory is hidden from us
-		args = limited(bytes.Clone(b.read(p.pid, "cmdline")), maxArgs)
+	args, environ := p.mem.strings(arg[0], arg[1], b.lists.bytes), p.mem.strings(env[0], env[1], b.lists.bytes)
+	if len(args.strings) == 0 && p.mem.fresh { // of a file that may not be read, so the memory is hidden from us
+		args.strings = bytes.Clone(b.read(p.pid, "cmdline"))
+		args.size = max(args.size, uint64(len(args.strings)))
 	}
-	im.exe, im.args, _ = bytes.Cut(args, []byte{0})
-	im.env = p.mem.strings(env[0], env[1])
+	b.lists.fit(&args, &environ)
+	im.exe, im.args = args.first()
+	im.env = environ.strings
 }
 
 // jobOf is the process group and the terminal in a /proc/PID/stat.
@@ -257,20 +250,6 @@ func (p *process) refresh(b *procBuffer) {
 		im.vpgid = cmp.Or(s.nspgid, pgid)
 	}
 	p.image = &im
-}
-
-// strings returns a copy of the list of strings from start to end, at most
-// maxArgs bytes.
-func (m *memory) strings(start, end uint64) []byte {
-	if end <= start {
-		return nil
-	}
-	list := make([]byte, min(end-start, maxArgs))
-	n := m.read(list, start)
-	if uint64(n) < end-start && n > 0 {
-		list[n-1] = 0 // the last one was cut
-	}
-	return list[:n]
 }
 
 func (im *image) readStatus(pid int, b *procBuffer) {

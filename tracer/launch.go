@@ -135,6 +135,8 @@ func newTracer(cfg Config) *Tracer {
 	t.heap.init()
 	t.sink.GiveUp(t.deathWaits)
 	t.served.init()
+	t.proc.lists = newListLimits(cfg.ArgsLimit)
+	t.asked.args.strings, t.asked.env.strings = make([]byte, 0, 1<<14), make([]byte, 0, 1<<14)
 	if cfg.Summary != nil {
 		t.sum = &summary{}
 	}

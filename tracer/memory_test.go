@@ -99,7 +99,7 @@ func FuzzProcFiles(f *testing.F) {
 			_, fields := splitStat(b)
 			statField(fields, n)
 		}
-		if list := cgroups(b); len(list) > maxArgs {
+		if list := cgroups(b); len(list) > maxCgroups {
 			t.Errorf("cgroups: %d bytes", len(list))
 		}
 	})

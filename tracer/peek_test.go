@@ -54,7 +54,7 @@ func TestPeek(t *testing.T) {
 		}
 	}
 	// The arguments stand behind their number.
-	if got := peek.stringList(nil, in.SP+8, 8); string(got) != "/bin/true\x00peeked\x00" {
-		t.Errorf("arguments %q", got)
+	if got := peek.stringList(nil, in.SP+8, 8, newListLimits(0)); string(got.strings) != "/bin/true\x00peeked\x00" {
+		t.Errorf("arguments %q", got.strings)
 	}
 }

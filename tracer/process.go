@@ -62,24 +62,25 @@ func maxOpenFiles(limits []byte) uint64 {
 	return 0
 }
 
-// args are the arguments behind the first. Those of a failed exec are the ones
-// that the call has asked for, as are the first one, see textFunc of exe.
+// args are the arguments behind the first.
 func args(t *Tracer, th *thread, _ *syscalls.Param) {
 	if !th.failedExec() {
 		t.enc.Bytes(th.proc.args)
 		return
 	}
-	_, rest := t.asked(th)
+	_, rest := t.asked.args.first()
 	t.enc.Bytes(rest)
 }
 
-// exe is argument zero.
+// exe is argument zero. It is the first of what a record has of a failed exec's
+// lists, which are those that the call has asked for.
 func exe(t *Tracer, th *thread, _ *syscalls.Param) {
 	if !th.failedExec() {
 		t.enc.String(th.proc.exe)
 		return
 	}
-	first, _ := t.asked(th)
+	t.readAsked(th)
+	first, _ := t.asked.args.first()
 	t.enc.String(first)
 }
 
@@ -89,9 +90,7 @@ func environment(t *Tracer, th *thread, _ *syscalls.Param) {
 		t.enc.Bytes(th.proc.env)
 		return
 	}
-	list := th.call.args[pathArg(th.call.spec.enter)+2]
-	t.scratch = th.proc.mem.stringList(t.scratch[:0], list, th.call.wordSize())
-	t.enc.Bytes(t.scratch)
+	t.enc.Bytes(t.asked.env.strings)
 }
 
 func (th *thread) failedExec() bool {
@@ -99,36 +98,14 @@ func (th *thread) failedExec() bool {
 	return c.spec.kind == kindExec && c.ret < 0
 }
 
-// asked returns argument zero and the others of the exec that th has called.
-func (t *Tracer) asked(th *thread) (first, rest []byte) {
-	list := th.call.args[pathArg(th.call.spec.enter)+1]
-	t.scratch = th.proc.mem.stringList(t.scratch[:0], list, th.call.wordSize())
-	if i := bytes.IndexByte(t.scratch, 0); i >= 0 {
-		return t.scratch[:i], t.scratch[i+1:]
-	}
-	return nil, nil
-}
-
-// maxArgs bounds the arguments of a record, and the environment, each: bytes
-// with their NULs.
-const maxArgs = 4096
-
-// stringList appends the strings of a NULL-terminated list of pointers, each
-// with its NUL, as far as maxArgs goes.
-func (m *memory) stringList(dst []byte, list, width uint64) []byte {
-	for end := len(dst) + maxArgs; len(dst) < end; list += width {
-		var b [8]byte
-		if !m.full(b[:width], list) {
-			break
-		}
-		p := binary.LittleEndian.Uint64(b[:])
-		var ok bool
-		if dst, ok = m.appendString(dst, p, end-1-len(dst)); !ok {
-			break
-		}
-		dst = append(dst, 0)
-	}
-	return dst
+// readAsked reads the lists of the exec that th has called.
+func (t *Tracer) readAsked(th *thread) {
+	a, l := &t.asked, t.proc.lists
+	at := pathArg(th.call.spec.enter) + 1
+	pointers, width := th.call.args[at:at+2], th.call.wordSize()
+	a.args = th.proc.mem.stringList(a.args.strings[:0], pointers[0], width, l)
+	a.env = th.proc.mem.stringList(a.env.strings[:0], pointers[1], width, l)
+	l.fit(&a.args, &a.env)
 }
 
 // stackEnvironment is the environment of th, which has executed a program that
@@ -148,8 +125,11 @@ func (t *Tracer) stackEnvironment(th *thread) []byte {
 		return nil
 	}
 	// The number of the arguments, the arguments, NULL.
-	list := t.in.SP + size*(binary.LittleEndian.Uint64(b[:])+2)
-	return bytes.Clone(m.stringList(t.scratch[:0], list, size))
+	pointers := t.in.SP + size*(binary.LittleEndian.Uint64(b[:])+2)
+	args, env := list{strings: th.proc.args}, m.stringList(nil, pointers, size, t.proc.lists)
+	args.size = uint64(len(args.strings))
+	t.proc.lists.fit(&args, &env)
+	return env.strings
 }
 
 // filename is the path argument of an exec as the kernel has it.

@@ -23,7 +23,11 @@ type Config struct {
 	WaitAll bool // do not tell of the end of the command before that of its last descendant
 	Pin     bool // put the tracer and a thread that stops often on one CPU
 	Snaplen int  // bytes of data kept of a call, at most MaxSnaplen; 0: what the reader wants
-	Sink    Sink
+	// ArgsLimit is how many bytes are kept of arguments and of the environment of a
+	// program, at most MaxArgsLimit, with the length of what is longer;
+	// 0: DefaultArgsLimit, without.
+	ArgsLimit int
+	Sink      Sink
 	// Summary gets a table of the calls when the command ends, before its
 	// parent learns of that, or when attached processes are let go of. It is
 	// nil for none.
@@ -90,8 +94,9 @@ type Tracer struct {
 	addr    [unix.SizeofSockaddrAny]byte // of a message
 	limit   unix.Rlimit                  // of a process
 	proc    procBuffer
-	scratch []byte   // for a string or a path
-	texts   [][]byte // for the strings of calls, not in use
+	asked   struct{ args, env list } // of the last exec that has failed
+	scratch []byte                   // for a string or a path
+	texts   [][]byte                 // for the strings of calls, not in use
 }
 
 // resume lets a stopped thread go on. Its death meanwhile is not an error.

@@ -107,7 +107,10 @@ func trace(o *launch.Original) {
 
 // config is what the options say of the trace.
 func (o *options) config(stderr io.Writer, sink tracer.Sink, log zerolog.Logger) tracer.Config {
-	cfg := tracer.Config{Calls: o.calls, Snaplen: o.snaplen, WaitAll: o.waitAll, Pin: o.pin == "auto", Release: o.onPtrace == "release", Adopt: o.adopt, Kill: o.secure(), Sink: sink, Log: log}
+	cfg := tracer.Config{
+		Calls: o.calls, Snaplen: o.snaplen, ArgsLimit: o.argsLimit, WaitAll: o.waitAll, Pin: o.pin == "auto",
+		Release: o.onPtrace == "release", Adopt: o.adopt, Kill: o.secure(), Sink: sink, Log: log,
+	}
 	switch {
 	case o.seccomp == "never", cfg.Release:
 		cfg.Every = true

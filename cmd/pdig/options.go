@@ -24,6 +24,7 @@ type options struct {
 	events     string
 	captureAll bool
 	snaplen    int
+	argsLimit  int
 	ring       string
 	ringMode   string
 	onFull     string
@@ -67,6 +68,7 @@ func newOptions() *options {
 	f.StringVarP(&o.events, "events", "e", defaultSet, "system calls to record: `SET` of levels (exec, security, io, all), classes (%file, %network, %process, %signal, %memory, %desc, %ipc), names and numbers with commas between them; ! takes away")
 	f.BoolVarP(&o.captureAll, "capture-all", "a", false, "record every call that has an event of its own")
 	f.IntVarP(&o.snaplen, "snaplen", "s", 0, "keep `N` bytes of the data of read, write, send... (default what the reader of the ring asks for: 80)")
+	f.IntVar(&o.argsLimit, "args-limit", 0, "keep `N` bytes of the arguments of a program, and of its environment; a list that is longer ends with its length, as [N bytes] (default 4096, without)")
 	f.StringVar(&o.ring, "ring", shm.DefaultPrefix, "write into the pair of ring objects `PREFIX`_buf and PREFIX_descs: a name below /dev/shm, or a path")
 	f.StringVar(&o.ringMode, "ring-mode", "0600", "permissions, an octal `MODE`, of ring objects that have to be created; if others may write, rings of others are used too")
 	f.StringVar(&o.onFull, "on-full", "drop", "`drop|block` when the ring is full: drop the record and count it, or block the thread until there is room")
@@ -110,7 +112,7 @@ func parse(args []string) (*options, error) {
 	if o.help || o.version {
 		return o, nil
 	}
-	for _, check := range []func() error{o.checkCalls, o.checkSnaplen, o.checkPriority, o.checkRing, o.checkWait, o.checkLog, o.checkTargets} {
+	for _, check := range []func() error{o.checkCalls, o.checkSnaplen, o.checkArgsLimit, o.checkPriority, o.checkRing, o.checkWait, o.checkLog, o.checkTargets} {
 		if err := check(); err != nil {
 			return o, err
 		}
@@ -194,6 +196,13 @@ func (o *options) checkCalls() (err error) {
 func (o *options) checkSnaplen() error {
 	if o.flags.Changed("snaplen") && (o.snaplen < 1 || o.snaplen > tracer.MaxSnaplen) {
 		return cli.ValueError("snaplen", strconv.Itoa(o.snaplen), fmt.Sprintf("between 1 and %d", tracer.MaxSnaplen))
+	}
+	return nil
+}
+
+func (o *options) checkArgsLimit() error {
+	if o.flags.Changed("args-limit") && (o.argsLimit < tracer.MinArgsLimit || o.argsLimit > tracer.MaxArgsLimit) {
+		return cli.ValueError("args-limit", strconv.Itoa(o.argsLimit), fmt.Sprintf("between %d and %d", tracer.MinArgsLimit, tracer.MaxArgsLimit))
 	}
 	return nil
 }
