@@ -37,6 +37,8 @@ func (t *Tracer) enters(th *thread) {
 	s := t.specs.lookup(arch, n)
 	if s.fold != foldNone {
 		s = t.unfold(th, s)
+	} else if s.widen != nil {
+		s.widen(arch, t.in.Words[1:7])
 	}
 	if len(th.interrupted) > 0 && t.restarted(th, s) {
 		th.cut = false

@@ -29,8 +29,11 @@ func (t *Tracer) param(th *thread, p *syscalls.Param) {
 		t.enc.Close()
 	case syscalls.OpMem:
 		var b [8]byte
-		v := uint64(0)
-		if th.proc.mem.full(b[:src.Width], c.args[src.A]+uint64(src.Off)) {
+		v, width := uint64(0), src.Width
+		if c.spec.shortIDs {
+			width = 2
+		}
+		if th.proc.mem.full(b[:width], c.args[src.A]+uint64(src.Off)) {
 			v = binary.LittleEndian.Uint64(b[:])
 		}
 		t.number(c, p, v)

@@ -258,8 +258,9 @@ func optionValue(t *Tracer, th *thread, p *syscalls.Param) {
 		m.full(b[:8], addr)
 		t.enc.AppendInt(8, binary.LittleEndian.Uint64(b[:]))
 	case optionTime:
-		m.full(b[:2*c.wordSize()], addr)
-		t.enc.AppendInt(8, c.word(b[:])*1e9+c.word(b[c.wordSize():])*1e3)
+		w := c.timeSize()
+		m.full(b[:2*w], addr)
+		t.enc.AppendInt(8, signedAs(b[:w])*1e9+signedAs(b[w:2*w])*1e3)
 	}
 	t.enc.Close()
 }

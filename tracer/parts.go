@@ -17,6 +17,7 @@ const (
 	foldSockets      // socketcall
 	foldIPC          // ipc
 	foldFour         // the call itself, of whose arguments only four are passed
+	foldMap          // mmap of i386, whose arguments are in memory
 )
 
 var folds = map[string]fold{"socketcall": foldSockets, "ipc": foldIPC, "send": foldFour, "recv": foldFour}
@@ -92,6 +93,15 @@ func (t *Tracer) unfold(th *thread, s *spec) *spec {
 		args[4], args[5] = 0, 0
 		return s
 	}
+	var b [4 * 6]byte
+	if s.fold == foldMap {
+		if th.proc.mem.full(b[:], args[0]) {
+			for i := range args {
+				args[i] = uint64(binary.LittleEndian.Uint32(b[4*i:]))
+			}
+		}
+		return s
+	}
 	which := uint32(args[0])
 	if s.fold == foldIPC {
 		which &= 0xffff // a version stands above
@@ -101,7 +111,6 @@ func (t *Tracer) unfold(th *thread, s *spec) *spec {
 	}
 	from := parts[s.fold][which].args
 	was := [6]uint64(args)
-	var b [4 * 6]byte
 	if s.fold == foldSockets {
 		if !th.proc.mem.full(b[:4*len(from)], was[1]) {
 			return s
@@ -116,7 +125,6 @@ func (t *Tracer) unfold(th *thread, s *spec) *spec {
 		args[i] = was[n]
 	}
 	if part.enter == enterSemctl {
-		const ipc64 = 0x100 // IPC_64: how wide the structures are
 		args[2] &^= ipc64
 		_ = th.proc.mem.full(b[:4], args[3]) // union semun itself, not where it is
 		args[3] = uint64(binary.LittleEndian.Uint32(b[:]))

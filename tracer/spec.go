@@ -120,19 +120,22 @@ var someOf = map[string][]seccomp.Mask{
 
 // spec is what to do at a call, worked out once for each number and ceiling.
 type spec struct {
-	index    int    // in syscalls.Calls, -1 for a number without a name
-	sc       uint16 // ppm_sc code that the reader knows
-	enter    uint16 // the exit code is the next one
-	report   bool
-	exitOnly bool // the event has no enter half
-	kind     kind
-	fold     fold
-	noReturn bool
-	refused  bool // it fails with ENOSYS
-	class    shm.Class
-	strings  uint8 // bit N: argument N is a string of one of the halves
-	addr     int8  // argument that is a socket address, or -1
-	addrLen  uint8 // argument with its length
+	index     int    // in syscalls.Calls, -1 for a number without a name
+	sc        uint16 // ppm_sc code that the reader knows
+	enter     uint16 // the exit code is the next one
+	report    bool
+	exitOnly  bool // the event has no enter half
+	kind      kind
+	fold      fold
+	widen     widening // nil: the arguments are those of 64-bit programs
+	wideTimes bool     // times have 64 bits in a call of 32-bit programs
+	shortIDs  bool     // the users or groups that it gives back have 16 bits
+	noReturn  bool
+	refused   bool // it fails with ENOSYS
+	class     shm.Class
+	strings   uint8 // bit N: argument N is a string of one of the halves
+	addr      int8  // argument that is a socket address, or -1
+	addrLen   uint8 // argument with its length
 }
 
 // specs are the calls of all architectures for one ceiling.
@@ -151,6 +154,9 @@ func newSpecs(sel *Selection, ceiling int) *specs {
 		s.table[arch] = make([]spec, maxNumber)
 		for n := range maxNumber {
 			s.table[arch][n] = newSpec(sel, index(arch, n), n, ceiling)
+			if arch == syscalls.I386 || arch == syscalls.ARM {
+				s.table[arch][n].narrowed()
+			}
 		}
 	}
 	s.partSpecs(sel)

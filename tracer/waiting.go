@@ -41,10 +41,12 @@ func (t *Tracer) pollList(th *thread, offset int) {
 func timespec(t *Tracer, th *thread, p *syscalls.Param) {
 	c := &th.call
 	var b [16]byte
-	w := c.wordSize()
-	ns := uint64(0)
+	ns, w := uint64(0), c.wordSize()
+	if c.spec.wideTimes {
+		w = 8
+	}
 	if th.proc.mem.full(b[:2*w], c.args[p.Source.A]) {
-		ns = c.word(b[:])*1e9 + c.word(b[w:])
+		ns = signedAs(b[:w])*1e9 + signedAs(b[w:2*w])
 	}
 	t.enc.Int(8, ns)
 }
@@ -163,7 +165,7 @@ func ptraceData(t *Tracer, th *thread, _ *syscalls.Param) {
 		t.dyn(1, 1, c.args[3])
 	case unix.PTRACE_PEEKTEXT, unix.PTRACE_PEEKDATA, unix.PTRACE_PEEKUSR:
 		var b [8]byte
-		th.proc.mem.full(b[:], c.args[3])
+		th.proc.mem.full(b[:c.wordSize()], c.args[3])
 		t.dyn(0, 8, binary.LittleEndian.Uint64(b[:]))
 	default:
 		t.dyn(0, 8, c.args[3])

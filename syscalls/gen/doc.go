@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -47,6 +49,53 @@ half, in the order of the record.
 		}
 		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", c.name, c.nr[0], c.nr[1], c.nr[2], c.nr[3],
 			c.level, strings.Join(c.classes, " "), events, params)
+	}
+	writeCoverage(b, t)
+}
+
+// writeCoverage writes which calls of each ABI leave an event. The order of the ABIs
+// is that of the numbers of a call.
+func writeCoverage(b *bytes.Buffer, t *tables) {
+	b.WriteString(`
+## Events by architecture
+
+Which calls of an ABI leave an event of their own; – where none does. What i386 does by
+socketcall and ipc is not shown here, and leaves the events of the calls that they carry out. x32
+makes the calls of amd64. "make oracle" compares each of these events, parameter by
+parameter, with what programs of the machine's own ABI and of 32 bits saw themselves.
+
+| event | amd64 | arm64 | i386 | arm |
+|---|---|---|---|---|
+`)
+	calls := map[int]*[4][]string{}
+	for _, c := range t.calls {
+		for _, e := range c.enter {
+			if !t.events[e].captured || !t.events[e+1].captured {
+				continue
+			}
+			if calls[e] == nil {
+				calls[e] = new([4][]string)
+			}
+			for abi, nr := range c.nr {
+				if nr != "-" {
+					calls[e][abi] = append(calls[e][abi], c.name)
+				}
+			}
+		}
+	}
+	for _, e := range slices.Sorted(maps.Keys(calls)) {
+		name := t.events[e].name
+		if name == "NA" { // of an event with one half
+			name = t.events[e+1].name
+		}
+		fmt.Fprintf(b, "| %s %d/%d |", name, e, e+1)
+		for _, names := range calls[e] {
+			if names == nil {
+				names = []string{"–"}
+			}
+			fmt.Fprintf(b, " %s |", strings.Join(names, " "))
+		}
+		b.WriteString("\n")
 	}
 }
 
