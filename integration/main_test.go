@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -86,13 +87,25 @@ func fixture(t *testing.T, name string) string {
 	if *prebuilt != "" {
 		return prebuiltProgram(t, name)
 	}
+	needCompiler(t)
+	return compiled(t, name, name)
+}
+
+func needCompiler(t *testing.T) {
+	t.Helper()
 	if _, err := exec.LookPath("gcc"); err != nil {
 		t.Skip("no gcc to compile the traced program with")
 	}
+}
+
+// compiled makes a program of testdata/SOURCE.c, once.
+func compiled(t *testing.T, name, source string, options ...string) string {
+	t.Helper()
 	build := sync.OnceValues(func() (string, error) {
 		program := filepath.Join(fixtureDir, name)
-		out, err := exec.Command("gcc", "-O1", "-static", "-pthread", "-Wall", "-Werror", "-Wno-unused-result",
-			"-o", program, filepath.Join("testdata", name+".c")).CombinedOutput()
+		argv := slices.Concat(options, []string{"-O1", "-static", "-pthread", "-Wall", "-Werror", "-Wno-unused-result",
+			"-o", program, filepath.Join("testdata", source+".c")})
+		out, err := exec.Command("gcc", argv...).CombinedOutput()
 		if err != nil {
 			return "", fmt.Errorf("gcc: %w\n%s", err, out)
 		}

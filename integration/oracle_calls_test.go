@@ -37,15 +37,16 @@ func TestOracleLargeData(t *testing.T) { oracleCalls(t, "oracle-data", 65000) }
 // compares all records between the program's marks.
 func oracleCalls(t *testing.T, name string, snaplen int) {
 	t.Parallel()
-	program := fixture(t, name)
-	for _, schema := range []string{"newest", "336"} {
-		t.Run(schema, func(t *testing.T) {
-			t.Parallel()
-			size := strconv.Itoa(snaplen)
-			said, records := traceInto(t, "--schema", schema, "--snaplen", size, "--", program, schema, t.TempDir(), size)
-			compareMarked(t, said, records)
-		})
-	}
+	eachABI(t, name, func(t *testing.T, program string) {
+		for _, schema := range []string{"newest", "336"} {
+			t.Run(schema, func(t *testing.T) {
+				t.Parallel()
+				size := strconv.Itoa(snaplen)
+				said, records := traceInto(t, "--schema", schema, "--snaplen", size, "--", program, schema, t.TempDir(), size)
+				compareMarked(t, said, records)
+			})
+		}
+	})
 }
 
 // compareMarked compares, of each thread, the records between marks with what

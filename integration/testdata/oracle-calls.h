@@ -14,6 +14,22 @@
 #define traced(...) traced_call((const long[8]){__VA_ARGS__})
 #define P(x) ((long)(x))
 
+// A program of 32 bits hands an offset over in two arguments. Those behind three
+// others are an even one and the next on arm (OFFSET), and any two of calls with two
+// arguments for it in every ABI (HALVES).
+#if __SIZEOF_LONG__ == 8
+#define HALVES(v) (long)(v), 0
+#define OFFSET(v) (long)(v)
+#elif defined __arm__
+#define HALVES(v) (long)(v), (long)((uint64_t)(v) >> 32)
+#define OFFSET(v) 0, HALVES(v)
+#else
+#define HALVES(v) (long)(v), (long)((uint64_t)(v) >> 32)
+#define OFFSET(v) HALVES(v)
+#endif
+#define WIDE(v) (unsigned long long)(int64_t)(v) // for %llu
+#define BIT(n) ((unsigned long)(1ULL << (n)))     // 0 where a long has no such bit
+
 static long traced_call(const long *a)
 {
 	syscall(MARK);

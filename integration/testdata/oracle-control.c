@@ -18,6 +18,9 @@
 #include <sys/utsname.h>
 #include <time.h>
 
+#ifndef SYS_getrlimit
+#define SYS_getrlimit SYS_ugetrlimit
+#endif
 #define U32(x) ((long)(unsigned)(x)) // as compilers hand over an int
 
 // in_child runs a part in a process of its own.
@@ -58,13 +61,13 @@ static void test_poll(struct pollfd *fds, unsigned count, int seen, int timeout)
 }
 #endif
 
-static void test_ppoll(struct pollfd *fds, unsigned count, int seen, const struct timespec *ts, unsigned long ns, const uint64_t *mask, unsigned low)
+static void test_ppoll(struct pollfd *fds, unsigned count, int seen, const struct timespec *ts, unsigned long long ns, const uint64_t *mask, unsigned low)
 {
 	const char *asked = list_of(fds, seen, 0);
 	long r = traced(SYS_ppoll, P(fds), count, P(ts), P(mask), 8);
-	expect("254 fds=%s timeout=%lu sigmask=%u", asked, ns, low);
+	expect("254 fds=%s timeout=%llu sigmask=%u", asked, ns, low);
 	// The kernel has written back what is left of the time.
-	expect("255 res=%ld fds=%s timeout=%lu sigmask=%u", r, list_of(fds, seen, 1), r >= 0 && ts ? ts->tv_nsec : ns, low);
+	expect("255 res=%ld fds=%s timeout=%llu sigmask=%u", r, list_of(fds, seen, 1), r >= 0 && ts ? (unsigned long long)ts->tv_nsec : ns, low);
 }
 
 static void waiting(void)
@@ -94,6 +97,7 @@ static void waiting(void)
 	need(setrlimit(RLIMIT_NOFILE, &limit) == 0, "setrlimit");
 	test_poll(many, 0x80000003, 512, 0);
 	need(setrlimit(RLIMIT_NOFILE, &files) == 0, "setrlimit");
+#ifdef SYS_select
 	r = traced(SYS_select, U32(-1), 0, 0, 0, 0);
 	expect("82");
 	expect("83 res=%ld", r);
@@ -102,21 +106,22 @@ static void waiting(void)
 	expect("82");
 	expect("83 res=%ld", r);
 #endif
+#endif
 	struct timespec ts = {0, 7}, odd = {-1, 5};
 	uint64_t mask = 0x500000200;
 	test_ppoll(two, 2, 2, &ts, 7, &mask, 0x200);
 	test_ppoll(some, 3, 3, NULL, 0, NULL, 0);
 	test_ppoll(some, 3, 3, (void *)gap, 0, (void *)gap, 0);
 	test_ppoll(NULL, 5, 0, NULL, 0, NULL, 0);
-	test_ppoll(some, 1, 1, &odd, -1000000000ul + 5, tail(&mask, 8), 0x200);
+	test_ppoll(some, 1, 1, &odd, WIDE(-1000000000 + 5), tail(&mask, 8), 0x200);
 
 	ts.tv_nsec = 7;
-	struct timespec *times[] = {&ts, NULL, (void *)gap, &odd, (void *)(gap - 8)};
-	unsigned long ns[] = {7, 0, 0, -1000000000ul + 5, 0};
+	struct timespec *times[] = {&ts, NULL, (void *)gap, &odd, (void *)(gap - sizeof ts / 2)};
+	unsigned long long ns[] = {7, 0, 0, WIDE(-1000000000 + 5), 0};
 	for (int i = 0; i < 5; i++) {
 		r = traced(SYS_nanosleep, P(times[i]), 0);
-		expect("134 interval=%lu", ns[i]);
-		expect("135 res=%ld interval=%lu", r, ns[i]);
+		expect("134 interval=%llu", ns[i]);
+		expect("135 res=%ld interval=%llu", r, ns[i]);
 	}
 
 	static uint32_t word = 7;
@@ -268,7 +273,7 @@ static void test_prctl(unsigned option, unsigned long arg, const char *text, lon
 	long r = traced(SYS_prctl, U32(option), arg, 0, 0, 0);
 	if (new_event(SYS_prctl, 106)) {
 		expect("400");
-		expect("401 res=%ld option=%u arg2_str=%s arg2_int=%ld", r, option, text, number);
+		expect("401 res=%ld option=%u arg2_str=%s arg2_int=%lld", r, option, text, (long long)(unsigned long)number);
 	}
 }
 
@@ -288,7 +293,7 @@ static void prctls(void)
 	test_prctl(PR_GET_CHILD_SUBREAPER, P(&flag), "-", 1);
 	test_prctl(PR_GET_CHILD_SUBREAPER, P(gap), "-", 0);
 	test_prctl(PR_SET_CHILD_SUBREAPER, 0, "-", 0);
-	test_prctl(PR_GET_DUMPABLE, 0x1234567890, "-", 0x1234567890);
+	test_prctl(PR_GET_DUMPABLE, (long)0x1234567890ll, "-", (long)0x1234567890ll);
 	test_prctl(PR_CAPBSET_READ, CAP_CHOWN, "-", CAP_CHOWN);
 }
 
@@ -300,8 +305,8 @@ static void test_capset(struct __user_cap_header_struct *h, struct __user_cap_da
 	need(syscall(SYS_capget, &mine, has) == 0, "capget");
 	if (new_event(SYS_capset, 115)) {
 		expect("352");
-		expect("353 res=%ld cap_inheritable=%lu cap_permitted=%lu cap_effective=%lu", r, has[0].inheritable | (uint64_t)has[1].inheritable << 32,
-		       has[0].permitted | (uint64_t)has[1].permitted << 32, has[0].effective | (uint64_t)has[1].effective << 32);
+		expect("353 res=%ld cap_inheritable=%llu cap_permitted=%llu cap_effective=%llu", r, has[0].inheritable | (unsigned long long)has[1].inheritable << 32,
+		       has[0].permitted | (unsigned long long)has[1].permitted << 32, has[0].effective | (unsigned long long)has[1].effective << 32);
 	}
 }
 
@@ -406,54 +411,60 @@ static void kills(void)
 
 static void limits(void)
 {
-	struct rlimit64 {
+	struct own_limit {
 		unsigned long cur, max;
-	} now = {1, 2}, set = {50, 10020}, old = {3, 4};
+	} now = {1, 2}, set = {50, 10020};
 	struct rlimit files;
 	long r;
 	need(getrlimit(RLIMIT_NOFILE, &files) == 0, "getrlimit");
-	unsigned long gets[][2] = {{RLIMIT_NPROC, P(&now)}, {RLIMIT_NOFILE, P(tail(&now, 16))}, {-1, P(&now)}, {RLIMIT_CPU, 0}, {RLIMIT_CORE, P(gap)}, {16, P(&now)}};
+	unsigned long gets[][2] = {{RLIMIT_NPROC, P(&now)}, {RLIMIT_NOFILE, P(tail(&now, sizeof now))}, {-1, P(&now)}, {RLIMIT_CPU, 0}, {RLIMIT_CORE, P(gap)}, {16, P(&now)}};
 	for (int i = 0; i < 6; i++) {
 		int seen = i == 2 || i == 5 ? 255 : gets[i][0];
 		r = traced(SYS_getrlimit, gets[i][0], gets[i][1]);
-		struct rlimit64 *got = (void *)gets[i][1];
+		struct own_limit *got = (void *)gets[i][1];
 		expect("140 resource=%d", seen);
 		expect("141 res=%ld cur=%ld max=%ld resource=%d", r, r ? -1 : (long)got->cur, r ? -1 : (long)got->max, seen);
 	}
-	struct rlimit64 all = {-1, -1};
+	struct own_limit all = {-1, -1};
 	struct {
 		int resource, seen;
-		struct rlimit64 *to;
+		struct own_limit *to;
 	} sets[] = {{RLIMIT_MEMLOCK, 8, &set}, {-1, 255, &set}, {RLIMIT_NOFILE, 7, NULL}, {RLIMIT_NOFILE, 7, (void *)gap}, {RLIMIT_CPU, 0, &all},
-		    {RLIMIT_RTTIME, 15, tail(&set, 16)}};
+		    {RLIMIT_RTTIME, 15, tail(&set, sizeof set)}};
 	for (int i = 0; i < 6; i++) {
 		int bad = i == 2 || i == 3;
 		r = traced(SYS_setrlimit, U32(sets[i].resource), P(sets[i].to));
 		expect("142 resource=%d", sets[i].seen);
 		expect("143 res=%ld cur=%ld max=%ld resource=%d", r, bad ? 0 : (long)sets[i].to->cur, bad ? 0 : (long)sets[i].to->max, sets[i].seen);
 	}
-	set = (struct rlimit64){files.rlim_cur, files.rlim_max};
+	struct limit64 {
+		uint64_t cur, max;
+	} to_set = {files.rlim_cur, files.rlim_max}, old = {3, 4}, none = {-1, -1};
 	struct {
 		int pid, resource;
-		struct rlimit64 *to, *from;
-	} both[] = {{getpid(), RLIMIT_NOFILE, &set, &old}, {0, RLIMIT_NOFILE, &set, NULL}, {0, RLIMIT_NOFILE, NULL, &old}, {-1, RLIMIT_RSS, NULL, NULL},
-		    {0, RLIMIT_NOFILE, (void *)gap, &old}, {0, RLIMIT_NOFILE, NULL, (void *)gap}, {1 << 30, RLIMIT_AS, &all, &old}};
+		struct limit64 *to, *from;
+	} both[] = {{getpid(), RLIMIT_NOFILE, &to_set, &old}, {0, RLIMIT_NOFILE, &to_set, NULL}, {0, RLIMIT_NOFILE, NULL, &old}, {-1, RLIMIT_RSS, NULL, NULL},
+		    {0, RLIMIT_NOFILE, (void *)gap, &old}, {0, RLIMIT_NOFILE, NULL, (void *)gap}, {1 << 30, RLIMIT_AS, &none, &old}};
 	for (int i = 0; i < 7; i++) {
-		struct rlimit64 to = {0, 0}, from = {-1, -1};
+		struct limit64 to = {0, 0}, from = {-1, -1};
 		if (both[i].to && (char *)both[i].to != gap)
 			to = *both[i].to;
 		r = traced(SYS_prlimit64, U32(both[i].pid), both[i].resource, P(both[i].to), P(both[i].from));
 		if (r == 0)
-			from = both[i].from ? *both[i].from : (struct rlimit64){0, 0};
+			from = both[i].from ? *both[i].from : (struct limit64){0, 0};
 		expect("144 pid=%d resource=%d", both[i].pid, both[i].resource);
-		expect("145 res=%ld newcur=%ld newmax=%ld oldcur=%ld oldmax=%ld pid=%d resource=%d", r, (long)to.cur, (long)to.max, (long)from.cur,
-		       (long)from.max, both[i].pid, both[i].resource);
+		expect("145 res=%ld newcur=%lld newmax=%lld oldcur=%lld oldmax=%lld pid=%d resource=%d", r, (long long)to.cur, (long long)to.max, (long long)from.cur,
+		       (long long)from.max, both[i].pid, both[i].resource);
 	}
 }
 
 static void test_semop(int id, struct sembuf *ops, unsigned n, const char *seen)
 {
+#ifdef SYS_semop
 	long r = traced(SYS_semop, U32(id), P(ops), n);
+#else // i386 has it as a part of another call only
+	long r = traced(SYS_ipc, 1, U32(id), n, 0, P(ops));
+#endif
 	expect("250 semid=%d", id);
 	expect("251 res=%ld nsops=%u %s semid=%d", r, n, seen, id);
 }
@@ -653,7 +664,9 @@ static void generics(void)
 	generic(700, 0, 1);
 #ifdef SYS_time
 	generic(SYS_time, 11, 0);
+#ifdef __x86_64__
 	generic(134, 52, 0); // uselib, which the kernel has no more
+#endif
 #endif
 }
 

@@ -13,11 +13,11 @@ static void test_read(int fd, void *buf, unsigned long size)
 	expect("7 res=%ld data=%s fd=%d size=%u", r, data(buf, r), fd, (unsigned)size);
 }
 
-static void test_pread(int fd, void *buf, unsigned long size, long pos)
+static void test_pread(int fd, void *buf, unsigned long size, int64_t pos)
 {
-	long r = traced(SYS_pread64, fd, P(buf), size, pos);
-	expect("112 fd=%d size=%u pos=%lu", fd, (unsigned)size, pos);
-	expect("113 res=%ld data=%s fd=%d size=%u pos=%lu", r, data(buf, r), fd, (unsigned)size, pos);
+	long r = traced(SYS_pread64, fd, P(buf), size, OFFSET(pos));
+	expect("112 fd=%d size=%u pos=%llu", fd, (unsigned)size, WIDE(pos));
+	expect("113 res=%ld data=%s fd=%d size=%u pos=%llu", r, data(buf, r), fd, (unsigned)size, WIDE(pos));
 }
 
 // readable is how much of what a call wants to write the tracer can read.
@@ -28,11 +28,11 @@ static void test_write(int fd, const void *buf, unsigned long size, long readabl
 	expect("9 res=%ld data=%s fd=%d size=%u", r, data(buf, r > 0 ? r : readable), fd, (unsigned)size);
 }
 
-static void test_pwrite(int fd, const void *buf, unsigned long size, long pos, long readable)
+static void test_pwrite(int fd, const void *buf, unsigned long size, int64_t pos, long readable)
 {
-	long r = traced(SYS_pwrite64, fd, P(buf), size, pos);
-	expect("114 fd=%d size=%u pos=%lu", fd, (unsigned)size, pos);
-	expect("115 res=%ld data=%s fd=%d size=%u pos=%lu", r, data(buf, r > 0 ? r : readable), fd, (unsigned)size, pos);
+	long r = traced(SYS_pwrite64, fd, P(buf), size, OFFSET(pos));
+	expect("114 fd=%d size=%u pos=%llu", fd, (unsigned)size, WIDE(pos));
+	expect("115 res=%ld data=%s fd=%d size=%u pos=%llu", r, data(buf, r > 0 ? r : readable), fd, (unsigned)size, WIDE(pos));
 }
 
 // joined is the content of buffers, as far as n goes.
@@ -53,7 +53,7 @@ static const char *joined(const struct iovec *v, int count, long n)
 // No position: readv and writev.
 enum { NOWHERE = -99 };
 
-static void test_readv(int fd, const struct iovec *v, unsigned long count, long pos)
+static void test_readv(int fd, const struct iovec *v, unsigned long count, int64_t pos)
 {
 	long r;
 	if (pos == NOWHERE) {
@@ -62,14 +62,14 @@ static void test_readv(int fd, const struct iovec *v, unsigned long count, long 
 		expect("117 res=%ld size=%ld data=%s fd=%d", r, r > 0 ? r : 0, joined(v, count, r), fd);
 		return;
 	}
-	r = traced(SYS_preadv, fd, P(v), count, pos, 0);
-	expect("120 fd=%d pos=%lu", fd, pos);
-	expect("121 res=%ld size=%ld data=%s fd=%d pos=%lu", r, r > 0 ? r : 0, joined(v, count, r), fd, pos);
+	r = traced(SYS_preadv, fd, P(v), count, HALVES(pos));
+	expect("120 fd=%d pos=%llu", fd, WIDE(pos));
+	expect("121 res=%ld size=%ld data=%s fd=%d pos=%llu", r, r > 0 ? r : 0, joined(v, count, r), fd, WIDE(pos));
 }
 
 // The buffers of the first seen entries have size bytes together, readable
 // ones at their beginning.
-static void test_writev(int fd, const struct iovec *v, unsigned long count, long pos, int seen, unsigned size, long readable)
+static void test_writev(int fd, const struct iovec *v, unsigned long count, int64_t pos, int seen, unsigned size, long readable)
 {
 	long r;
 	if (pos == NOWHERE) {
@@ -78,9 +78,9 @@ static void test_writev(int fd, const struct iovec *v, unsigned long count, long
 		expect("119 res=%ld data=%s fd=%d size=%u", r, joined(v, seen, r > 0 ? r : readable), fd, size);
 		return;
 	}
-	r = traced(SYS_pwritev, fd, P(v), count, pos, 0);
-	expect("122 fd=%d size=%u pos=%lu", fd, size, pos);
-	expect("123 res=%ld data=%s fd=%d size=%u pos=%lu", r, joined(v, seen, r > 0 ? r : readable), fd, size, pos);
+	r = traced(SYS_pwritev, fd, P(v), count, HALVES(pos));
+	expect("122 fd=%d size=%u pos=%llu", fd, size, WIDE(pos));
+	expect("123 res=%ld data=%s fd=%d size=%u pos=%llu", r, joined(v, seen, r > 0 ? r : readable), fd, size, WIDE(pos));
 }
 
 static void plain(int fd)
@@ -98,7 +98,7 @@ static void plain(int fd)
 	test_write(fd, gap, 6, 0);
 	test_write(-1, tail(pattern, 10), 40, 10);
 	test_write(-1, (void *)-8, 40, 0);
-	test_write(-1, pattern, (1ul << 32) + 7, sizeof pattern);
+	test_write(-1, pattern, BIT(32) + 7, BIT(32) ? sizeof pattern : 7);
 	test_write(1 << 30, pattern, -1ul, sizeof pattern);
 	// Less than was asked for.
 	struct rlimit old, few = {1010, RLIM_INFINITY};
@@ -123,7 +123,7 @@ static void plain(int fd)
 	test_read(fd, NULL, 64);
 	test_read(fd, (void *)-8, 64);
 	need(pipe(p) == 0 && write(p[1], pattern, 12) == 12, "a pipe");
-	test_read(p[0], buf, (1ul << 32) + 400);
+	test_read(p[0], buf, BIT(32) + 400);
 	close(p[0]), close(p[1]);
 
 	test_pwrite(fd, pattern + 2, 40, 0, 40);
@@ -134,7 +134,7 @@ static void plain(int fd)
 	test_pwrite(-1, tail(pattern, 1), 6, 7, 1);
 	test_pread(fd, buf, 40, 0);
 	test_pread(fd, buf, 161, 1000);
-	test_pread(fd, buf, 40, 1ul << 40);
+	test_pread(fd, buf, 40, 1ll << 40);
 	test_pread(fd, buf, 40, -5);
 	test_pread(-1, NULL, 13, 17);
 	test_pread(fd, gap, 13, 0);
@@ -158,7 +158,7 @@ static void vectors(int fd)
 	test_readv(fd, three, 3, 0);
 	test_readv(fd, tail(three, sizeof three), 3, 5);
 	test_readv(fd, tail(three, sizeof three), 4, 5); // one is behind the end
-	test_readv(fd, three, 2, 1ul << 40);
+	test_readv(fd, three, 2, 1ll << 40);
 	test_readv(fd, three, 2, -7);
 	test_readv(-1, three, 7, 0);
 	for (int i = 0; i < 33; i++)
@@ -175,7 +175,7 @@ static void vectors(int fd)
 	test_writev(fd, gaps, 0, NOWHERE, 0, 0, 0);
 	test_writev(-1, bad, 3, NOWHERE, 1, 30, 10);
 	test_writev(fd, worse, 2, NOWHERE, 0, 10, 0);
-	test_writev(fd, (void *)(gap - 8), 1, NOWHERE, 0, 0, 0);
+	test_writev(fd, (void *)(gap - sizeof one / 2), 1, NOWHERE, 0, 0, 0);
 	for (int i = 0; i < 33; i++)
 		many[i] = (struct iovec){pattern + i, 1};
 	test_writev(fd, many, 33, NOWHERE, 32, 32, 32); // 32 are looked at
@@ -224,19 +224,28 @@ static void moves(int fd)
 	r = traced(SYS_copy_file_range, fd, P(&from), to, P(&into), 20, 0);
 	expect("332 fdin=%d offin=%lu len=20", fd, P(&from));
 	expect("333 res=%ld fdout=%d offout=%lu fdin=%d offin=%lu len=20", r, to, P(&into), fd, P(&from));
-	r = traced(SYS_copy_file_range, -3, 140, -4, 300, 1ul << 33, 0);
-	expect("332 fdin=-3 offin=140 len=8589934592");
-	expect("333 res=%ld fdout=-4 offout=300 fdin=-3 offin=140 len=8589934592", r);
+	r = traced(SYS_copy_file_range, -3, 140, -4, 300, BIT(33), 0);
+	expect("332 fdin=-3 offin=140 len=%lu", BIT(33));
+	expect("333 res=%ld fdout=-4 offout=300 fdin=-3 offin=140 len=%lu", r, BIT(33));
 	close(to);
 
 	long seeks[][4] = {{fd, 7, SEEK_SET, 0}, {fd, 7, SEEK_CUR, 1}, {fd, -1, SEEK_END, 2}, {fd, 0, SEEK_DATA, 0}, {-1, 7, SEEK_SET, 0},
-			   {fd, -8, SEEK_SET, 0}, {1 << 30, 1ul << 40, 99, 0}};
+			   {fd, -8, SEEK_SET, 0}, {1 << 30, (long)BIT(40), 99, 0}};
 	for (size_t i = 0; i < sizeof seeks / sizeof *seeks; i++) {
 		long *s = seeks[i];
 		r = traced(SYS_lseek, s[0], s[1], s[2]);
-		expect("86 fd=%ld offset=%lu whence=%ld", s[0], s[1], s[3]);
-		expect("87 res=%ld fd=%ld offset=%lu whence=%ld", r, s[0], s[1], s[3]);
+		expect("86 fd=%ld offset=%llu whence=%ld", s[0], WIDE(s[1]), s[3]);
+		expect("87 res=%ld fd=%ld offset=%llu whence=%ld", r, s[0], WIDE(s[1]), s[3]);
 	}
+
+#ifdef SYS__llseek
+	int64_t to_be, places[] = {7, -1, 1ll << 40, 0x100000001};
+	for (int i = 0; i < 4; i++) {
+		r = traced(SYS__llseek, fd, (long)(places[i] >> 32), (long)places[i], P(&to_be), i ? 99 : SEEK_CUR);
+		expect("86 fd=%d offset=%llu whence=%d", fd, WIDE(places[i]), !i);
+		expect("87 res=%ld fd=%d offset=%llu whence=%d", r, fd, WIDE(places[i]), !i);
+	}
+#endif
 
 	char entries[4096];
 	int dir = open(".", O_RDONLY | O_DIRECTORY);

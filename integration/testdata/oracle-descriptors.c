@@ -13,7 +13,12 @@ static const char sizes[] = "vm_size=+ vm_rss=+ vm_swap=*";
 static void test_mmap(unsigned long addr, unsigned long len, unsigned prot, unsigned ppm_prot, unsigned flags, unsigned ppm_flags, int fd, unsigned long at)
 {
 	char both[300];
+#ifdef SYS_mmap2 // the offset is in units of 4096 bytes
+	long r = traced(SYS_mmap2, addr, len, prot, flags, fd, at / 4096);
+	at &= ~4095ul;
+#else
 	long r = traced(SYS_mmap, addr, len, prot, flags, fd, at);
+#endif
 	sprintf(both, "addr=%lu length=%lu prot=%u flags=%u fd=%d offset=%lu", addr, len, ppm_prot, ppm_flags, fd, at);
 	expect("160 %s", both);
 	expect("161 res=%ld %s %s", r, sizes, both);
@@ -28,12 +33,12 @@ static void memory(void)
 	test_mmap(0, 8192, PROT_READ | PROT_WRITE, 3, MAP_PRIVATE | MAP_ANONYMOUS, 2 | 8, -1, 0);
 	test_mmap(0, 4096, PROT_READ, 1, MAP_SHARED | MAP_POPULATE, 1 | 0x80, fd, 4096);
 	test_mmap(0, 4096, PROT_EXEC | PROT_READ, 5, MAP_SHARED, 1, -1, 1023);
-	test_mmap(4096, 1ul << 50, PROT_NONE, 0, 0x1f0b2, 0x59ce, -7, 1ul << 62);
+	test_mmap(4096, BIT(50), PROT_NONE, 0, 0x1f0b2, 0x59ce, -7, BIT(62));
 	test_mmap(0, 0, 0x0300001b, 0x73 | 8, MAP_SHARED, 1, -1, 0);
 
 	long page = 4096;
 	char *m = mmap(NULL, 4 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	unsigned long areas[][2] = {{P(m), page}, {1, 1024}, {P(m), 0}, {-4096, 1ul << 40}};
+	unsigned long areas[][2] = {{P(m), page}, {1, 1024}, {P(m), 0}, {-4096, BIT(40)}};
 	long r;
 	for (int i = 0; i < 4; i++) {
 		r = traced(SYS_munmap, areas[i][0], areas[i][1], 1234);

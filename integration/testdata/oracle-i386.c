@@ -170,8 +170,8 @@ static void calls(struct low *m)
 	expect("2 name=\"none/x\" flags=7 mode=%d", 0640);
 	expect("3 fd=%ld name=\"none/x\" flags=7 mode=%d dev=0 ino=0", r, 0640);
 	r = traced32(192, 0, 4096, 3, 0x22, -1, 7); // mmap2: its offset is in pages
-	expect("160 addr=0 length=4096 prot=3 flags=10 fd=-1 offset=7");
-	expect("161 res=%ld vm_size=+ vm_rss=+ vm_swap=* addr=0 length=4096 prot=3 flags=10 fd=-1 offset=7", r);
+	expect("160 addr=0 length=4096 prot=3 flags=10 fd=-1 offset=28672");
+	expect("161 res=%ld vm_size=+ vm_rss=+ vm_swap=* addr=0 length=4096 prot=3 flags=10 fd=-1 offset=28672", r);
 	r = traced32(20); // getpid
 	expect("0 ID=16 nativeID=20");
 	expect("1 ID=16 nativeID=20");

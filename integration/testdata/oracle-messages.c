@@ -304,7 +304,7 @@ static void failures(void)
 	test_sendto(-1, NULL, 0, 0, NULL, "-");
 	test_sendto(-1, text, 160, 160, &a, "-");
 	test_sendto(1, gap, 40, 0, NULL, "-"); // no socket
-	test_sendto(-1, tail(text, 7), (1ul << 32) + 40, 7, NULL, "-");
+	test_sendto(-1, tail(text, 7), BIT(32) + 40, 7, NULL, "-");
 	test_recvfrom(-1, buf, 100, 0, "-");
 	test_recvfrom(-1, NULL, 0, 1, "-");
 	test_recvfrom(1, buf, 100, 0, "-");
@@ -360,8 +360,9 @@ static void options(void)
 	test_set(-1, SOL_SOCKET, SO_ERROR, &v, 4, "level=1 optname=4 val=1:-14");
 	test_set(-1, SOL_SOCKET, 20, &tv, sizeof tv, "level=1 optname=20 val=4:5000010000");
 	test_set(-1, SOL_SOCKET, 21, tail(&tv, sizeof tv), sizeof tv, "level=1 optname=21 val=4:5000010000");
-	test_set(-1, SOL_SOCKET, 66, &tv, sizeof tv, "level=1 optname=20 val=4:5000010000");
-	test_set(-1, SOL_SOCKET, 67, &tv, sizeof tv, "level=1 optname=21 val=4:5000010000");
+	int64_t wide[] = {tv.tv_sec, tv.tv_usec}; // in every ABI
+	test_set(-1, SOL_SOCKET, 66, wide, sizeof wide, "level=1 optname=20 val=4:5000010000");
+	test_set(-1, SOL_SOCKET, 67, wide, sizeof wide, "level=1 optname=21 val=4:5000010000");
 	test_set(-1, SOL_SOCKET, 57, &cookie, 8, "level=1 optname=53 val=3:16");
 	v = 16;
 	test_set(-1, SOL_SOCKET, SO_PASSCRED, &v, 4, "level=1 optname=16 val=2:16");
@@ -396,7 +397,7 @@ static void options(void)
 	test_get(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, &n, "level=1 optname=20 val=4:0");
 	n = 8;
 	need(getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &n) == 0, "SO_COOKIE");
-	sprintf(seen, "level=1 optname=53 val=3:%lu", cookie);
+	sprintf(seen, "level=1 optname=53 val=3:%llu", WIDE(cookie));
 	test_get(fd, SOL_SOCKET, SO_COOKIE, &cookie, &n, seen);
 	n = 4;
 	test_get(fd, SOL_SOCKET, SO_ERROR, &v, &n, "level=1 optname=4 val=1:0");

@@ -2,6 +2,12 @@
 // chown, mknod, mount, umount2, quotactl, fsconfig, chroot, getcwd, access,
 // stat.
 #include "oracle-calls.h"
+#ifdef SYS_newfstatat
+enum { FSTATAT = 300 }; // Falco's number
+#else
+#define SYS_newfstatat SYS_fstatat64
+enum { FSTATAT = 271 };
+#endif
 #include <linux/mount.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
@@ -172,7 +178,7 @@ static void modes(void)
 			expect("385 res=%ld dirfd=-1 pathname=%s uid=11 gid=12 flags=%d", r, n.quoted, 0x1400);
 		}
 		r = traced(SYS_newfstatat, AT_FDCWD, P(n.path), P(&st), 0x800 | 0x100);
-		if (new_event(SYS_newfstatat, 300)) {
+		if (new_event(SYS_newfstatat, FSTATAT)) {
 			expect("418");
 			expect("419 res=%ld dirfd=-100 path=%s flags=%d", r, n.quoted, 0x900);
 		}
@@ -247,7 +253,7 @@ static void modes(void)
 		expect("385 res=%ld dirfd=%d pathname=\"\" uid=4294967295 gid=%u flags=%d", r, fd, getegid(), 0x1000);
 	}
 	r = traced(SYS_newfstatat, fd, P(""), P(&st), AT_EMPTY_PATH);
-	if (new_event(SYS_newfstatat, 300)) {
+	if (new_event(SYS_newfstatat, FSTATAT)) {
 		expect("418");
 		expect("419 res=%ld dirfd=%d path=\"\" flags=%d", r, fd, 0x1000);
 	}

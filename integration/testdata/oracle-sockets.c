@@ -137,10 +137,19 @@ static long test_connect(int fd, const void *sa, socklen_t n, const char *quoted
 	return res;
 }
 
+static long plain_accept(int listener)
+{
+#ifdef SYS_accept
+	return syscall(SYS_accept, listener, NULL, NULL);
+#else // i386 has it as a part of another call only
+	return syscall(SYS_socketcall, 5, (long[]){listener, 0, 0});
+#endif
+}
+
 // test_accept accepts one of queued connections.
 static int test_accept(int listener, int flags, int backlog, int left)
 {
-	long fd = result(flags < 0 ? syscall(SYS_accept, listener, NULL, NULL) : syscall(SYS_accept4, listener, NULL, NULL, flags));
+	long fd = result(flags < 0 ? plain_accept(listener) : syscall(SYS_accept4, listener, NULL, NULL, flags));
 	char tuple[300] = "-";
 	if (fd >= 0) {
 		struct sockaddr_storage to = own(fd);
