@@ -47,6 +47,8 @@ type Stats struct {
 	Seen      uint64            // records that a producer has tried to send
 	Delivered uint64            // records that were handed out
 	Lost      [NumCauses]uint64 // by cause
+
+	Mismatches uint64 // of those that were handed out, see [Truth]
 }
 
 // LostTotal is the number of lost records.

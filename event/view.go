@@ -14,6 +14,7 @@ type View struct {
 	Style Style // as which it is shown; [View.Parse] leaves it as it is
 
 	rec    []byte // the record without what follows it
+	behind []byte // the record of its truth
 	info   *syscalls.Event
 	time   uint64
 	tid    int64
@@ -33,7 +34,7 @@ func Length(rec []byte) (int, bool) {
 
 // Parse makes v a view of the record that rec begins with, without copying or
 // allocating. Bytes behind the record, and behind the last parameter within it,
-// are tolerated and ignored. On an error v is unchanged. Errors are
+// are tolerated; only a [Truth] there is looked at. On an error v is unchanged. Errors are
 // [ErrTruncated], [ErrLength] if the lengths within the record contradict each
 // other or there are more than [MaxParams] parameters, and [ErrUnknownType] if
 // the record is complete but of no type of the table.
@@ -92,7 +93,10 @@ func (v *View) Parse(rec []byte) error {
 		}
 	}
 
-	v.rec = rec[:size:size]
+	v.rec, v.behind = rec[:size:size], nil
+	if n, _ := TruthSize(rec[size:]); n > 0 {
+		v.rec, v.behind = rec[:size], rec[size:size+uint64(n)]
+	}
 	v.info = info
 	v.time = binary.NativeEndian.Uint64(rec[offTime:])
 	v.tid = int64(binary.NativeEndian.Uint64(rec[offTID:]))
@@ -122,7 +126,7 @@ func (v *View) Type() uint16 { return v.typ }
 func (v *View) Len() int { return len(v.rec) }
 
 // Bytes returns the whole record, borrowed.
-func (v *View) Bytes() []byte { return v.rec }
+func (v *View) Bytes() []byte { return v.rec[:len(v.rec):len(v.rec)] }
 
 // NumParams returns the number of parameters in the record, which may be more
 // or less than the table has.

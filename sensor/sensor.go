@@ -64,7 +64,7 @@ type Recorder interface {
 	// Begin is called with every event before the state changes by it, with its
 	// time in nanoseconds since the Unix epoch.
 	Begin(timeNs uint64, rec []byte) error
-	// Event keeps the event that Begin was called with.
+	// Event keeps the event that Begin was called with, with its truth behind it.
 	Event(cpu uint16, hidden bool, rec []byte) error
 	// Flush is called when the source is quiet, so that what was kept may soon
 	// outlive the sensor.
@@ -98,6 +98,7 @@ type Sensor struct {
 
 	corrupt, unknown uint64 // records that were no events
 	firstCorrupt     int64  // where a Locator has the first
+	mismatches       uint64 // events with a mismatch in their truth
 }
 
 // New returns a sensor that has not begun.
@@ -223,6 +224,9 @@ func (s *Sensor) record(rec []byte) (done bool, err error) {
 	if !s.blind {
 		s.cfg.State.Apply(&s.view)
 	}
+	if truth, ok := s.view.Truth(); ok && truth.Mismatch != 0 {
+		s.mismatches++
+	}
 	leading := s.leading()
 	if !leading {
 		s.event.Begin()
@@ -270,7 +274,11 @@ func (s *Sensor) convert(c *came) (hidden, ok bool) {
 	}
 	r := s.fold.Convert(c.View, c.cpu, c.hidden)
 	c.enter = r.Enter
-	return c.hidden || r.Hidden, r.Record != nil && s.view.Parse(r.Record) == nil
+	if r.Record == nil || s.view.Parse(r.Record) != nil {
+		return c.hidden || r.Hidden, false
+	}
+	s.view.Adopt(c.View)
+	return c.hidden || r.Hidden, true
 }
 
 // begin prepares the recorder for an event and, if there is no filter, has it
@@ -285,7 +293,7 @@ func (s *Sensor) begin(c *came) error {
 	if s.cfg.Filter != nil {
 		return nil
 	}
-	return s.keep(c.cpu, c.hidden, c.Bytes())
+	return s.keep(c.cpu, c.hidden, c.Whole())
 }
 
 // keepCall has the recorder keep an event that has passed the filter: as it came,
@@ -297,7 +305,7 @@ func (s *Sensor) keepCall(c *came) error {
 			return err
 		}
 	}
-	return s.keep(c.cpu, false, c.Bytes())
+	return s.keep(c.cpu, false, c.Whole())
 }
 
 // keep has the recorder keep an event.
@@ -350,5 +358,6 @@ func (s *Sensor) Stats() event.Stats {
 	st.Delivered -= min(st.Delivered, s.corrupt+s.unknown)
 	st.Lost[event.CauseCorrupt] += s.corrupt
 	st.Lost[event.CauseUnknown] += s.unknown
+	st.Mismatches = s.mismatches
 	return st
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // Summary is one line about the end of a run: how many events were delivered
-// and lost, and why.
+// and lost, and why, and how many of them have a mismatch.
 func Summary(st event.Stats) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "events: %d delivered, %d lost", st.Delivered, st.LostTotal())
@@ -21,6 +21,9 @@ func Summary(st event.Stats) string {
 	}
 	if separator != " (" {
 		b.WriteByte(')')
+	}
+	if st.Mismatches > 0 {
+		fmt.Fprintf(&b, "; %d did something else than they say (truth.mismatch)", st.Mismatches)
 	}
 	return b.String()
 }

@@ -20,6 +20,9 @@ type ConsumerConfig struct {
 	// Ceiling is how many event codes a producer of ours is told to know of; 0
 	// is all.
 	Ceiling int
+	// Truth asks for the truth behind the records of calls, see [event.Truth]:
+	// for each open it costs the tracer some system calls.
+	Truth bool
 	// Log hears of what is odd but no error. The zero Logger is silent.
 	Log zerolog.Logger
 }
@@ -137,6 +140,9 @@ func (c *Consumer) extend(start uint64) {
 	c.extSize.Store(extSize)
 	c.consumed.Store(c.pid)
 	c.ceiling.Store(uint32(cmp.Or(c.cfg.Ceiling, syscalls.CeilingNewest)))
+	if c.cfg.Truth {
+		c.wants.Store(wantsTruth)
+	}
 	c.magic.Store(extMagic)
 	c.start.Store(start)
 	c.ours = true

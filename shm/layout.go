@@ -94,10 +94,15 @@ const (
 	offPublished = 304 // u64, records put into the ring
 	offLost      = 312 // extLost × u64, by event.Cause
 	extLost      = 8
+	offWants     = offLost + 8*extLost // u32, see the bits below; 0 where the extension is shorter
 	extMagic     = 0x7078656769647067
 	extVersion   = 1
-	extSize      = offLost + 8*extLost - offMagic
+	extLeast     = offWants - offMagic // of a reader that wants nothing more
+	extSize      = extLeast + 8
 )
+
+// Bits of the extension's word of wishes.
+const wantsTruth = 1 << 0 // records of the truth behind those of the events
 
 // Bits of the extension's futex word.
 const (

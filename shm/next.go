@@ -15,7 +15,8 @@ import (
 // Next returns the oldest unread record, a copy in a buffer of the consumer
 // that is valid until the following call. Its length is that of its header, its
 // type is in the table, and there is room for as many lengths as it has
-// parameters; those are still to be checked. Records that are none are counted
+// parameters; those are still to be checked. The record of its truth, if it has
+// one, stands behind it. Records that are none are counted
 // and skipped.
 //
 // When nothing comes for a while, of at most about 30 ms, the error is
@@ -50,13 +51,26 @@ func (c *Consumer) take() []byte {
 		if rec == nil {
 			return nil
 		}
-		c.at += len(rec)
+		truth, ok := c.truth(c.buf[c.at+len(rec) : c.n])
+		if !ok {
+			return nil
+		}
+		whole := c.buf[c.at : c.at+len(rec)+truth : c.at+len(rec)+truth]
+		c.at += len(whole)
 		if cause := event.Odd(rec); cause < event.NumCauses {
 			c.tally.own[cause]++
 			continue
 		}
-		return rec
+		return whole
 	}
+}
+
+// truth is the size of the record of a truth that behind, the bytes after a record,
+// begins with. It is not ok if more has to be copied to tell: the two are published
+// at once.
+func (c *Consumer) truth(behind []byte) (size int, ok bool) {
+	size, ok = event.TruthSize(behind)
+	return size, ok || c.pos == c.end || c.stopping && c.left == 0
 }
 
 // resync gives up the rest of a batch, in which no record can be found any

@@ -24,6 +24,7 @@ type page struct {
 	producer, futex          *atomic.Uint32
 	heartbeat, published     *atomic.Uint64
 	lost                     [extLost]*atomic.Uint64
+	wants                    *atomic.Uint32
 	lastPrint, settings, ext []byte
 	statsd                   []byte
 }
@@ -45,6 +46,7 @@ func newPage(b []byte, l *layout) page {
 		consumed: u32(offConsumed), ceiling: u32(offCeiling), start: u64(offStart),
 		producer: u32(offProducer), futex: u32(offFutex),
 		heartbeat: u64(offHeartbeat), published: u64(offPublished),
+		wants:     u32(offWants),
 		lastPrint: b[l.status+offLastPrint : l.status+offSettings],
 		settings:  b[l.status+offSettings : l.status+statusSize],
 		statsd:    b[l.status+offStatsdPort:][:2],

@@ -62,6 +62,7 @@ type reader struct {
 	start  uint64 // of the process; 0 if it was never seen from here
 	stamp  uint64 // start time in the extension when it was looked at
 	ext    bool   // the extension is this reader's
+	truth  bool   // it wants the truth behind the records
 	ours   bool   // it may be, if the reader is in another pid namespace
 	gone   bool   // it was seen alive, and has died
 	fd     int    // pidfd, with Await, or -1
@@ -209,6 +210,7 @@ func (p *Producer) lookAt(pid int32) {
 		now.start, l = look(pid)
 		now.ext = p.extension(pid, now.start)
 		now.ours = p.extension(pid, p.start.Load())
+		now.truth = now.ours && p.extSize.Load() >= extSize && p.wants.Load()&wantsTruth != 0
 		// A pid that was never seen may be one of another pid namespace. A
 		// process that has got the pid of a dead reader is none because of
 		// that: if it has begun to read, it shows.
@@ -252,6 +254,10 @@ func (p *Producer) lookAt(pid int32) {
 // Ceiling is the number of event codes that the reader knows. It changes in
 // [Producer.Active] and [Producer.Write] only.
 func (p *Producer) Ceiling() int { return p.ceiling }
+
+// Truth reports whether the reader wants the truth behind the records. It changes as
+// Ceiling does.
+func (p *Producer) Truth() bool { return p.reader.truth }
 
 // Reader is another number for each reader that has to be told which threads
 // live: one of this package, wherever it is, or one that cannot be seen. It is 0

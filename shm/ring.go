@@ -231,5 +231,5 @@ func (r *ring) unmap() {
 // written the extension.
 func (r *ring) extension(pid int32, start uint64) bool {
 	return start != 0 && r.start.Load() == start && int32(r.consumed.Load()) == pid &&
-		r.magic.Load() == extMagic && r.version.Load() == extVersion && r.extSize.Load() >= extSize
+		r.magic.Load() == extMagic && r.version.Load() == extVersion && r.extSize.Load() >= extLeast
 }

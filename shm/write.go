@@ -22,7 +22,8 @@ const (
 // reserveShare is the part of the ring that only vital records get: 1/20.
 const reserveShare = 20
 
-// Write puts one record into the ring and reports whether it did. A record
+// Write puts one record into the ring, with the truth behind it if it has one, and
+// reports whether it did. A record
 // that it did not take is counted, unless nobody reads, or no longer the reader
 // that was there when the call began.
 //
@@ -40,7 +41,8 @@ func (p *Producer) Write(rec []byte, class Class) (ok bool) {
 		return false
 	}
 	p.attempt()
-	cause := p.refuse(rec, class)
+	rec, truth := p.truth(rec, class)
+	cause := p.refuse(rec[:len(rec)-truth], class)
 	if cause == published {
 		cause = p.publish(rec, class)
 	}
@@ -61,6 +63,23 @@ func (p *Producer) Write(rec []byte, class Class) (ok bool) {
 		p.lose(cause)
 	}
 	return false
+}
+
+// truth is the size of a truth behind a record, which is cut off if the reader wants
+// none or the ring has no room for both.
+func (p *Producer) truth(rec []byte, class Class) (_ []byte, size int) {
+	n, ok := event.Length(rec)
+	if !ok || n < event.HeaderSize || n >= len(rec) {
+		return rec, 0
+	}
+	size, _ = event.TruthSize(rec[n:])
+	switch {
+	case size != len(rec)-n:
+		return rec, 0 // no truth, and no record either
+	case !p.reader.truth, uint64(len(rec)) > uint64(p.capacity(class)):
+		return rec[:n], 0
+	}
+	return rec, size
 }
 
 // What can become of a record beside a loss.

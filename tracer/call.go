@@ -240,6 +240,9 @@ func (t *Tracer) capture(th *thread) {
 	}
 	th.readStrings()
 	t.willCreate(th)
+	if t.sink.Truth() {
+		th.readHow()
+	}
 	th.readAddress()
 }
 
@@ -339,7 +342,7 @@ func (t *Tracer) emit(th *thread, tid int, typ uint16, class shm.Class) {
 	for i := range params {
 		t.param(th, &params[i])
 	}
-	rec, err := t.enc.End()
+	rec, err := t.end(th, typ)
 	if err != nil {
 		t.encodeFailed(th, tid, typ)
 		return

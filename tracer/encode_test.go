@@ -17,12 +17,14 @@ type sink struct {
 	ceiling int
 	records [][]byte
 	lost    int
+	truth   bool
 }
 
 func (s *sink) Active() bool       { return true }
 func (s *sink) Ceiling() int       { return s.ceiling }
 func (s *sink) Snaplen() int       { return 80 }
 func (s *sink) ReaderPID() int     { return 0 }
+func (s *sink) Truth() bool        { return s.truth }
 func (s *sink) GiveUp(func() bool) {}
 func (s *sink) Reader() uint32     { return 0 }
 func (s *sink) Count(event.Cause)  { s.lost++ }

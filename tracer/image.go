@@ -221,7 +221,7 @@ func (im *image) readStat(p *process, b *procBuffer) {
 	}
 	b.lists.fit(&args, &environ)
 	im.exe, im.args = args.first()
-	im.env = environ.strings
+	im.env, im.envEnd = environ.strings, env[1]
 }
 
 // jobOf is the process group and the terminal in a /proc/PID/stat.
@@ -314,7 +314,7 @@ func readExecutable(p *process, im *image, b *procBuffer) (x executable) {
 	if sys.Statx(link, layerMask, &st) != 0 {
 		return x
 	}
-	x.ino = st.Ino
+	x.dev, x.ino = unix.Mkdev(st.Dev_major, st.Dev_minor), st.Ino
 	x.ctime, x.mtime = nanoseconds(st.Ctime), nanoseconds(st.Mtime)
 	var fs unix.Statfs_t
 	if errno := p.mem.served.statFS(link, &fs); (errno == 0 || errno == unix.EAGAIN) && writable(&fs, &st, im) {

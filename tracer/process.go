@@ -133,21 +133,22 @@ func (t *Tracer) stackEnvironment(th *thread) []byte {
 }
 
 // filename is the path argument of an exec as the kernel has it.
-func filename(t *Tracer, th *thread, _ *syscalls.Param) {
+func filename(t *Tracer, th *thread, _ *syscalls.Param) { t.string(t.filename(th)) }
+
+func (t *Tracer) filename(th *thread) (path []byte, ok bool) {
 	c := &th.call
 	n := pathArg(c.spec.enter)
 	text, ok := c.string(uint8(n))
 	dirfd := int32(c.args[0])
 	if n == 0 || !ok || len(text) > 0 && text[0] == '/' || dirfd == unix.AT_FDCWD {
-		t.string(text, ok)
-		return
+		return text, ok
 	}
 	// execveat relative to a descriptor: fs/exec.c, alloc_bprm.
-	path := strconv.AppendInt(append(t.scratch[:0], "/dev/fd/"...), int64(dirfd), 10)
+	path = strconv.AppendInt(append(t.scratch[:0], "/dev/fd/"...), int64(dirfd), 10)
 	if len(text) > 0 {
 		path = append(append(path, '/'), text...)
 	}
-	t.enc.String(path)
+	return path, true
 }
 
 // renamed is for after a prctl: the name of a process is that of its leader.

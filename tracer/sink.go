@@ -21,6 +21,9 @@ type Sink interface {
 	ReaderPID() int
 	// Ceiling is the number of event codes that the reader knows.
 	Ceiling() int
+	// Truth reports whether the reader wants the truth behind the records, see
+	// [event.Truth].
+	Truth() bool
 	// Snaplen is how many bytes of data the reader wants of a call.
 	Snaplen() int
 	// GiveUp has a Write that waits for a reader ask now and then whether to

@@ -131,6 +131,7 @@ type spec struct {
 	wideTimes bool     // times have 64 bits in a call of 32-bit programs
 	shortIDs  bool     // the users or groups that it gives back have 16 bits
 	noReturn  bool
+	truth     truthKind
 	refused   bool // it fails with ENOSYS
 	class     shm.Class
 	strings   uint8 // bit N: argument N is a string of one of the halves
@@ -179,6 +180,7 @@ func newSpec(sel *Selection, index, n, ceiling int) spec {
 	c := &syscalls.Calls[index]
 	s.sc = c.SCKnown(ceiling)
 	s.kind, s.fold = callKind(c.Name), folds[c.Name]
+	s.truth = truthKinds[c.Name]
 	s.refused = sel.refused[index]
 	s.noReturn = c.Name == "exit" || c.Name == "exit_group"
 	if e, ok := c.Event(ceiling); ok {

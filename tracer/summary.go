@@ -19,6 +19,7 @@ type summary struct {
 type callCount struct {
 	calls, errors, drops uint64
 	time                 uint64 // ns between the halves
+	mismatches           uint64 // see truth.go
 }
 
 // of returns the counters for a spec.
@@ -80,6 +81,7 @@ func (s *summary) write(w io.Writer) error {
 		total.errors += c.errors
 		total.drops += c.drops
 		total.time += c.time
+		total.mismatches += c.mismatches
 	}
 	slices.SortFunc(rows, func(a, b row) int {
 		return cmp.Or(cmp.Compare(b.time, a.time), cmp.Compare(b.calls, a.calls), cmp.Compare(a.name, b.name))
@@ -93,6 +95,15 @@ func (s *summary) write(w io.Writer) error {
 		share := 100 * float64(r.time) / float64(max(total.time, 1))
 		out += fmt.Sprintf("%6.2f %11.6f %11d %9d %9s %9s %s\n", share, time.Duration(r.time).Seconds(),
 			r.time/1000/max(r.calls, 1), r.calls, some(r.errors), some(r.drops), r.name)
+	}
+	if total.mismatches > 0 {
+		out += "did something else than their events say:"
+		for _, r := range rows {
+			if r.mismatches > 0 {
+				out += fmt.Sprintf(" %s %d", r.name, r.mismatches)
+			}
+		}
+		out += "\n"
 	}
 	_, err := io.WriteString(w, out)
 	return err

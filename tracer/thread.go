@@ -50,18 +50,20 @@ type call struct {
 	arch uint32 // AUDIT_ARCH_*
 	sent bool   // the enter half was written, so the exit half has to be
 
-	text    []byte    // the strings of args, one behind the other, without NUL
-	texts   [6]extent // where they stand, by argument
-	addr    []byte    // the socket address, as the kernel has it
-	flags   uint64    // of clone and clone3, native
-	missing bool      // of text or addr something could not be read
-	creates bool      // an open that makes the file, if it succeeds
-	changed bool      // clone: the flags are not those of the program
-	child   int       // clone: tid of the child, once that is told
-	order   uint64    // clone: how many calls of the family came before
-	file    unix.Stat_t
-	fileFor int // the descriptor that file describes, -1 none
-	queue   queue
+	text     []byte    // the strings of args, one behind the other, without NUL
+	texts    [6]extent // where they stand, by argument
+	addr     []byte    // the socket address, as the kernel has it
+	flags    uint64    // of clone and clone3, native
+	missing  bool      // of text or addr something could not be read
+	creates  bool      // an open that makes the file, if it succeeds
+	changed  bool      // clone: the flags are not those of the program
+	child    int       // clone: tid of the child, once that is told
+	order    uint64    // clone: how many calls of the family came before
+	file     unix.Stat_t
+	fileFor  int // the descriptor that file describes, -1 none
+	queue    queue
+	how      [24]byte // of an openat2, if that is known
+	howKnown bool
 
 	since      uint64 // summary: time of the entry
 	message    int    // sendmmsg, recvmmsg: the message that the event is about
@@ -126,6 +128,7 @@ type image struct {
 	tty                    uint32
 	pgid, vpgid            int
 	loginuid               uint32
+	envEnd                 uint64 // where the environment has ended at its start
 	uid, gid               uint32 // effective
 	capInh, capPrm, capEff uint64
 	file                   executable
@@ -134,7 +137,7 @@ type image struct {
 // executable is the file that an image was made of.
 type executable struct {
 	path         []byte
-	ino          uint64
+	dev, ino     uint64
 	ctime, mtime uint64 // ns since the Unix epoch
 	flags        uint32 // PPM_EXE_*
 }

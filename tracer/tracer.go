@@ -88,6 +88,7 @@ type Tracer struct {
 
 	clock   func() uint64
 	ends    endpoints
+	truth   truth
 	diag    sockDiag
 	iov     buffers
 	sizes   procStatus                   // see nowFunc

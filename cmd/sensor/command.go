@@ -28,7 +28,7 @@ func (p *program) follow() (int, error) {
 		return 0, err
 	}
 	// It reads before there is a writer, so that no event comes too early.
-	consumer, err := ring.Consumer(shm.ConsumerConfig{Snaplen: p.snaplen, Ceiling: p.ceiling(), Log: p.log})
+	consumer, err := ring.Consumer(shm.ConsumerConfig{Snaplen: p.snaplen, Ceiling: p.ceiling(), Truth: true, Log: p.log})
 	if err != nil {
 		return 0, errors.Join(err, ring.Close())
 	}

@@ -54,7 +54,7 @@ func (p *program) openSource() (source.Source, error) {
 	}
 	c, err := shm.NewConsumer(shm.ConsumerConfig{
 		Config:  shm.Config{Prefix: p.ring, Mode: p.mode},
-		Snaplen: p.snaplen, Ceiling: p.ceiling(), Log: p.log,
+		Snaplen: p.snaplen, Ceiling: p.ceiling(), Truth: true, Log: p.log,
 	})
 	if err != nil {
 		return nil, err

@@ -83,7 +83,7 @@ func NewReader(src io.Reader, file string, entries func(Entry)) *Reader {
 }
 
 // Next returns the next event, borrowed until the following call. The record
-// has its own length; what is in it was not checked. The error is io.EOF at the
+// has its own length, behind which its truth may stand; what is in it was not checked. The error is io.EOF at the
 // end of a file with at least one event, else a [*FormatError].
 func (r *Reader) Next() ([]byte, error) {
 	if rec := r.quick(); rec != nil {
@@ -243,7 +243,7 @@ func (r *Reader) event(size, most uint32, flags int) ([]byte, error) {
 		turn(r.rec)
 		return r.rec, nil
 	}
-	return b[:n:n], nil
+	return withTruth(b, int(n)), nil
 }
 
 // newSection reads a section header. The payload tells the byte order that the

@@ -90,7 +90,7 @@ func (w *Writer) Add(e Entry) {
 	w.overflow()
 }
 
-// Event writes an event. A hidden one changes the state of its reader and is not
+// Event writes an event, with its truth if that stands behind it. A hidden one changes the state of its reader and is not
 // shown.
 func (w *Writer) Event(cpu uint16, hidden bool, rec []byte) error {
 	w.end()
@@ -99,6 +99,7 @@ func (w *Writer) Event(cpu uint16, hidden bool, rec []byte) error {
 	if hidden {
 		flags = 4
 	}
+	rec = storable(rec, headSize+2+flags+trailerSize+3)
 	size := (headSize + 2 + flags + len(rec) + trailerSize + 3) &^ 3
 	large := size > maxEventBlock
 	typ := uint32(typeEvent2)

@@ -85,6 +85,7 @@ var classes = []Class{
 	{"fd", "the descriptor that the event is about", slices.Concat(fdFields, fileFields, protoFields, []Field{typesField})},
 	{"fdlist", "the descriptors of a poll, joined by commas", listFields},
 	{"fs.path", "the paths of a call that has succeeded", pathFields},
+	{"truth", "what a call has really worked on, as pdig has found it at its end", truthFields},
 }
 
 // lookup finds a field and what stands behind its name.

@@ -6,6 +6,7 @@ import "hash/maphash"
 // descriptors that are made from each other share it.
 type file struct {
 	raw   string // the path as it was asked for
+	real  string // the path of the file itself, see [event.Truth]; "" if not known
 	flags uint32
 	dev   uint32
 	ino   uint64
@@ -38,17 +39,21 @@ type openedFile struct {
 	file *file
 }
 
-// take returns the name and the file with that path, of before if there were the same.
-func (o *opened) take(name []byte, f file, path []byte) (string, *file) {
-	path = path[:min(len(path), maxText)]
+// take returns the name and the file with that path, of before if there were the
+// same. real is the path of the file itself.
+func (o *opened) take(name []byte, f file, path, real []byte) (string, *file) {
+	path, real = path[:min(len(path), maxText)], real[:min(len(real), maxText)]
 	e := &o.files[maphash.Bytes(o.seed, name)%uint64(len(o.files))]
 	if e.name != string(name) {
 		e.name, e.file = string(name), nil
 	}
-	if was := e.file; was == nil || was.raw != string(path) || was.flags != f.flags || was.dev != f.dev || was.ino != f.ino {
+	if was := e.file; was == nil || was.raw != string(path) || was.real != string(real) || was.flags != f.flags || was.dev != f.dev || was.ino != f.ino {
 		kept := f // only this one is on the heap
 		if kept.raw = e.name; kept.raw != string(path) {
 			kept.raw = string(path)
+		}
+		if kept.real = e.name; kept.real != string(real) {
+			kept.real = string(real)
 		}
 		e.file = &kept
 	}
@@ -58,6 +63,7 @@ func (o *opened) take(name []byte, f file, path []byte) (string, *file) {
 // File is what is known of an open file besides its name.
 type File struct {
 	Raw          string // the path as it was asked for, "" if not known
+	Real         string // the path of the file itself, "" if not known
 	Dev          uint32 // 0 if not known
 	Ino          uint64 // 0 if not known
 	Upper, Lower bool   // layer of an overlay file system
@@ -69,5 +75,5 @@ func (t *Table) File(fd int64) File {
 	if f == nil {
 		return File{}
 	}
-	return File{Raw: f.raw, Dev: f.dev, Ino: f.ino, Upper: f.flags&upperLayer != 0, Lower: f.flags&lowerLayer != 0}
+	return File{Raw: f.raw, Real: f.real, Dev: f.dev, Ino: f.ino, Upper: f.flags&upperLayer != 0, Lower: f.flags&lowerLayer != 0}
 }

@@ -33,7 +33,8 @@ func (t *Table) open(c *call) {
 	if flags, _ := asked.int(fieldFlags); flags&oDirectory != 0 {
 		d.Letter = 'd'
 	}
-	d.Name, d.file = t.opened.take(t.absolute(c.thread, asked, path), fileOf(c.exit), path)
+	truth, _ := c.exit.Truth()
+	d.Name, d.file = t.opened.take(t.absolute(c.thread, asked, path), fileOf(c.exit), path, truth.Object)
 	d.cloexec = c.cloexec()
 	t.set(c.thread.files, c.res, d)
 }

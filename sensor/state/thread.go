@@ -119,7 +119,7 @@ func (t *Table) set(f *files, fd int64, d descriptor) {
 func (d *descriptor) text() int {
 	n := len(d.Name)
 	if d.file != nil {
-		n += len(d.file.raw)
+		n += len(d.file.raw) + len(d.file.real)
 	}
 	return n
 }

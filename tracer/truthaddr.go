@@ -1,0 +1,105 @@
+package tracer
+
+import (
+	"bytes"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/pdig/pdig/event"
+)
+
+// rereadAddress compares the socket address of a call with what it was at the entry.
+func (t *Tracer) rereadAddress(th *thread) {
+	c := &th.call
+	if c.missing || len(c.addr) < 2 {
+		return
+	}
+	now := t.truth.argument[:len(c.addr)]
+	if !th.proc.mem.full(now, c.args[c.spec.addr]) {
+		return
+	}
+	same := 0
+	switch f := family(c.addr); {
+	case c.spec.truth == truthBind && anyPort(now):
+		same = 4 // the tracer has filled in the port, see bound
+	case f == unix.AF_INET || f == unix.AF_UNSPEC:
+		same = 2 // and the family, see giveFamily
+	}
+	if same = min(same, len(now)); !bytes.Equal(now[same:], c.addr[same:]) {
+		t.truth.Mismatch |= event.ArgumentChanged
+		t.truth.Argument = appendAddress(now[len(now):], now)
+	}
+}
+
+// connectTruth compares the address of a connect with the peer that the kernel has
+// connected to, which has just been asked for its tuple.
+func (t *Tracer) connectTruth(th *thread) {
+	c := &th.call
+	if c.ret == 0 || c.ret == einprogress {
+		t.compareAddress(th, t.ends.peer)
+	}
+}
+
+// bindTruth finds the address that a socket is bound to.
+func (t *Tracer) bindTruth(th *thread) {
+	c := &th.call
+	if c.ret != 0 || !t.ends.ask(th.proc, int(int32(c.args[0])), false) || t.ends.local == nil {
+		return
+	}
+	t.compareAddress(th, t.ends.local)
+}
+
+// compareAddress compares the address of a call with what the kernel has made of
+// it. What is left to the kernel, by an address or port of zero, cannot differ.
+func (t *Tracer) compareAddress(th *thread, kernel []byte) {
+	asked, ok := decodeAddress(th.call.addr)
+	has, known := decodeAddress(kernel)
+	if !known {
+		return
+	}
+	t.truth.Object = has.AppendTo(t.truth.object[:0])
+	if !ok {
+		return
+	}
+	differs := false
+	switch {
+	case asked.Family == unix.AF_UNIX && has.Family == unix.AF_UNIX:
+		differs = len(asked.Path) > 0 && len(has.Path) > 0 && !bytes.Equal(asked.Path, has.Path) && !t.sameSocket(th, asked.Path, has.Path)
+	case asked.Family == unix.AF_UNIX || has.Family == unix.AF_UNIX:
+		differs = true
+	default:
+		a, b := asked.IP, has.IP
+		differs = !a.Addr().IsUnspecified() && a.Addr().Unmap().WithZone("") != b.Addr().Unmap().WithZone("") ||
+			a.Port() != 0 && a.Port() != b.Port()
+	}
+	if differs {
+		t.truth.Mismatch |= event.OtherObject
+	}
+}
+
+// sameSocket reports whether two names of unix sockets may be of the same: a server
+// has bound its socket to a name that need not be the one that leads there.
+func (t *Tracer) sameSocket(th *thread, asked, has []byte) bool {
+	if asked[0] == '@' || has[0] == '@' {
+		return false
+	}
+	var a, b unix.Stat_t
+	if asked[0] != '/' || has[0] != '/' ||
+		t.served.statPath(t.seenBy(th, unix.AT_FDCWD, asked), &a) != 0 || t.served.statPath(t.seenBy(th, unix.AT_FDCWD, has), &b) != 0 {
+		return true
+	}
+	return identity{a.Dev, a.Ino} == identity{b.Dev, b.Ino}
+}
+
+// decodeAddress decodes an address as the kernel has it.
+func decodeAddress(raw []byte) (event.SockAddr, bool) {
+	return event.DecodeSockAddr(event.AppendSockAddr(nil, raw))
+}
+
+// appendAddress appends the text of an address as the kernel has it.
+func appendAddress(dst, raw []byte) []byte {
+	if a, ok := decodeAddress(raw); ok {
+		return a.AppendTo(dst)
+	}
+	return dst
+}

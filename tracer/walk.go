@@ -1,0 +1,274 @@
+package tracer
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/pdig/pdig/internal/procfs"
+)
+
+// A path means to its program what it means to nobody else: the program has a root
+// and a working directory of its own, and /proc/self is itself. So a path that does
+// not simply lead to the file that was opened is walked part by part, from the root
+// and the directory of the program, with its number in the place of self.
+
+// walk is a path that a thread has opened, and the file that this has given.
+type walk struct {
+	tid     int
+	pids    []int // numbers that its process may have in its /proc
+	dirfd   int32
+	name    string
+	flags   uint64 // of the open
+	resolve uint64 // RESOLVE_* of openat2
+	opened  identity
+	path    string // of that file, as /proc shows it
+	exec    bool   // it was executed
+
+	root, dir int // descriptors
+	rootID    identity
+	links     int
+}
+
+// identity tells a file from others.
+type identity struct{ dev, ino uint64 }
+
+// Bounds of a walk: those of the kernel.
+const (
+	maxLinks = 40 // MAXSYMLINKS
+	deleted  = " (deleted)"
+)
+
+// newWalk is a walk along the path that th has given to its call.
+func (t *Tracer) newWalk(th *thread, dirfd int32, name []byte, opened identity, path []byte) *walk {
+	w := &walk{
+		tid: th.tid, dirfd: dirfd, name: string(name), opened: opened, path: string(path), pids: []int{th.proc.pid},
+	}
+	if th.proc.vpid != th.proc.pid {
+		w.pids = append(w.pids, th.proc.vpid)
+	}
+	return w
+}
+
+// leads reports whether the path of w leads to its file, or nobody can tell.
+func (s *served) leads(w *walk) bool {
+	if s == nil || !s.mounts {
+		return w.leads()
+	}
+	if !s.helper() {
+		return true
+	}
+	leads, ok := answer(s, w.leads)
+	return leads || !ok
+}
+
+func (w *walk) leads() bool {
+	return slices.ContainsFunc(w.pids, func(pid int) bool { return w.leadsFor(pid) })
+}
+
+// leadsFor is leads if /proc/self is pid.
+func (w *walk) leadsFor(pid int) bool {
+	var err error
+	if w.root, err = w.start("root"); err != nil {
+		return true
+	}
+	defer unix.Close(w.root)
+	if w.dir, err = w.begin(); err != nil {
+		return true // a descriptor that is closed by now
+	}
+	defer func() { unix.Close(w.dir) }()
+	if w.resolve&unix.RESOLVE_IN_ROOT != 0 {
+		root, err := unix.FcntlInt(uintptr(w.dir), unix.F_DUPFD_CLOEXEC, 0)
+		if err != nil {
+			return true
+		}
+		unix.Close(w.root)
+		w.root = root
+	}
+	w.rootID, w.links = idOf(w.root), 0
+	last, err := w.walk(pid)
+	switch {
+	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ELOOP):
+		// Deleted meanwhile, it still had that name.
+		return last != "" && w.was(pathOf(w.dir)+"/"+last)
+	case err != nil:
+		return true
+	}
+	id := idOf(w.dir)
+	switch {
+	case id == w.opened:
+		return true
+	case w.exec && !isProgram(w.dir):
+		return true // it was handed to the program that is executed
+	case w.flags&unix.O_TMPFILE == unix.O_TMPFILE: // a file without a name, in that directory
+		return strings.HasPrefix(w.path, strings.TrimSuffix(pathOf(w.dir), "/")+"/#")
+	}
+	return w.was(pathOf(w.dir)) // another file has taken its name
+}
+
+// was reports whether the file had a name until it was deleted.
+func (w *walk) was(name string) bool {
+	path, ok := strings.CutSuffix(w.path, deleted)
+	if !ok || strings.Replace(name, "//", "/", 1) != path {
+		return false
+	}
+	var st unix.Stat_t
+	return unix.Lstat(procPath(w.tid, "root")+w.path, &st) != nil || identity{st.Dev, st.Ino} != w.opened
+}
+
+// start opens a link of the thread's directory in /proc.
+func (w *walk) start(link string) (int, error) {
+	return unix.Open(procPath(w.tid, link), unix.O_PATH|unix.O_CLOEXEC, 0)
+}
+
+// begin opens the directory that the path begins in.
+func (w *walk) begin() (int, error) {
+	switch {
+	case strings.HasPrefix(w.name, "/") && w.resolve&unix.RESOLVE_IN_ROOT == 0:
+		return w.start("root")
+	case w.dirfd == unix.AT_FDCWD:
+		return w.start("cwd")
+	}
+	return w.start("fd/" + strconv.Itoa(int(w.dirfd)))
+}
+
+// walk goes along the path and leaves w.dir at its end. On an error it is at the
+// directory in which the part that is returned was not found; "" if that is not the last.
+func (w *walk) walk(pid int) (last string, err error) {
+	parts := strings.Split(w.name, "/")
+	for len(parts) > 0 {
+		part := parts[0]
+		parts = parts[1:]
+		final := len(parts) == 0
+		switch part {
+		case "", ".":
+			continue
+		case "..":
+			if idOf(w.dir) == w.rootID {
+				continue
+			}
+		}
+		next, err := unix.Openat(w.dir, part, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+		if err != nil {
+			if strings.Trim(strings.Join(parts, ""), ".") != "" {
+				part = ""
+			}
+			return part, err
+		}
+		var st unix.Stat_t
+		if err := unix.Fstat(next, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFLNK || final && w.nofollow() {
+			unix.Close(w.dir)
+			w.dir = next
+			continue
+		}
+		if w.links++; w.links > maxLinks {
+			unix.Close(next)
+			return "", unix.ELOOP
+		}
+		target, err := w.target(next, part, pid)
+		unix.Close(next)
+		if err != nil {
+			return "", err
+		}
+		if target == "" { // w.dir is there already
+			continue
+		}
+		if target[0] == '/' {
+			root, err := unix.FcntlInt(uintptr(w.root), unix.F_DUPFD_CLOEXEC, 0)
+			if err != nil {
+				return "", err
+			}
+			unix.Close(w.dir)
+			w.dir = root
+		}
+		parts = append(strings.Split(target, "/"), parts...)
+	}
+	return "", nil
+}
+
+// nofollow reports whether a link at the end of the path is what is opened.
+func (w *walk) nofollow() bool {
+	return w.flags&unix.O_NOFOLLOW != 0 || w.flags&(unix.O_CREAT|unix.O_EXCL) == unix.O_CREAT|unix.O_EXCL
+}
+
+// target is where a link in w.dir leads. Links of /proc that lead to a file without
+// regard to its name are followed.
+func (w *walk) target(link int, name string, pid int) (string, error) {
+	var fs unix.Statfs_t
+	if unix.Fstatfs(w.dir, &fs) == nil && fs.Type == unix.PROC_SUPER_MAGIC {
+		switch top := idOf(w.dir).ino == procRootIno; {
+		case top && name == "self":
+			return strconv.Itoa(pid), nil
+		case top && name == "thread-self":
+			return strconv.Itoa(pid) + "/task/" + strconv.Itoa(w.tidOf(pid)), nil
+		case !top:
+			next, err := unix.Openat(w.dir, name, unix.O_PATH|unix.O_CLOEXEC, 0)
+			if err == nil {
+				unix.Close(w.dir)
+				w.dir = next
+			}
+			return "", err
+		}
+	}
+	var b [maxPath]byte
+	n, err := unix.Readlinkat(link, "", b[:])
+	if n == 0 && err == nil {
+		err = unix.ENOENT
+	}
+	return string(b[:max(n, 0)]), err
+}
+
+// tidOf is the number of the thread where its process is pid.
+func (w *walk) tidOf(pid int) int {
+	if pid == w.pids[0] {
+		return w.tid
+	}
+	return innerPID(w.tid, &procBuffer{})
+}
+
+// procRootIno is the inode number of the top of a procfs (PROC_ROOT_INO).
+const procRootIno = 1
+
+func idOf(fd int) identity {
+	var st unix.Stat_t
+	if unix.Fstat(fd, &st) != nil {
+		return identity{}
+	}
+	return identity{st.Dev, st.Ino}
+}
+
+// pathOf is the path of a descriptor of the tracer, as /proc shows it.
+func pathOf(fd int) string {
+	var b [maxPath]byte
+	n, err := unix.Readlink(selfFD(fd), b[:])
+	if err != nil {
+		return ""
+	}
+	return string(b[:n])
+}
+
+// selfFD is the path of a descriptor of the tracer.
+func selfFD(fd int) string {
+	proc, _ := procfs.Root()
+	return proc + "/self/fd/" + strconv.Itoa(fd)
+}
+
+// isProgram reports whether a file is a program of a machine: others the kernel
+// hands to one.
+func isProgram(fd int) bool {
+	var st unix.Stat_t
+	if unix.Fstat(fd, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return false
+	}
+	file, err := unix.Open(selfFD(fd), unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(file)
+	var head [4]byte
+	n, err := unix.Pread(file, head[:], 0)
+	return err == nil && string(head[:n]) == "\x7fELF"
+}
