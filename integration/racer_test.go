@@ -1,0 +1,218 @@
+package integration
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/shm"
+	"github.com/pdig/pdig/syscalls"
+)
+
+var racerRounds = flag.Int("racer.rounds", 3000, "calls of each kind that a racing program makes")
+
+// TestRacer traces programs of which one thread changes what the calls of the other
+// are about, while they are made. The program knows what it has got, and so must
+// each event, and where it had asked for something else the event is marked.
+func TestRacer(t *testing.T) {
+	program := fixture(t, "racer")
+	for _, kind := range []string{"path", "openat2", "link", "names", "exec", "connect"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			r := &race{kind: kind, dir: dir}
+			rounds := *racerRounds
+			if kind == "exec" {
+				rounds /= 10 // each takes as long as many others
+			}
+			for i := range r.inodes {
+				r.inodes[i] = create(t, filepath.Join(dir, fmt.Sprintf("file%d", i+1)))
+				exits(t, filepath.Join(dir, fmt.Sprintf("exit%d", i+1)), i+1)
+			}
+			// On a machine that does one thing at a time it may take long.
+			for n := 0; r.calls < rounds || r.marked == 0 && n < 50; n++ {
+				r.run(t, program, kind, dir, fmt.Sprint(rounds))
+			}
+			t.Logf("%d calls, %d got something else than they had asked for, %d marked", r.calls, r.others, r.marked)
+			if r.marked == 0 {
+				t.Error("no call is marked")
+			}
+		})
+	}
+}
+
+// create makes a file and returns its inode.
+func create(t *testing.T, name string) uint64 {
+	t.Helper()
+	var st unix.Stat_t
+	if err := errors.Join(os.WriteFile(name, nil, 0o666), unix.Stat(name, &st)); err != nil {
+		t.Fatal(err)
+	}
+	return st.Ino
+}
+
+// exits makes a program that ends with a status.
+func exits(t *testing.T, name string, status int) {
+	t.Helper()
+	cmd := exec.Command("gcc", "-O1", "-static", "-o", name, "-xc", "-")
+	cmd.Stdin = bytes.NewReader(fmt.Appendf(nil, "int main(void) { return %d; }", status))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("gcc: %v\n%s", err, out)
+	}
+}
+
+// race looks at the events of a racer.
+type race struct {
+	kind, dir string
+	inodes    [2]uint64
+
+	asked, object string
+	truth         event.Mismatch
+	ino           uint64
+	ports         map[uint16]int // what the program calls them
+
+	calls, others, marked int
+}
+
+func (r *race) run(t *testing.T, command ...string) {
+	t.Helper()
+	prefix := ring(t)
+	consumer, err := shm.NewConsumer(shm.ConsumerConfig{Config: shm.Config{Prefix: prefix}, Truth: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer consumer.Close()
+	r.ports = map[uint16]int{}
+	argv := []string{"-e", "open,openat,openat2,execve,connect,lseek", "--ring", prefix, "--on-full", "block", "--"}
+	cmd := exec.Command(pdigPath, append(argv, command...)...)
+	var words bytes.Buffer
+	cmd.Stderr = &words
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	var v event.View
+	over := false
+	for last := time.Now(); ; {
+		rec, err := consumer.Next()
+		switch {
+		case err == nil:
+			last = time.Now()
+			if err := v.Parse(rec); err != nil {
+				t.Fatal(err)
+			}
+			r.event(t, &v)
+			continue
+		case !errors.Is(err, os.ErrDeadlineExceeded):
+			t.Fatal(err)
+		case over:
+			if s := consumer.Stats(); s.LostTotal() > 0 {
+				t.Fatalf("lost: %+v", s)
+			}
+			return
+		case time.Since(last) > patience:
+			t.Fatal("no event comes any more")
+		}
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Fatalf("%q: %v\n%s", command, err, words.String())
+			}
+			over = true
+		default:
+		}
+	}
+}
+
+// param is a parameter by its name.
+func param(v *event.View, name string) int {
+	return slices.IndexFunc(v.Info().Params, func(p syscalls.Param) bool { return p.Name == name })
+}
+
+func (r *race) event(t *testing.T, v *event.View) {
+	t.Helper()
+	enter := syscalls.IsEnter(v.Type())
+	switch name := v.Name(); {
+	case name == "lseek" && enter:
+		if got, _ := v.Int(param(v, "offset")); got != 0 && r.object != "" {
+			r.judge(t, int(got))
+		}
+		r.object = ""
+	case !slices.Contains([]string{"open", "openat", "openat2", "execve", "connect"}, name):
+	case enter && name == "execve":
+		r.asked = string(v.Str(param(v, "filename")))
+	case enter && name == "connect":
+		a, _ := event.DecodeSockAddr(v.Param(param(v, "addr")))
+		r.asked = a.IP.String()
+	case enter:
+		r.asked = string(v.Str(param(v, "name")))
+	default:
+		truth, ok := v.Truth()
+		r.object, r.truth = string(truth.Object), truth.Mismatch
+		r.ino, _ = v.Uint(param(v, "ino"))
+		if res, _ := v.Int(0); res >= 0 && (!ok || r.object == "") {
+			t.Errorf("a call that has succeeded has no truth: %s", v.Name())
+		}
+	}
+}
+
+// judge compares an event with what the program has got.
+func (r *race) judge(t *testing.T, got int) {
+	t.Helper()
+	r.calls++
+	want, other := fmt.Sprintf("%s/file%d", r.dir, got), event.OtherObject
+	switch r.kind {
+	case "connect":
+		peer := netip.MustParseAddrPort(r.object)
+		if n := r.ports[peer.Port()]; n == 0 {
+			r.ports[peer.Port()] = got
+		} else if n != got {
+			t.Errorf("an event has port %d, the program another", peer.Port())
+		}
+		want = r.object
+	case "exec":
+		want, other = fmt.Sprintf("%s/exit%d", r.dir, got), event.ArgumentChanged|event.OtherObject
+	default:
+		if r.ino != r.inodes[got-1] {
+			t.Errorf("an event has inode %d, the program %d", r.ino, r.inodes[got-1])
+		}
+	}
+	if r.truth != 0 {
+		r.marked++
+	}
+	switch r.kind {
+	case "link", "names": // they are asked for by a name that says nothing of what they are
+		if r.kind == "link" && r.object != want {
+			t.Errorf("an event has %q, the program %q", r.object, want)
+		}
+		if r.truth&event.ArgumentChanged != 0 {
+			t.Error("an argument has changed that nobody changes")
+		}
+		return
+	}
+	if r.object != want {
+		t.Errorf("an event has %q, the program %q", r.object, want)
+	}
+	differs := r.asked != want
+	if differs {
+		r.others++
+	}
+	switch {
+	case differs && r.truth&other != other:
+		t.Errorf("%q was asked for, %q is got, and the event has mismatch %q", r.asked, want, r.truth)
+	case !differs && r.truth&event.OtherObject != 0:
+		t.Errorf("%q was asked for and got, and the event has mismatch %q", r.asked, r.truth)
+	}
+}
