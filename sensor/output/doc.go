@@ -28,6 +28,12 @@ func (e *Event) dir() byte {
 	return '<'
 }
 
+// mismatch is the truth of an event that does not say it.
+func (e *Event) mismatch() (event.Truth, bool) {
+	t, ok := e.View.Truth()
+	return t, ok && t.Mismatch != 0
+}
+
 // Format appends an event to a stream. A Format is used from one goroutine.
 type Format interface {
 	Append(dst []byte, e *Event) []byte

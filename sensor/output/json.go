@@ -18,6 +18,11 @@ const (
 	keyName = "proc.name"
 	keyTID  = "thread.tid"
 	numKeys = 8
+
+	// Of events with a mismatch only.
+	keyMismatch = "truth.mismatch"
+	keyObject   = "truth.object"
+	numMore     = 2
 )
 
 // JSON is one object a line, its keys sorted, as sysdig -j writes it. Data is not
@@ -49,6 +54,12 @@ func (f *JSON) Append(dst []byte, e *Event) []byte {
 	dst = appendJSON(dst, e.Comm)
 	dst = append(dst, `,"`+keyTID+`":`...)
 	dst = strconv.AppendInt(dst, e.View.TID(), 10)
+	if t, ok := e.mismatch(); ok {
+		dst = append(dst, `,"`+keyMismatch+`":`...)
+		dst = appendJSON(dst, t.Mismatch.String())
+		dst = append(dst, `,"`+keyObject+`":`...)
+		dst = appendJSON(dst, t.Object)
+	}
 	return append(dst, '}', '\n')
 }
 

@@ -18,7 +18,12 @@ type Msgpack struct {
 
 // Append appends a map.
 func (f *Msgpack) Append(dst []byte, e *Event) []byte {
-	dst = append(dst, 0x80|numKeys) // fixmap
+	t, marked := e.mismatch()
+	keys := byte(numKeys)
+	if marked {
+		keys += numMore
+	}
+	dst = append(dst, 0x80|keys) // fixmap
 	dst = packUint(packString(dst, keyCPU), uint64(e.CPU))
 	dst = append(packString(dst, keyDir), 0xa1, e.dir())
 	f.printer.Data, f.printer.Long = f.Data, true
@@ -28,7 +33,12 @@ func (f *Msgpack) Append(dst []byte, e *Event) []byte {
 	dst = packUint(packString(dst, keyTime), e.View.Time())
 	dst = packText(f, packString(dst, keyType), e.View.Name())
 	dst = packText(f, packString(dst, keyName), e.Comm)
-	return packInt(packString(dst, keyTID), e.View.TID())
+	dst = packInt(packString(dst, keyTID), e.View.TID())
+	if marked {
+		dst = packString(packString(dst, keyMismatch), t.Mismatch.String())
+		dst = packText(f, packString(dst, keyObject), t.Object)
+	}
+	return dst
 }
 
 // packText appends what need not be UTF-8; bytes that are not are replaced by

@@ -1,0 +1,191 @@
+// plainopens DIRECTORY: opens files by all kinds of names, none of which means
+// anything else than what is opened.
+#define _GNU_SOURCE
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int keep(int fd, const char *what)
+{
+	if (fd < 0)
+		err(1, "%s", what);
+	return fd;
+}
+
+static void try(int dir, const char *name, int flags)
+{
+	int fd = openat(dir, name, flags, 0644);
+	close(keep(fd, name));
+}
+
+static void try2(int dir, const char *name, unsigned long flags, unsigned long resolve)
+{
+	struct open_how how = {.flags = flags, .resolve = resolve};
+	int fd = syscall(SYS_openat2, dir, name, &how, sizeof how);
+	if (fd < 0 && errno == ENOSYS)
+		return;
+	close(keep(fd, name));
+}
+
+static void names(void)
+{
+	char number[64];
+	int dir = keep(open("d", O_DIRECTORY | O_RDONLY), "d");
+	int file = keep(open("d/f", O_RDONLY), "d/f");
+
+	try(AT_FDCWD, "./d//f", O_RDONLY);
+	try(AT_FDCWD, "d/", O_RDONLY);
+	try(AT_FDCWD, "d/.", O_RDONLY);
+	try(AT_FDCWD, "d/../d/./f", O_RDONLY);
+	try(AT_FDCWD, "..", O_RDONLY);
+	try(AT_FDCWD, "/..", O_RDONLY);
+	try(AT_FDCWD, "/../..//", O_RDONLY);
+	try(AT_FDCWD, "link", O_RDONLY);
+	try(AT_FDCWD, "link", O_PATH | O_NOFOLLOW);
+	try(AT_FDCWD, "linkdir/link", O_PATH | O_NOFOLLOW);
+	try(AT_FDCWD, "linkdir/f", O_RDONLY);
+	try(AT_FDCWD, "linkdir/../link", O_RDONLY);
+	try(AT_FDCWD, "linkdir/new", O_RDWR | O_CREAT | O_EXCL);
+	try(AT_FDCWD, "dangling", O_RDWR | O_CREAT);
+	try(AT_FDCWD, "hard", O_RDONLY);
+	try(dir, "f", O_RDONLY);
+	try(dir, "../link", O_RDONLY);
+	try(dir, "link", O_RDONLY);
+	int unnamed = openat(AT_FDCWD, "linkdir", O_TMPFILE | O_RDWR, 0600);
+	if (unnamed >= 0)
+		close(unnamed);
+	try2(AT_FDCWD, "linkdir/f", O_RDONLY, 0);
+	try2(dir, "absolute", O_RDONLY, RESOLVE_IN_ROOT);
+	try2(dir, "/f", O_RDONLY, RESOLVE_IN_ROOT);
+	try2(dir, "/../../f", O_RDONLY, RESOLVE_IN_ROOT);
+	try2(dir, "f", O_RDONLY, RESOLVE_BENEATH);
+
+	try(AT_FDCWD, "/proc/self/maps", O_RDONLY);
+	try(AT_FDCWD, "/proc/thread-self/comm", O_RDONLY);
+	try(AT_FDCWD, "/proc/self/exe", O_RDONLY);
+	try(AT_FDCWD, "/proc/self/cwd/link", O_RDONLY);
+	try(AT_FDCWD, "/proc/self/root/proc/self/stat", O_RDONLY);
+	try(AT_FDCWD, "/proc/mounts", O_RDONLY);
+	try(AT_FDCWD, "/proc/self/ns/mnt", O_RDONLY);
+	snprintf(number, sizeof number, "/proc/self/fd/%d", file);
+	try(AT_FDCWD, number, O_RDONLY);
+	snprintf(number, sizeof number, "/proc/self/fd/%d/f", dir);
+	try(AT_FDCWD, number, O_RDONLY);
+
+	int ends[2];
+	keep(pipe(ends), "pipe");
+	snprintf(number, sizeof number, "/proc/self/fd/%d", ends[1]);
+	try(AT_FDCWD, number, O_WRONLY);
+	int memory = keep(memfd_create("name", 0), "memfd");
+	snprintf(number, sizeof number, "/proc/self/fd/%d", memory);
+	try(AT_FDCWD, number, O_RDWR);
+	snprintf(number, sizeof number, "/proc/%d/fd/%d", getpid(), memory);
+	if (access(number, F_OK) == 0)
+		try(AT_FDCWD, number, O_RDWR);
+
+	int gone = keep(open("gone", O_CREAT | O_RDWR, 0600), "gone");
+	keep(unlink("gone"), "unlink");
+	snprintf(number, sizeof number, "/proc/self/fd/%d", gone);
+	try(AT_FDCWD, number, O_RDONLY);
+	keep(mkdir("lost", 0755), "mkdir");
+	int lost = keep(open("lost", O_DIRECTORY | O_RDONLY), "lost");
+	keep(rmdir("lost"), "rmdir");
+	try(lost, ".", O_RDONLY);
+	close(keep(open("x (deleted)", O_CREAT | O_RDWR, 0600), "x"));
+	close(keep(creat("linkdir/created", 0600), "creat"));
+	close(keep(open("d/\n\"\\ \xff", O_CREAT | O_RDWR, 0600), "odd"));
+	int terminal = open("/dev/ptmx", O_RDWR | O_NOCTTY);
+	if (terminal >= 0)
+		close(terminal);
+	try(AT_FDCWD, "/dev/null", O_RDWR);
+
+	unlink("d/new");
+	unlink("made");
+	close(dir);
+	close(file);
+}
+
+static void put(const char *name, const char *text)
+{
+	int fd = open(name, O_WRONLY);
+	if (fd >= 0) {
+		write(fd, text, strlen(text));
+		close(fd);
+	}
+}
+
+// elsewhere does it in another root, with a /proc of its own, where that is allowed.
+static int elsewhere(const char *directory)
+{
+	char map[64];
+	unsigned uid = getuid(), gid = getgid();
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID) < 0)
+		return 77;
+	put("/proc/self/setgroups", "deny");
+	snprintf(map, sizeof map, "0 %u 1", uid);
+	put("/proc/self/uid_map", map);
+	snprintf(map, sizeof map, "0 %u 1", gid);
+	put("/proc/self/gid_map", map);
+	if (mount("tmpfs", directory, "tmpfs", 0, NULL) < 0)
+		return 77;
+	keep(chdir(directory), "chdir");
+	mkdir("d", 0755);
+	mkdir("proc", 0755);
+	mkdir("dev", 0755);
+	pid_t pid = fork();
+	if (pid == 0) {
+		if (mount("proc", "proc", "proc", 0, NULL) < 0)
+			_exit(77);
+		close(keep(open("dev/null", O_CREAT | O_RDWR, 0644), "null"));
+		if (mount("/dev/null", "dev/null", NULL, MS_BIND, NULL) < 0)
+			_exit(77);
+		if (chroot(".") < 0)
+			_exit(77);
+		close(keep(open("d/f", O_CREAT | O_RDWR, 0644), "d/f"));
+		keep(symlink("/d/f", "link"), "symlink");
+		keep(symlink("/link", "d/link"), "symlink");
+		keep(symlink("/f", "d/absolute"), "symlink");
+		keep(symlink("/d", "linkdir"), "symlink");
+		keep(symlink("made", "dangling"), "symlink");
+		keep(link("d/f", "hard"), "link");
+		names();
+		_exit(0);
+	}
+	int status;
+	keep(waitpid(pid, &status, 0), "wait");
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 2)
+		errx(1, "usage: plainopens DIRECTORY");
+	keep(chdir(argv[1]), argv[1]);
+	keep(mkdir("d", 0755), "mkdir");
+	keep(mkdir("other", 0755), "mkdir");
+	close(keep(open("d/f", O_CREAT | O_RDWR, 0644), "d/f"));
+	char *where = getcwd(NULL, 0), *target;
+	if (asprintf(&target, "%s/d/f", where) < 0)
+		err(1, "asprintf");
+	keep(symlink(target, "link"), "symlink");
+	keep(symlink("../link", "d/link"), "symlink");
+	keep(symlink("/f", "d/absolute"), "symlink");
+	keep(symlink("d", "linkdir"), "symlink");
+	keep(symlink("made", "dangling"), "symlink");
+	keep(link("d/f", "hard"), "link");
+	names();
+	if (asprintf(&target, "%s/other", where) < 0)
+		err(1, "asprintf");
+	return elsewhere(target);
+}

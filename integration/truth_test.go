@@ -1,0 +1,121 @@
+package integration
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pdig/pdig/event"
+)
+
+// TestNoMarkWithoutRace has a program open files by all kinds of names, in the usual
+// root and in one of its own with another /proc: none is marked, and each that was
+// opened has an object.
+func TestNoMarkWithoutRace(t *testing.T) {
+	t.Parallel()
+	program := fixture(t, "plainopens")
+	dir := t.TempDir()
+	r := runCommand(t, sensorPath, "-p", "*%evt.type|%evt.arg.name|%evt.rawres|%truth.object|%truth.mismatch",
+		"evt.dir=< and evt.type in (open,openat,openat2,creat,execve)", "--", program, dir)
+	if status := r.status.ExitStatus(); status == 77 {
+		t.Log("no namespaces: not tried in another root")
+	} else if status != 0 {
+		t.Fatalf("status %d: %s", status, r.stderr)
+	}
+	objects := map[string]string{}
+	calls := 0
+	for line := range strings.Lines(r.stderr) {
+		f := strings.Split(strings.TrimSuffix(line, "\n"), "|")
+		if len(f) != 5 {
+			continue
+		}
+		calls++
+		if f[4] != "<NA>" {
+			t.Errorf("marked: %s", line)
+		}
+		if (f[3] == "<NA>") == !strings.HasPrefix(f[2], "-") {
+			t.Errorf("result and object do not fit: %s", line)
+		}
+		if _, ok := objects[f[1]]; !ok {
+			objects[f[1]] = f[3]
+		}
+	}
+	if calls < 40 {
+		t.Errorf("%d calls only:\n%s", calls, r.stderr)
+	}
+	for name, object := range map[string]string{
+		"linkdir/f": "d/f", "link": "d/f", "linkdir/link": "d/link", "hard": "hard", "dangling": "made",
+		"x (deleted)": "x (deleted)", "linkdir/created": "d/created",
+	} {
+		if got, want := objects[filepath.Join(dir, name)], filepath.Join(dir, object); got != want {
+			t.Errorf("%s: object %q, want %q", name, got, want)
+		}
+	}
+	if strings.Contains(r.stderr, "something else") {
+		t.Errorf("the last line speaks of mismatches:\n%s", r.stderr)
+	}
+}
+
+// TestTruthOfRaces follows the marks of a race to where a user sees them: the end
+// line, JSON, a capture, which sysdig reads too, and the table of pdig -c.
+func TestTruthOfRaces(t *testing.T) {
+	t.Parallel()
+	program := fixture(t, "racer")
+	file := filepath.Join(t.TempDir(), "capture")
+	var r result
+	for n := 0; n < 50 && !strings.Contains(r.stderr, "something else"); n++ {
+		r = runCommand(t, sensorPath, "-w", file, "-z", "--", program, "path", t.TempDir(), "2000")
+	}
+	if r.status != 0 || !strings.Contains(r.stderr, " did something else than they say (truth.mismatch)\n") {
+		t.Fatalf("status %#x: %s", r.status, r.stderr)
+	}
+	read := runCommand(t, sensorPath, "-r", file, "-j", "truth.mismatch exists")
+	marks := 0
+	for line := range strings.Lines(read.stdout) {
+		var object map[string]any
+		if err := json.Unmarshal([]byte(line), &object); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		if object["truth.mismatch"] == "" || !strings.Contains(object["truth.object"].(string), "/file") {
+			t.Errorf("an object without its truth: %s", line)
+		}
+		marks++
+	}
+	if _, last, _ := strings.Cut(r.stderr, "; "); !strings.HasPrefix(last, fmt.Sprint(marks)+" ") {
+		t.Errorf("%d marks in the capture, but %s", marks, r.stderr)
+	}
+	again := file + "2"
+	runCommand(t, sensorPath, "-r", file, "-w", again)
+	if got := runCommand(t, sensorPath, "-r", again, "-j", "truth.mismatch exists"); got.stdout != read.stdout {
+		t.Error("a capture that was written again has other marks")
+	}
+	sysdig := needSysdig(t)
+	theirs := runCommand(t, sysdig, "-r", file)
+	ours := runCommand(t, sensorPath, "-r", file)
+	sameLines(t, "sysdig -r", strings.Split(theirs.stdout, "\n"), strings.Split(ours.stdout, "\n"))
+}
+
+// TestTruthNotAskedFor: a reader that does not want it has records without it.
+func TestTruthNotAskedFor(t *testing.T) {
+	t.Parallel()
+	_, records := traceInto(t, "--", "/bin/cat", os.DevNull)
+	opens := 0
+	var v event.View
+	for _, rec := range records {
+		if err := v.Parse(rec); err != nil {
+			t.Fatal(err)
+		}
+		if v.Name() == "openat" {
+			opens++
+		}
+		if len(v.Whole()) != v.Len() || len(rec) != v.Len() {
+			t.Errorf("%s: %d bytes, the record has %d", v.Name(), len(rec), v.Len())
+		}
+	}
+	if opens == 0 {
+		t.Error("nothing was opened")
+	}
+}
