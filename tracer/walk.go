@@ -2,6 +2,7 @@ package tracer
 
 import (
 	"errors"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -43,9 +44,9 @@ const (
 )
 
 // newWalk is a walk along the path that th has given to its call.
-func (t *Tracer) newWalk(th *thread, dirfd int32, name []byte, opened identity, path []byte) *walk {
+func (t *Tracer) newWalk(th *thread, dirfd int32, name []byte, opened identity, shown []byte) *walk {
 	w := &walk{
-		tid: th.tid, dirfd: dirfd, name: string(name), opened: opened, path: string(path), pids: []int{th.proc.pid},
+		tid: th.tid, dirfd: dirfd, name: string(name), opened: opened, path: string(shown), pids: []int{th.proc.pid},
 	}
 	if th.proc.vpid != th.proc.pid {
 		w.pids = append(w.pids, th.proc.vpid)
@@ -89,11 +90,15 @@ func (w *walk) leadsFor(pid int) bool {
 		w.root = root
 	}
 	w.rootID, w.links = idOf(w.root), 0
-	last, err := w.walk(pid)
+	rest, err := w.walk(pid)
 	switch {
 	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ELOOP):
-		// Deleted meanwhile, it still had that name.
-		return last != "" && w.was(pathOf(w.dir)+"/"+last)
+		if w.exec && inProc(w.dir) {
+			return true // a descriptor that the exec has closed
+		}
+		// What has been deleted meanwhile, a process that has ended, had that name.
+		name := path.Join(strings.TrimSuffix(pathOf(w.dir), deleted), rest)
+		return name == w.path || w.was(name)
 	case err != nil:
 		return true
 	}
@@ -111,12 +116,16 @@ func (w *walk) leadsFor(pid int) bool {
 
 // was reports whether the file had a name until it was deleted.
 func (w *walk) was(name string) bool {
-	path, ok := strings.CutSuffix(w.path, deleted)
-	if !ok || strings.Replace(name, "//", "/", 1) != path {
+	if name+deleted != w.path {
 		return false
 	}
-	var st unix.Stat_t
-	return unix.Lstat(procPath(w.tid, "root")+w.path, &st) != nil || identity{st.Dev, st.Ino} != w.opened
+	for _, root := range []string{"", procPath(w.tid, "root")} { // is it called so?
+		var st unix.Stat_t
+		if unix.Lstat(root+w.path, &st) == nil && w.opened == (identity{st.Dev, st.Ino}) {
+			return false
+		}
+	}
+	return true
 }
 
 // start opens a link of the thread's directory in /proc.
@@ -136,8 +145,8 @@ func (w *walk) begin() (int, error) {
 }
 
 // walk goes along the path and leaves w.dir at its end. On an error it is at the
-// directory in which the part that is returned was not found; "" if that is not the last.
-func (w *walk) walk(pid int) (last string, err error) {
+// directory in which the first part of the rest was not found.
+func (w *walk) walk(pid int) (rest string, err error) {
 	parts := strings.Split(w.name, "/")
 	for len(parts) > 0 {
 		part := parts[0]
@@ -153,10 +162,7 @@ func (w *walk) walk(pid int) (last string, err error) {
 		}
 		next, err := unix.Openat(w.dir, part, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 		if err != nil {
-			if strings.Trim(strings.Join(parts, ""), ".") != "" {
-				part = ""
-			}
-			return part, err
+			return path.Join(part, path.Join(parts...)), err
 		}
 		var st unix.Stat_t
 		if err := unix.Fstat(next, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFLNK || final && w.nofollow() {
@@ -197,8 +203,7 @@ func (w *walk) nofollow() bool {
 // target is where a link in w.dir leads. Links of /proc that lead to a file without
 // regard to its name are followed.
 func (w *walk) target(link int, name string, pid int) (string, error) {
-	var fs unix.Statfs_t
-	if unix.Fstatfs(w.dir, &fs) == nil && fs.Type == unix.PROC_SUPER_MAGIC {
+	if inProc(w.dir) {
 		switch top := idOf(w.dir).ino == procRootIno; {
 		case top && name == "self":
 			return strconv.Itoa(pid), nil
@@ -219,6 +224,11 @@ func (w *walk) target(link int, name string, pid int) (string, error) {
 		err = unix.ENOENT
 	}
 	return string(b[:max(n, 0)]), err
+}
+
+func inProc(dir int) bool {
+	var fs unix.Statfs_t
+	return unix.Fstatfs(dir, &fs) == nil && fs.Type == unix.PROC_SUPER_MAGIC
 }
 
 // tidOf is the number of the thread where its process is pid.
