@@ -56,7 +56,7 @@ func TestHostile(t *testing.T) {
 
 func runHostile(t *testing.T, ceiling int, args []string, command ...string) {
 	prefix := ring(t)
-	consumer := consume(t, shm.Config{Prefix: prefix})
+	consumer := consumeAs(t, shm.ConsumerConfig{Config: shm.Config{Prefix: prefix}, Truth: true})
 	argv := append([]string{"-e", "all", "--ring", prefix, "--on-full", "block"}, args...)
 	cmd := exec.Command(pdigPath, append(append(argv, "--"), command...)...)
 	var out, words bytes.Buffer
@@ -222,8 +222,8 @@ func (j *judge) record(rec []byte) {
 	}
 	v := &j.view
 	j.types[v.Type()]++
-	if v.Len() != len(rec) {
-		j.errorf("%d bytes of a record of %d", v.Len(), len(rec))
+	if whole := len(v.Whole()); whole != len(rec) {
+		j.errorf("%d bytes of a record of %d with its truth", whole, len(rec))
 	}
 	if int(v.Type()) >= j.ceiling {
 		j.errorf("the reader knows the types below %d", j.ceiling)

@@ -146,7 +146,12 @@ func ring(t *testing.T) string {
 // consume makes the test the reader of a ring, until it ends.
 func consume(t *testing.T, cfg shm.Config) *shm.Consumer {
 	t.Helper()
-	c, err := shm.NewConsumer(shm.ConsumerConfig{Config: cfg})
+	return consumeAs(t, shm.ConsumerConfig{Config: cfg})
+}
+
+func consumeAs(t *testing.T, cfg shm.ConsumerConfig) *shm.Consumer {
+	t.Helper()
+	c, err := shm.NewConsumer(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
