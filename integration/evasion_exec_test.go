@@ -19,7 +19,7 @@ func sensed(t *testing.T, dir, format, filter string, argv ...string) (said stri
 	cmd := exec.Command(sensorPath, args...)
 	cmd.Dir = dir
 	r := start(t, cmd).wait(t)
-	if r.status != 0 || !strings.HasSuffix(r.stderr, " 0 lost\n") {
+	if r.status != 0 || !strings.Contains(r.stderr, " delivered, 0 lost") {
 		t.Fatalf("got %s", r)
 	}
 	text, err := os.ReadFile(out)

@@ -61,10 +61,29 @@ func oracle(t *testing.T, name string, judged []string) {
 			t.Run(schema, func(t *testing.T) {
 				t.Parallel()
 				said, records := traceInto(t, "--schema", schema, "--", program, schema, t.TempDir())
-				compareOracle(t, said, records, judged)
+				compareOracle(t, knownTo(schema, said), records, judged)
 			})
 		}
 	})
+}
+
+// knownTo takes those parameters from what a program says that a reader of an older
+// schema is not sent: it could not read a capture of such events.
+func knownTo(schema, said string) string {
+	if schema == "newest" {
+		return said
+	}
+	var b strings.Builder
+	for line := range strings.Lines(said) {
+		words := strings.Split(strings.TrimSuffix(line, "\n"), " ")
+		if typ, err := strconv.Atoi(words[min(1, len(words)-1)]); err == nil && typ < syscalls.NumEvents {
+			if n := syscalls.NewestParams(uint16(typ)); n < len(syscalls.Events[typ].Params) {
+				words = words[:min(len(words), 2+n)]
+			}
+		}
+		b.WriteString(strings.Join(words, " ") + "\n")
+	}
+	return b.String()
 }
 
 // compareOracle compares the records of each thread with what was said of it.

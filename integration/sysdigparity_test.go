@@ -286,6 +286,7 @@ var (
 	born      = regexp.MustCompile(`^(\S+ .* < (?:clone|clone3|fork|vfork|setsid) res=)(\d+)`)
 	ports     = regexp.MustCompile(`([0-9a-f.:]:)(\d{4,5})\b`)
 	unixEnds  = regexp.MustCompile(`(<u>|tuple=)[0-9a-f]+->[0-9a-f]+ `)
+	pointers  = regexp.MustCompile(`\b(argument)=[0-9A-F]{9,}\b`)
 	changing  = regexp.MustCompile(`\b(pgft_maj|pgft_min|vm_size|vm_rss|vm_swap|ino|addr|source|peer)=[0-9A-F]+\b`)
 	addresses = regexp.MustCompile(`((?:brk|mmap) res=)[0-9A-F]+`)
 	oracles   = regexp.MustCompile(`pdig-oracle-\d+`)
@@ -304,6 +305,29 @@ var (
 	starters = regexp.MustCompile(`\((?:` + regexp.QuoteMeta(comm(os.Getpid())) + `|sensor)\)`)
 	pipes    = regexp.MustCompile(`pipe:\[\d+\]`)
 )
+
+// Sockets of which sysdig guesses something: live the sensor says what the records
+// tell (docs/sensor.md).
+var (
+	anyAddress = regexp.MustCompile(`<6t>:::`)
+	datagrams  = regexp.MustCompile(`<4u>([0-9.]+:\w+)->([0-9.]+:\w+)`)
+)
+
+// guessed makes lines equal in which sysdig has guessed: the version of IP of a
+// server on all addresses, and which end of a datagram socket is the client.
+func guessed(s string) string {
+	s = anyAddress.ReplaceAllString(s, "<4t>:::")
+	return datagrams.ReplaceAllStringFunc(s, func(hit string) string {
+		m := datagrams.FindStringSubmatch(hit)
+		switch {
+		case m[1] == m[2]:
+			return "<4>" // of zeros: not connected any more
+		case m[1] > m[2]:
+			return "<4u>" + m[2] + "->" + m[1]
+		}
+		return hit
+	})
+}
 
 // fCreated is the bit of a flag that only the newest events have.
 const fCreated = 0x4000
@@ -332,7 +356,7 @@ func normal(s string, numbers map[string]string) string {
 	replace(ports, "port")
 	s = unixEnds.ReplaceAllString(s, "$1*->* ")
 	s = given.ReplaceAllString(s, "fd=0(given)")
-	s = changing.ReplaceAllString(s, "$1=*")
+	s = pointers.ReplaceAllString(changing.ReplaceAllString(s, "$1=*"), "$1=*")
 	s = addresses.ReplaceAllString(s, "$1*")
 	s = innerIDs.ReplaceAllString(s, "$1=$2")
 	s = created.ReplaceAllStringFunc(s, func(hit string) string {
@@ -340,5 +364,6 @@ func normal(s string, numbers map[string]string) string {
 		return " flags=" + strconv.Itoa(atoi(m[1])&^fCreated) + m[2]
 	})
 	s = starters.ReplaceAllString(pipes.ReplaceAllString(s, "pipe:[*]"), "(starter)")
+	s = guessed(s)
 	return longText.ReplaceAllString(oracles.ReplaceAllString(s, "pdig-oracle-*"), "$1...")
 }

@@ -176,7 +176,7 @@ func TestNotStarted(t *testing.T) {
 	}{
 		{"no such command", []string{"--", "no-such-command-anywhere"}, 127},
 		{"no such file", []string{"--", dir + "/none"}, 127},
-		{"below a file", []string{"--", plain + "/x"}, 127},
+		{"below a file", []string{"--", plain + "/x"}, 126},
 		{"no interpreter", []string{"--", noInterpreter}, 127},
 		{"not executable", []string{"--", plain}, 126},
 		{"directory", []string{"--", dir}, 126},

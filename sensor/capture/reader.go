@@ -138,7 +138,7 @@ func (r *Reader) quick() []byte {
 	r.cpu, r.hidden = binary.NativeEndian.Uint16(b[headSize:]), false
 	r.in.drop(r.skip)
 	r.block, r.skip = r.in.offset(), int(size)
-	return rec[:n:n]
+	return withTruth(rec, int(n))
 }
 
 func (r *Reader) fail(err error) {
