@@ -71,9 +71,9 @@ static inline void *tail(const void *bytes, size_t n)
 // is NULL where the kernel does not tell tracers so.
 static inline char *sealed_page(const char *text, size_t n)
 {
-	long query[13] = {sizeof query, 0x10};
+	long long query[13] = {sizeof query, 0x10};
 	int maps = open("/proc/self/maps", O_RDONLY);
-	int told = ioctl(maps, _IOWR('f', 17, long[13]), query) == 0; // PROCMAP_QUERY
+	int told = ioctl(maps, _IOWR('f', 17, long long[13]), query) == 0; // PROCMAP_QUERY
 	close(maps);
 	char *pages = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	need(pages != MAP_FAILED, "mmap");
