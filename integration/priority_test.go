@@ -100,10 +100,12 @@ func TestPrioritySecurity(t *testing.T) {
 			}
 			say()
 			held(t, g.process, lines)
+			tracer := tracerOf(g.pid())
 			_ = unix.Kill(g.pid(), unix.SIGKILL)
 			if got := g.wait(t).String(); got != "status 0x9\n" {
 				t.Errorf("got %s", got)
 			}
+			eventually(t, "the tracer has ended too", func() bool { return gone(tracer) })
 		})
 	}
 }

@@ -14,12 +14,11 @@ func (t *Tracer) procExit(th *thread, status uint32) {
 		return
 	}
 	t.sure(th)
-	th.exited = true
+	th.exited, th.status = true, status
 	th.proc.live--
 	if !t.active() || t.root != nil && !t.announced {
 		return
 	}
-	th.status = status
 	t.emit(th, th.tid, syscalls.ProcExitE, shm.Vital)
 }
 
@@ -57,14 +56,14 @@ func (t *Tracer) exiting(th *thread) {
 }
 
 // deathWaits reports whether somebody has been killed who is not gone before
-// the record that is being written is out. A reader that stands still may hold
+// the record that is being written is out, or whose own last record that is. A reader that stands still may hold
 // the command, but not keep it from being killed.
 func (t *Tracer) deathWaits() bool {
 	if t.readerStands() {
 		return true
 	}
 	for _, th := range t.table.threads {
-		if killed(th.tid) {
+		if th.collected && unix.WaitStatus(th.status).Signal() == unix.SIGKILL || killed(th.tid) {
 			return true
 		}
 	}

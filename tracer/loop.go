@@ -207,6 +207,7 @@ func (t *Tracer) ended(tid int, status uint32) {
 		return
 	}
 	creating := th.creating()
+	th.collected = true
 	t.procExit(th, status)
 	t.pin.died(tid, th.proc.maker)
 	t.table.remove(th)

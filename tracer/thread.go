@@ -12,22 +12,23 @@ type thread struct {
 	// whose end is not known yet.
 	interrupted []call
 
-	inCall   bool   // between the halves of call
-	fresh    bool   // a child or thread of the command before its first stop
-	stepping bool   // to the first instruction of a signal handler
-	exited   bool   // its procexit event is out
-	unsure   bool   // call has ended with EINTR: see ignored.go
-	asked    bool   // for a stop that tells why
-	again    uint8  // how often its call has been made to begin again after that
-	heard    uint32 // process.signals when that was counted from
-	awaits   bool   // is in a wait that sees the tracer
-	inside   bool   // its last stop was in a call, before the end of that: see callinfo.go
-	cut      bool   // it has stopped last at the exit of a call that goes on if no handler runs
-	loose    bool   // it stops at no call any more
-	parts    bool   // is let go of in the stop that is being handled
-	seized   bool   // while it ran, and has not stopped since: what it is in is not known
-	stood    bool   // at the entry of its call it has stopped without a filter
-	bound    bool   // it is killed when the tracer ends: see inject.go
+	inCall    bool   // between the halves of call
+	fresh     bool   // a child or thread of the command before its first stop
+	stepping  bool   // to the first instruction of a signal handler
+	exited    bool   // its procexit event is out
+	collected bool   // the kernel has told of its death, and knows it no more
+	unsure    bool   // call has ended with EINTR: see ignored.go
+	asked     bool   // for a stop that tells why
+	again     uint8  // how often its call has been made to begin again after that
+	heard     uint32 // process.signals when that was counted from
+	awaits    bool   // is in a wait that sees the tracer
+	inside    bool   // its last stop was in a call, before the end of that: see callinfo.go
+	cut       bool   // it has stopped last at the exit of a call that goes on if no handler runs
+	loose     bool   // it stops at no call any more
+	parts     bool   // is let go of in the stop that is being handled
+	seized    bool   // while it ran, and has not stopped since: what it is in is not known
+	stood     bool   // at the entry of its call it has stopped without a filter
+	bound     bool   // it is killed when the tracer ends: see inject.go
 
 	injection *injection // what it does for us, nil as a rule
 
