@@ -9,10 +9,12 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/pdig/pdig/internal/sys"
 	"github.com/pdig/pdig/shm"
@@ -58,10 +60,33 @@ func run(m *testing.M) int {
 	}
 	fixtureDir = dir
 	code := m.Run()
+	if pids := leftBehind(); len(pids) > 0 && code == 0 {
+		fmt.Fprintf(os.Stderr, "tracers are left behind, with nobody to trace: %v\n", pids)
+		return 1
+	}
 	if *reportOracle && !oracleReport(os.Stdout) {
 		return 1
 	}
 	return code
+}
+
+// leftBehind are those that still run pdig when all tests have ended, and have the
+// reaper as their parent: the others belong to somebody else's tests.
+func leftBehind() (pids []int) {
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		pids = nil
+		links, _ := filepath.Glob("/proc/[0-9]*/exe")
+		for _, link := range links {
+			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(link)))
+			if exe, err := os.Readlink(link); err == nil && strings.TrimSuffix(exe, " (deleted)") == pdigPath && leading(statusField(pid, "PPid")) == 1 {
+				pids = append(pids, pid)
+			}
+		}
+		if pids == nil {
+			break
+		}
+	}
+	return pids
 }
 
 // built is the directory with the commands.
