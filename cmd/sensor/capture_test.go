@@ -204,3 +204,20 @@ func TestWriteLast(t *testing.T) {
 		t.Errorf("read again: got status %d, %d events, the last %q, %s", status, len(lines), lines[len(lines)-1], stderr)
 	}
 }
+
+// TestPipeEnds: who reads the lines has seen enough.
+func TestPipeEnds(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "capture")
+	writeCapture(t, file, 10_000)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	defer w.Close()
+	var words bytes.Buffer
+	status := run([]string{"-r", file}, strings.NewReader(""), w, &words)
+	if status != 0 || strings.Count(words.String(), "\n") != 1 || !strings.HasPrefix(words.String(), "events: ") {
+		t.Errorf("status %d, %q", status, words.String())
+	}
+}

@@ -71,6 +71,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	signal.Notify(make(chan os.Signal, 1), unix.SIGPIPE)
 	p := program{options: o, stdin: stdin, stdout: stdout, stderr: stderr}
 	status, err := p.run()
+	if errors.Is(err, unix.EPIPE) && o.output == "" {
+		err = nil // who reads our output has seen enough
+	}
 	if err != nil {
 		complain(stderr, err)
 		if status == 0 {

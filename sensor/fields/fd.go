@@ -39,6 +39,8 @@ var fdFields = []Field{
 	{Name: "fd.l4proto", Type: filter.String, Desc: "tcp, udp, icmp or raw", get: fdL4Proto},
 	{Name: "fd.sockfamily", Type: filter.String, Desc: "ip or unix", get: fdSockFamily},
 	{Name: "fd.is_server", Type: filter.Bool, Desc: "this end has accepted the connection, or listens", get: fdIsServer},
+	{Name: "fd.connected", Type: filter.Bool, Desc: "the socket has been connected or accepted, or is being connected", get: fdConnected},
+	{Name: "fd.name_changed", Type: filter.Bool, Desc: "this event has given the descriptor its name, or another one", get: fdNameChanged},
 	{Name: "fd.uid", Type: filter.String, Desc: "numbers of the thread and the descriptor", get: fdUID},
 }
 
@@ -233,6 +235,18 @@ func fdSockFamily(e *Event, _ *argument, v *filter.Values) bool {
 func fdIsServer(e *Event, _ *argument, v *filter.Values) bool {
 	_, fd, ok := e.descriptor()
 	v.Bool(ok && e.State.Server(fd))
+	return ok
+}
+
+func fdConnected(e *Event, _ *argument, v *filter.Values) bool {
+	_, fd, ok := e.descriptor()
+	v.Bool(ok && e.State.Connected(fd))
+	return ok
+}
+
+func fdNameChanged(e *Event, _ *argument, v *filter.Values) bool {
+	_, _, ok := e.descriptor()
+	v.Bool(ok && e.State.Renamed())
 	return ok
 }
 

@@ -179,6 +179,7 @@ func (t *Table) connecting(enter half) {
 		s.listens = false
 		s.ends.putTarget(p, addr.IP)
 	case unix.AF_UNIX:
+		t.renamed = d.Name != string(addr.Path)
 		d.call(addr.Path)
 	default:
 		return

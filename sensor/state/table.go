@@ -84,6 +84,7 @@ type Table struct {
 
 	departed departed
 	opened   opened
+	renamed  bool // see Renamed
 	machine  capture.Machine
 	restored *restored // until the next event, if a capture has told something
 	buf      []byte
@@ -128,6 +129,7 @@ func (t *Table) Current() *Thread { return t.cur }
 // [event.Names] for that event; what the event has closed or ended goes when the
 // next one comes.
 func (t *Table) Apply(v *event.View) {
+	t.renamed = false
 	if t.restored != nil {
 		t.settle()
 	}
@@ -260,7 +262,12 @@ func (t *Table) returned(exit half) {
 	if entered != noEnter && entered+1 == exit.Type() && t.enter.Parse(th.enter) == nil {
 		c.enter = half{&t.enter, &shapes[entered]}
 	}
-	t.apply(&c)
+	switch exit.rule {
+	case ruleOpen, ruleBind, ruleConnect, ruleAccept, ruleSendTo, ruleSendMsg, ruleReceive, ruleSendMore, ruleReceiveMore:
+		t.applyNaming(&c)
+	default:
+		t.apply(&c)
+	}
 }
 
 func (t *Table) apply(c *call) {

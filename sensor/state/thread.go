@@ -67,6 +67,8 @@ type descriptor struct {
 	file    *file // of what a path was opened for; nil if not known
 	sock    *sock // of a socket; it is not changed but replaced
 	cloexec bool  // an exec closes it, as far as known
+
+	connected bool // a socket, see [Table.Connected]
 }
 
 // retain and release count the users of a descriptor table.
