@@ -79,7 +79,7 @@ bench: build
 # Where the compiler is to do its best for the sensor: a profile of it reading the file
 # CAPTURE, of a million events or more. Without a new one it builds as well.
 profile:
-	$(GO) test -run '^TestProfiled$$' -cpuprofile cmd/sensor/default.pgo -o $(BIN)/profile.test ./cmd/sensor -profiled $(abspath $(CAPTURE))
+	$(GO) test -tags profile -run '^TestProfiled$$' -cpuprofile cmd/sensor/default.pgo -o $(BIN)/profile.test ./cmd/sensor -profiled $(abspath $(CAPTURE))
 	@rm $(BIN)/profile.test
 
 # The Go benchmarks of the packages.

@@ -14,13 +14,17 @@ import (
 func TestFlightRecorder(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "f")
-	script := `for i in $(seq 100); do : $(echo $i); done; kill -USR2 $PPID
-		until [ -s ` + file + `.1 ]; do sleep 0.05; done; kill -SEGV $$`
+	// What was asked for holds what the sensor has read by then.
+	script := `for i in $(seq 100); do : $(echo $i); done; n=0
+		until [ $n -gt 0 ] && [ $(stat -c %s ` + file + `.$n) -gt 65536 ]; do
+			n=$((n + 1)); kill -USR2 $PPID; until [ -s ` + file + `.$n ]; do sleep 0.05; done
+		done; echo $n; kill -SEGV $$`
 	r := runCommand(t, sensorPath, "-A", "-w", file, "--last", "1M", "--", "/bin/sh", "-c", script)
 	if !r.status.Signaled() || r.status.Signal() != unix.SIGSEGV {
 		t.Fatalf("status %#x, want the command's SIGSEGV: %s", r.status, r.stderr)
 	}
-	for _, name := range []string{file, file + ".1"} {
+	asked := file + "." + strings.TrimSpace(r.stdout)
+	for _, name := range []string{file, asked} {
 		if st, err := os.Stat(name); err != nil || st.Size() < 1<<16 {
 			t.Fatalf("got %v, %v", st, err)
 		}

@@ -22,7 +22,7 @@ static void hide(int n)
 
 static pid_t forked(pid_t number)
 {
-	struct clone_args args = {.exit_signal = SIGCHLD, .set_tid = (uintptr_t)&number, .set_tid_size = number > 0};
+	struct clone_args args = {.exit_signal = SIGCHLD, .set_tid = number > 0 ? (uintptr_t)&number : 0, .set_tid_size = number > 0};
 	return syscall(SYS_clone3, &args, sizeof args);
 }
 
