@@ -23,38 +23,33 @@ const (
 // presetSize is the size that a preset stands for, bytes.
 func presetSize(preset int) int { return 1 << 20 << (preset - 1) }
 
-func (o *options) checkEngine() error {
+func (o *options) checkPreset() error {
 	if o.preset < minPreset || o.preset > maxPreset {
 		return cli.ValueError("buffer-preset", strconv.Itoa(o.preset), fmt.Sprintf("between %d and %d", minPreset, maxPreset))
-	}
-	if !o.kmod {
-		if o.flags.Changed("buffer-preset") {
-			return fmt.Errorf("--buffer-preset: only rings of the kernel have presets (--kmod)")
-		}
-		return nil
-	}
-	for _, name := range []string{"userspace", "ring", "ring-mode", "ring-size"} {
-		if o.flags.Changed(name) {
-			return fmt.Errorf("--kmod and --%s exclude each other", name)
-		}
-	}
-	if len(o.command) > 0 {
-		return fmt.Errorf("--kmod: a command has a ring of its own")
 	}
 	return nil
 }
 
-// openSource opens the live source that was asked for.
-func (p *program) openSource() (source.Source, error) {
-	if p.kmod {
-		return p.openModule()
+func (p *program) ringConfig() shm.Config { return shm.Config{Prefix: p.ring, Mode: p.mode} }
+
+// probeRing looks at the ring in shared memory.
+func (p *program) probeRing() (string, error) {
+	c, err := shm.Inspect(p.ringConfig())
+	switch {
+	case err != nil:
+		return "", &refusal{err, "a ring elsewhere is named by --ring; pdig --doctor says what pdig needs"}
+	case c.Reader != 0 && !c.Unseen:
+		return "", &refusal{fmt.Errorf("process %d reads %s", c.Reader, c.Name), "another ring is named by --ring"}
+	case c.Exists:
+		return c.Name + " is there", nil
 	}
-	if !p.userspace {
-		fmt.Fprintln(p.stderr, "sensor: no source given: reading the userspace ring (-u)")
-	}
+	return c.Name + " can be made", nil
+}
+
+// openRing opens the ring in shared memory.
+func (p *program) openRing() (source.Source, error) {
 	c, err := shm.NewConsumer(shm.ConsumerConfig{
-		Config:  shm.Config{Prefix: p.ring, Mode: p.mode},
-		Snaplen: p.snaplen, Ceiling: p.ceiling(), Truth: true, Log: p.log,
+		Config: p.ringConfig(), Snaplen: p.snaplen, Ceiling: p.ceiling(), Truth: true, Log: p.log,
 	})
 	if err != nil {
 		return nil, err
@@ -62,8 +57,7 @@ func (p *program) openSource() (source.Source, error) {
 	return c, nil
 }
 
-// openModule opens Falco's kernel module.
-func (p *program) openModule() (source.Source, error) {
+func (p *program) moduleConfig() kmod.Config {
 	cfg := kmod.Config{
 		Root: os.Getenv("HOST_ROOT"), RingSize: presetSize(p.preset), Snaplen: p.snaplen,
 		Switches: p.all, Signals: p.all, Log: p.log,
@@ -71,14 +65,35 @@ func (p *program) openModule() (source.Source, error) {
 	if !p.all {
 		cfg.Wants = func(c *syscalls.Call) bool { return c.Level <= syscalls.LevelSecurity }
 	}
-	d, err := kmod.Open(cfg)
-	switch {
-	case errors.Is(err, kmod.ErrNotLoaded):
-		return nil, fmt.Errorf("--kmod: %w: load it (modprobe falco, or scap of falcosecurity-scap-dkms)", err)
-	case errors.Is(err, os.ErrPermission):
-		return nil, fmt.Errorf("--kmod: %w: run as root", err)
-	case err != nil:
-		return nil, fmt.Errorf("--kmod: %w", err)
+	return cfg
+}
+
+// probeModule looks for Falco's kernel module, as a consumer that leaves at once.
+func (p *program) probeModule() (string, error) {
+	found, err := kmod.Probe(p.moduleConfig())
+	if err != nil {
+		return "", moduleRefusal(err)
+	}
+	return fmt.Sprintf("%s, API %s, schema %s", found.Device, found.API, found.Schema), nil
+}
+
+// openModule opens Falco's kernel module.
+func (p *program) openModule() (source.Source, error) {
+	d, err := kmod.Open(p.moduleConfig())
+	if err != nil {
+		return nil, moduleRefusal(err)
 	}
 	return source.Merge(d), nil
+}
+
+func moduleRefusal(err error) error {
+	switch {
+	case errors.Is(err, kmod.ErrNotLoaded):
+		return &refusal{err, "load it (sensor --driver load)"}
+	case errors.Is(err, kmod.ErrBusy):
+		return &refusal{err, "end one of them, or load it with a larger max_consumers"}
+	case errors.Is(err, os.ErrPermission):
+		return &refusal{err, "run as root, with CAP_DAC_OVERRIDE"}
+	}
+	return err
 }

@@ -97,6 +97,7 @@ type program struct {
 	files          recorder     // nil: no capture is written
 	table          *state.Table // what its files begin with
 	begun          bool         // the first of them has begun
+	own            int64        // this process, where the source tells of it too
 }
 
 func (p *program) run() (status int, err error) {
@@ -130,6 +131,12 @@ func (p *program) run() (status int, err error) {
 		defer p.onRequest()()
 	}
 	switch {
+	case p.engines:
+		usable, err := p.listEngines(to)
+		if !usable {
+			return statusFailed, err
+		}
+		return 0, err
 	case len(p.command) > 0:
 		return p.follow()
 	case p.read != "":
@@ -166,10 +173,7 @@ func (p *program) loop(ctx context.Context, src source.Source, table *state.Tabl
 	}
 	cfg := sensor.Config{
 		Source: src, State: table, Output: p.writer, Count: uint64(p.count),
-		Filter: p.filter, Event: &p.event, Style: p.show.lines,
-	}
-	if p.kmod {
-		cfg.Own = int64(os.Getpid())
+		Filter: p.filter, Event: &p.event, Style: p.show.lines, Own: p.own,
 	}
 	if p.files != nil {
 		p.table, cfg.Record = table, p.files

@@ -42,6 +42,7 @@ type options struct {
 	show       show
 	list       string // class of fields, allClasses for every one
 	listEvents bool
+	engines    bool
 	output     string
 	write      string
 	pack       bool
@@ -74,9 +75,10 @@ const (
 func newOptions() *options {
 	o := &options{flags: cli.NewFlagSet("sensor")}
 	f := o.flags
-	f.BoolVarP(&o.userspace, "userspace", "u", false, "read the ring that pdig writes (the source when none is given)")
+	f.BoolVarP(&o.userspace, "userspace", "u", false, "read the ring that pdig writes")
 	f.BoolVar(&o.kmod, "kmod", false, "read the rings of Falco's kernel module (falco, or Debian's scap), which has to be loaded")
 	f.IntVar(&o.preset, "buffer-preset", defaultPreset, "with --kmod: size of the ring of each CPU, as `N` from 1 to 10: 1M, 2M, 4M, ... 512M")
+	f.BoolVar(&o.engines, "engines", false, "print which sources of events work here and which do not, with the evidence and what to do, the best first: without a source the first that works is read")
 	f.StringVarP(&o.read, "read", "r", "", "read the capture `FILE`, - for stdin")
 	f.StringVar(&o.ring, "ring", shm.DefaultPrefix, "read the pair of ring objects `PREFIX`_buf and PREFIX_descs: a name below /dev/shm, or a path")
 	f.StringVar(&o.ringMode, "ring-mode", defaultMode, "permissions, an octal `MODE`, of ring objects that have to be created")
@@ -134,7 +136,7 @@ func parse(args []string) (*options, error) {
 	if o.dash && len(o.command) == 0 {
 		return o, fmt.Errorf("no command after -- (see sensor --help)")
 	}
-	for _, check := range []func() error{o.checkRead, o.checkEngine, o.checkRing, o.checkNumbers, o.checkOutput, o.checkWrite, o.checkShow, o.checkTop, o.checkFields} {
+	for _, check := range []func() error{o.checkRead, o.checkEngine, o.checkEngines, o.checkRing, o.checkNumbers, o.checkOutput, o.checkWrite, o.checkShow, o.checkTop, o.checkFields} {
 		if err := check(); err != nil {
 			return o, err
 		}
@@ -226,7 +228,7 @@ func (o *options) checkRead() error {
 	case o.read != "-" && o.read == o.write:
 		return fmt.Errorf("--write: %s is the file that is read", o.write)
 	}
-	for _, name := range []string{"userspace", "kmod", "ring", "ring-mode", "ring-size", "snaplen", "all"} {
+	for _, name := range []string{"userspace", "kmod", "buffer-preset", "ring", "ring-mode", "ring-size", "snaplen", "all"} {
 		if o.flags.Changed(name) {
 			return fmt.Errorf("--read and --%s exclude each other", name)
 		}

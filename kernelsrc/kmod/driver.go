@@ -112,31 +112,58 @@ func (d *Driver) begin() (err error) {
 
 func (d *Driver) openAll() error {
 	for cpu := range d.possible() {
-		path := filepath.Join(d.cfg.Root, "/dev", d.name+strconv.Itoa(cpu))
-		dev, err := d.k.open(path)
-		switch {
-		case errors.Is(err, unix.ENODEV): // the CPU is offline
-			continue
-		case errors.Is(err, unix.EBUSY):
-			return ErrBusy
-		case errors.Is(err, fs.ErrPermission):
-			return fmt.Errorf("%w: the devices are root's", err)
-		case err != nil:
+		if err := d.openCPU(cpu); err != nil {
 			return err
 		}
-		r := &ring{d: d, dev: dev, cpu: cpu}
-		d.rings = append(d.rings, r)
-		if len(d.rings) == 1 {
-			if err := d.handshake(dev); err != nil {
-				return err
-			}
-		}
+	}
+	if err := d.some(); err != nil {
+		return err
+	}
+	for _, r := range d.rings {
 		if err := r.mapAll(d.ringSize()); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
+			return fmt.Errorf("%s: %w", d.path(r.cpu), err)
 		}
 	}
+	return nil
+}
+
+// openFirst opens one device.
+func (d *Driver) openFirst() error {
+	for cpu := 0; len(d.rings) == 0 && cpu < d.possible(); cpu++ {
+		if err := d.openCPU(cpu); err != nil {
+			return err
+		}
+	}
+	return d.some()
+}
+
+func (d *Driver) some() error {
 	if len(d.rings) == 0 {
-		return fmt.Errorf("no device of it can be opened: all CPUs are offline")
+		return errors.New("no device of it can be opened: all CPUs are offline")
+	}
+	return nil
+}
+
+func (d *Driver) path(cpu int) string {
+	return filepath.Join(d.cfg.Root, "/dev", d.name+strconv.Itoa(cpu))
+}
+
+// openCPU opens the device of a CPU that is online; the first one tells the versions.
+func (d *Driver) openCPU(cpu int) error {
+	dev, err := d.k.open(d.path(cpu))
+	switch {
+	case errors.Is(err, unix.ENODEV): // the CPU is offline
+		return nil
+	case errors.Is(err, unix.EBUSY):
+		return ErrBusy
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%w: the devices are root's", err)
+	case err != nil:
+		return err
+	}
+	d.rings = append(d.rings, &ring{d: d, dev: dev, cpu: cpu})
+	if len(d.rings) == 1 {
+		return d.handshake(dev)
 	}
 	return nil
 }

@@ -34,10 +34,13 @@ type Rings interface {
 }
 
 // How long nobody looks for new records when there are none: the pause gets
-// twice as long each time.
+// twice as long each time, until there were enough of them since the last one. The
+// few that the pauses themselves make in a kernel that tells of all switches must
+// not keep the reader awake.
 const (
 	minPause = 500 * time.Microsecond
 	maxPause = 30 * time.Millisecond
+	enough   = 64
 )
 
 // Merged is a source of the records of several rings in the order of their times.
@@ -53,6 +56,7 @@ type Merged struct {
 	horizon   uint64   // when the rings were looked at, ns since the epoch
 	held      int      // looks in a row after which nothing was old enough
 	pause     time.Duration
+	since     int // records since the last pause
 	delivered uint64
 	now       func() uint64
 }
@@ -75,15 +79,24 @@ func (m *Merged) Next() ([]byte, error) {
 	i, t := m.oldest()
 	if t == none || t > m.horizon {
 		if i, t = m.refill(); t == none || t > m.horizon {
-			m.pause = min(max(2*m.pause, minPause), maxPause)
-			time.Sleep(m.pause)
+			m.rest()
 			return nil, os.ErrDeadlineExceeded
 		}
 	}
-	m.pause = 0
+	m.since++
 	m.last = i
 	m.delivered++
 	return m.rings[i].Peek(), nil
+}
+
+// rest waits until there may be records.
+func (m *Merged) rest() {
+	if m.since >= enough {
+		m.pause = 0
+	}
+	m.since = 0
+	m.pause = min(max(2*m.pause, minPause), maxPause)
+	time.Sleep(m.pause)
 }
 
 // maxHeld is after how many looks, with pauses between them, a record from the

@@ -94,6 +94,37 @@ func TestMergeClock(t *testing.T) {
 	}
 }
 
+// TestMergeRests: a record or two at each look do not keep the reader awake, many do.
+func TestMergeRests(t *testing.T) {
+	a := &queue{}
+	m := Merge(queues{a})
+	ts := uint64(0)
+	look := func(records int) {
+		for range records {
+			ts++
+			a.written = append(a.written, ts)
+		}
+		for range records {
+			if next(t, m) == 0 {
+				t.Fatal("a record is missing")
+			}
+		}
+		if next(t, m) != 0 {
+			t.Fatal("a record too many")
+		}
+	}
+	for range 10 {
+		look(2)
+	}
+	if m.pause != maxPause {
+		t.Errorf("pause %v with few records, want %v", m.pause, maxPause)
+	}
+	look(enough)
+	if m.pause != minPause {
+		t.Errorf("pause %v after many records, want %v", m.pause, minPause)
+	}
+}
+
 // endless is a ring that always has another record.
 type endless struct {
 	ts, step uint64

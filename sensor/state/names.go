@@ -19,6 +19,9 @@ func (t *Table) Thread(tid int64) (comm string, ok bool) {
 			return "", false
 		}
 	}
+	if tid == 0 && th.Comm == unknown { // an idle CPU, of which kernels tell too
+		return "", false
+	}
 	return th.Comm, true
 }
 

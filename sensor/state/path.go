@@ -16,6 +16,10 @@ const oDirectory = 1 << 10
 // path, as libsinsp does: measured with sysdig 0.29.3.
 const maxPath = 1021
 
+// untouched is the path of an enter event when the kernel module could not read it
+// without a page fault. The exit event has it.
+const untouched = "(NULL)"
+
 const tooLong = "/PATH_TOO_LONG"
 
 // open names what a call of the open family has opened. The enter event's words
@@ -23,7 +27,7 @@ const tooLong = "/PATH_TOO_LONG"
 func (t *Table) open(c *call) {
 	asked := c.enter
 	path := t.named(asked)
-	if path == nil {
+	if path == nil || string(path) == untouched && !t.cfg.Sysdig {
 		asked = c.exit
 		if path = t.named(asked); path == nil {
 			path = []byte(unknown)
