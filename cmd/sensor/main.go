@@ -131,6 +131,8 @@ func (p *program) run() (status int, err error) {
 		defer p.onRequest()()
 	}
 	switch {
+	case p.driver != "":
+		return 0, p.drive()
 	case p.engines:
 		usable, err := p.listEngines(to)
 		if !usable {

@@ -43,6 +43,9 @@ type options struct {
 	list       string // class of fields, allClasses for every one
 	listEvents bool
 	engines    bool
+	driver     string
+	driverType string
+	driverDirs []string
 	output     string
 	write      string
 	pack       bool
@@ -79,6 +82,9 @@ func newOptions() *options {
 	f.BoolVar(&o.kmod, "kmod", false, "read the rings of Falco's kernel module (falco, or Debian's scap), which has to be loaded")
 	f.IntVar(&o.preset, "buffer-preset", defaultPreset, "with --kmod: size of the ring of each CPU, as `N` from 1 to 10: 1M, 2M, 4M, ... 512M")
 	f.BoolVar(&o.engines, "engines", false, "print which sources of events work here and which do not, with the evidence and what to do, the best first: without a source the first that works is read")
+	f.StringVar(&o.driver, "driver", "", "`load`, unload or build Falco's driver, or print its status: one that fits this kernel, else it is built from the sources in /usr/src; nothing is downloaded")
+	f.StringVar(&o.driverType, "driver-type", "kmod", "with --driver: `kmod`, the kernel module, or ebpf, the classic probe")
+	f.StringArrayVar(&o.driverDirs, "driver-dir", nil, "with --driver: look for drivers in `DIR` first, and leave what is built there; may be repeated")
 	f.StringVarP(&o.read, "read", "r", "", "read the capture `FILE`, - for stdin")
 	f.StringVar(&o.ring, "ring", shm.DefaultPrefix, "read the pair of ring objects `PREFIX`_buf and PREFIX_descs: a name below /dev/shm, or a path")
 	f.StringVar(&o.ringMode, "ring-mode", defaultMode, "permissions, an octal `MODE`, of ring objects that have to be created")
@@ -136,7 +142,7 @@ func parse(args []string) (*options, error) {
 	if o.dash && len(o.command) == 0 {
 		return o, fmt.Errorf("no command after -- (see sensor --help)")
 	}
-	for _, check := range []func() error{o.checkRead, o.checkEngine, o.checkEngines, o.checkRing, o.checkNumbers, o.checkOutput, o.checkWrite, o.checkShow, o.checkTop, o.checkFields} {
+	for _, check := range []func() error{o.checkRead, o.checkEngine, o.checkEngines, o.checkDriver, o.checkRing, o.checkNumbers, o.checkOutput, o.checkWrite, o.checkShow, o.checkTop, o.checkFields} {
 		if err := check(); err != nil {
 			return o, err
 		}

@@ -36,6 +36,7 @@ var ranks = map[string]int{
 	"kernelsrc/kmod":   4,
 	"kernelsrc/ebpf":   4,
 	"kernelsrc/modern": 4,
+	"kernelsrc/driver": 4,
 	"sensor/capture":   4,
 	"sensor/convert":   4,
 

@@ -11,7 +11,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
-	"golang.org/x/sys/unix"
 
 	"github.com/pdig/pdig/event"
 	"github.com/pdig/pdig/internal/testrecord"
@@ -351,46 +350,4 @@ func TestRingSize(t *testing.T) {
 			}
 		})
 	}
-}
-
-// TestRealModule reads the module of this machine.
-func TestRealModule(t *testing.T) {
-	drv, err := Open(Config{Log: zerolog.Nop(), RingSize: 1 << 20})
-	if errors.Is(err, ErrNotLoaded) || errors.Is(err, os.ErrPermission) {
-		t.Skip("needs Falco's kernel module: ", err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := source.Merge(drv)
-	pid := int64(os.Getpid())
-	found := 0
-	for range 2000 {
-		for range 10 {
-			unix.Getppid()
-		}
-		var view event.View
-		for {
-			rec, err := m.Next()
-			if err != nil {
-				break
-			}
-			if err := view.Parse(rec); err != nil {
-				t.Fatal(err)
-			}
-			if view.TID() != 0 && view.Type() <= syscalls.GenericX {
-				found++
-			}
-		}
-		if found > 100 {
-			break
-		}
-	}
-	if found <= 100 {
-		t.Errorf("%d generic events, process %d: %+v", found, pid, m.Stats())
-	}
-	if err := m.Close(); err != nil {
-		t.Error(err)
-	}
-	t.Logf("API %s, schema %s: %+v", drv.api, drv.schema, m.Stats())
 }
