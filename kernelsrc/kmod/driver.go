@@ -36,6 +36,7 @@ type Driver struct {
 	lost        tally // of records that were none
 	restart     bool  // a CPU has come that has no ring
 	stopped     bool  // and nothing is recorded any more
+	failed      bool  // and it could not be opened anew
 }
 
 // tally is what the module counts of a ring.
@@ -199,9 +200,10 @@ func (d *Driver) possible() int {
 // maxCPUs bounds the devices that are tried.
 const maxCPUs = 8192
 
-// Rings implements [source.Rings]. After a CPU has come online all begins anew, as
-// soon as everything has been read: the module gives rings to those CPUs only that
-// it finds at the first open.
+// Rings implements [source.Rings]. After a CPU has come online that has no ring all
+// begins anew, as soon as everything has been read: the module gives rings to those
+// CPUs only that it finds at the first open. One that only goes keeps its ring for
+// when it comes again: modules such as 8.0.3 write without looking whether there is one.
 func (d *Driver) Rings() []source.Ring {
 	if d.restart {
 		d.again()
@@ -222,12 +224,26 @@ func (d *Driver) again() {
 			return
 		}
 	}
-	d.restart, d.stopped = false, false
 	_ = d.closeAll() // it has been stopped, and nothing is written
 	d.shown = d.shown[:0]
 	if err := d.begin(); err != nil {
-		d.cfg.Log.Error().Err(err).Msg("the capture cannot begin anew")
+		if !d.failed {
+			d.cfg.Log.Error().Err(err).Msg("the capture cannot begin anew: it is tried again and again")
+		}
+		d.failed = true
+		return
 	}
+	d.restart, d.stopped, d.failed = false, false, false
+}
+
+// has reports whether a CPU has a ring.
+func (d *Driver) has(cpu int) bool {
+	for _, r := range d.rings {
+		if r.cpu == cpu {
+			return true
+		}
+	}
+	return false
 }
 
 // Stats implements [source.Rings].

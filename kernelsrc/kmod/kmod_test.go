@@ -283,8 +283,34 @@ func TestHotplug(t *testing.T) {
 	if got := times(t, m); len(got) != 1 || got[0] != 3 {
 		t.Errorf("got %v", got)
 	}
-	if s := m.Stats(); s.Seen != 3 || s.Delivered != 3 {
+	before := d.opened[1]
+	d.opened[0].write(testrecord.Make(t, 4, 7, eventHotplug, 1, 2))
+	if got := times(t, m); len(got) != 1 || d.opened[1] != before {
+		t.Errorf("a CPU that goes: got %v, ring kept: %v", got, d.opened[1] == before)
+	}
+	if s := m.Stats(); s.Seen != 4 || s.Delivered != 4 {
 		t.Errorf("got %+v", s)
+	}
+}
+
+// TestHotplugBusy: as long as the module cannot be opened anew it is tried.
+func TestHotplugBusy(t *testing.T) {
+	d := newDouble(t, Make(8, 0, 4), Make(4, 1, 0), 2)
+	d.online[1] = false
+	drv, err := openDouble(t, d, "scap", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := source.Merge(drv)
+	d.online[1], d.consumers = true, doubleConsumers
+	d.opened[0].write(testrecord.Make(t, 1, 7, eventHotplug, 1, 1))
+	if got := times(t, m); len(got) != 1 || len(d.opened) > 0 {
+		t.Errorf("got %v, %d devices are open", got, len(d.opened))
+	}
+	d.consumers = 0
+	times(t, m)
+	if len(d.opened) != 2 {
+		t.Errorf("%d devices are open, want 2", len(d.opened))
 	}
 }
 

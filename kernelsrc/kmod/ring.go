@@ -91,12 +91,22 @@ func (r *ring) Peek() []byte {
 			r.skip(len(rec))
 			continue
 		}
-		if binary.NativeEndian.Uint16(rec[offType:]) == eventHotplug {
+		if binary.NativeEndian.Uint16(rec[offType:]) == eventHotplug && !r.d.has(hotplugged(rec)) {
 			r.d.restart = true
 		}
 		r.rec = rec
 	}
 	return r.rec
+}
+
+// hotplugged is the CPU that has come or gone: the first parameter, behind the
+// lengths of both. -1: it is not told.
+func hotplugged(rec []byte) int {
+	const at = event.HeaderSize + 2*2
+	if len(rec) < at+4 {
+		return -1
+	}
+	return int(binary.NativeEndian.Uint32(rec[at:]))
 }
 
 func (r *ring) odd(cause event.Cause) {
