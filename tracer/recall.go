@@ -26,12 +26,13 @@ type recalled struct {
 	local, peer int // bytes of buf
 	packets     bool
 	once        bool // for one call
+	assumed     bool // as in endpoints
 }
 
 // recall fills e with what /proc tells of descriptor fd of p, or what was kept of
 // it. It returns false if the descriptor is none, or not a socket.
 func (e *endpoints) recall(p *process, fd int) bool {
-	e.local, e.peer, e.ino, e.packets = nil, nil, 0, false
+	e.local, e.peer, e.ino, e.packets, e.assumed = nil, nil, 0, false, false
 	ino, errno := socketOf(p.pid, fd)
 	if errno != 0 {
 		return errno != unix.ENOENT && errno != unix.ENOTSOCK
@@ -47,7 +48,7 @@ func (e *endpoints) recall(p *process, fd int) bool {
 	if s.once {
 		delete(e.kept, ino)
 	}
-	e.buf, e.packets = s.buf, s.packets
+	e.buf, e.packets, e.assumed = s.buf, s.packets, s.assumed
 	if s.local > 0 {
 		e.local = e.buf[0][:s.local]
 	}
@@ -90,7 +91,7 @@ func (e *endpoints) connected(p *process, fd int, addr []byte) {
 		}
 	case unix.AF_UNIX:
 		if s := search(p.pid, ino); s != nil && s.local > 0 {
-			s.peer = copy(s.buf[1][:], addr)
+			s.peer, s.assumed = copy(s.buf[1][:], addr), true
 			e.keep(ino, s)
 		}
 	}

@@ -57,6 +57,8 @@ type endpoints struct {
 	local, peer []byte // parts of buf, or nil
 	ino         uint64
 	packets     bool // each with an address of its own, if a call gives one
+	connecting  bool // asked for by a connect: the peer need not have answered yet
+	assumed     bool // peer is the address of the call, no better one is known
 
 	kept map[uint64]*recalled // where sockets may not be copied, by inode
 }
@@ -65,7 +67,7 @@ type endpoints struct {
 // known, and with whether it is one of packets if typed says so: every question
 // is a call. It returns false if the descriptor is none, or not a socket.
 func (e *endpoints) ask(p *process, fd int, typed bool) bool {
-	e.local, e.peer, e.ino, e.packets = nil, nil, 0, false
+	e.local, e.peer, e.ino, e.packets, e.assumed = nil, nil, 0, false, false
 	n, err := p.sockets.copyOf(p.pid, fd)
 	switch {
 	case errors.Is(err, unix.EBADF):
@@ -82,8 +84,9 @@ func (e *endpoints) ask(p *process, fd int, typed bool) bool {
 		unix.Close(n)
 		return true
 	}
+	connecting := e.connecting
 	seen, ok := answer(p.mem.served, func() *endpoints {
-		var e endpoints
+		e := endpoints{connecting: connecting}
 		e.look(n, typed)
 		return &e
 	})
@@ -99,7 +102,13 @@ func (e *endpoints) ask(p *process, fd int, typed bool) bool {
 func (e *endpoints) look(n int, typed bool) {
 	defer unix.Close(n)
 	e.local = sys.SockName(n, e.buf[0][:])
-	e.peer = sys.PeerName(n, e.buf[1][:])
+	e.peer = nil
+	if f := family(e.local); e.connecting && (f == unix.AF_INET || f == unix.AF_INET6) {
+		e.peer = sys.Destination(n, e.buf[1][:len(e.local)])
+	}
+	if e.peer == nil {
+		e.peer = sys.PeerName(n, e.buf[1][:])
+	}
 	var st unix.Stat_t
 	if family(e.local) == unix.AF_UNIX && unix.Fstat(n, &st) == nil {
 		e.ino = st.Ino
@@ -194,7 +203,7 @@ func anyPort(addr []byte) bool {
 func (t *Tracer) appendTuple(addr []byte, way direction) {
 	e := &t.ends
 	if e.peer == nil || family(e.peer) == unix.AF_UNIX && len(e.peer) <= 2 {
-		e.peer = addr // not connected, or to one without a name
+		e.peer, e.assumed = addr, true // not connected, or to one without a name
 	}
 	dst := t.scratch[:0]
 	switch unixSocket := family(e.local) == unix.AF_UNIX || family(e.peer) == unix.AF_UNIX; {
@@ -218,7 +227,9 @@ func connectTuple(t *Tracer, th *thread, _ *syscalls.Param) {
 		return
 	}
 	t.ends.connected(th.proc, int(int32(c.args[0])), c.addr)
+	t.ends.connecting = true
 	t.tuple(th, int(int32(c.args[0])), c.addr, outbound)
+	t.ends.connecting = false
 }
 
 // acceptTuple goes from the peer to the own end.

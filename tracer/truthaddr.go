@@ -35,7 +35,7 @@ func (t *Tracer) rereadAddress(th *thread) {
 // connected to, which has just been asked for its tuple.
 func (t *Tracer) connectTruth(th *thread) {
 	c := &th.call
-	if c.ret == 0 || c.ret == einprogress {
+	if (c.ret == 0 || c.ret == einprogress) && !t.ends.assumed {
 		t.compareAddress(th, t.ends.peer)
 	}
 }

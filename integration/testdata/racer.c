@@ -110,6 +110,21 @@ static void connect_address(void)
 	close(fd);
 }
 
+// connect_pending connects to a port where nobody listens, and does not wait for the
+// answer: getpeername tells nothing then.
+static void connect_pending(void)
+{
+	struct sockaddr_in peer = {0};
+	socklen_t size = sizeof peer;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	int got = 0;
+	if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0 && errno == EINPROGRESS &&
+	    getsockopt(fd, SOL_SOCKET, SO_PEERNAME, &peer, &size) == 0)
+		got = peer.sin_port == ports[0] ? 1 : peer.sin_port == ports[1] ? 2 : 3;
+	say(got);
+	close(fd);
+}
+
 static void change_path(void) { *last ^= '1' ^ '2'; }
 static void change_address(void) { address.sin_port ^= ports[0] ^ ports[1]; }
 
@@ -136,16 +151,23 @@ static void change_names(void)
 		err(1, "exchange");
 }
 
-static void listen_at(int i)
+static int bind_at(int i)
 {
 	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t size = sizeof a;
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	if (bind(fd, (struct sockaddr *)&a, size) < 0 || listen(fd, 4096) < 0 || getsockname(fd, (struct sockaddr *)&a, &size) < 0)
-		err(1, "listen");
+	if (bind(fd, (struct sockaddr *)&a, size) < 0 || getsockname(fd, (struct sockaddr *)&a, &size) < 0)
+		err(1, "bind");
 	ports[i] = a.sin_port;
 	if (i == 0)
 		address = a;
+	return fd;
+}
+
+static void listen_at(int i)
+{
+	if (listen(bind_at(i), 4096) < 0)
+		err(1, "listen");
 }
 
 static void *accept_all(void *fd)
@@ -193,6 +215,11 @@ int main(int argc, char **argv)
 		for (long fd = first + 1; fd <= first + 2; fd++)
 			if (pthread_create(&t, NULL, accept_all, (void *)fd) != 0)
 				errx(1, "no thread");
+	} else if (strcmp(kind, "pending") == 0) {
+		call = connect_pending;
+		change = change_address;
+		bind_at(0);
+		bind_at(1);
 	} else if (strcmp(kind, "path") != 0) {
 		errx(1, "%s: unknown", kind);
 	}
