@@ -19,7 +19,7 @@ func TestNoMarkWithoutRace(t *testing.T) {
 	program := fixture(t, "plainopens")
 	dir := t.TempDir()
 	r := runCommand(t, sensorPath, "-p", "*%evt.type|%evt.arg.name|%evt.rawres|%truth.object|%truth.mismatch",
-		"evt.dir=< and evt.type in (open,openat,openat2,creat,execve,execveat)", "--", program, dir)
+		"evt.dir=< and evt.type in (open,openat,openat2,creat,execve,execveat,connect)", "--", program, dir)
 	if status := r.status.ExitStatus(); status == 77 {
 		t.Log("no namespaces: not tried in another root")
 	} else if status != 0 {

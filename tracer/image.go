@@ -166,6 +166,19 @@ func innerPID(tid int, b *procBuffer) int {
 	return s.vpid()
 }
 
+// numbers are those of a process or thread in all pid namespaces that it is in and the
+// tracer sees, the tracer's first; none if they cannot be known.
+func numbers(tid int, b *procBuffer) (ns []int) {
+	for line := range bytes.Lines(b.read(tid, "status")) {
+		if value, ok := bytes.CutPrefix(line, []byte("NSpid:")); ok {
+			for f := range bytes.FieldsSeq(value) {
+				ns = append(ns, int(decimal(f)))
+			}
+		}
+	}
+	return ns
+}
+
 // splitStat returns the command name of a /proc/PID/stat, which may hold any
 // byte but ends at the last parenthesis, and the fields behind it: the first
 // is field 3 of proc(5).

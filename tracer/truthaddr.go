@@ -69,7 +69,7 @@ func (t *Tracer) compareAddress(th *thread, kernel []byte) {
 		differs = true
 	default:
 		a, b := asked.IP, has.IP
-		differs = !a.Addr().IsUnspecified() && a.Addr().Unmap().WithZone("") != b.Addr().Unmap().WithZone("") ||
+		differs = !a.Addr().Unmap().IsUnspecified() && a.Addr().Unmap().WithZone("") != b.Addr().Unmap().WithZone("") ||
 			a.Port() != 0 && a.Port() != b.Port()
 	}
 	if differs {

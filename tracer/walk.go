@@ -3,7 +3,6 @@ package tracer
 import (
 	"errors"
 	"path"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -20,7 +19,8 @@ import (
 // walk is a path that a thread has opened, and the file that this has given.
 type walk struct {
 	tid     int
-	pids    []int // numbers that its process may have in its /proc
+	pids    []int // numbers of its process, one of each pid namespace: which its /proc is of is not known
+	tids    []int // and of the thread
 	dirfd   int32
 	name    string
 	flags   uint64 // of the open
@@ -46,10 +46,13 @@ const (
 // newWalk is a walk along the path that th has given to its call.
 func (t *Tracer) newWalk(th *thread, dirfd int32, name []byte, opened identity, shown []byte) *walk {
 	w := &walk{
-		tid: th.tid, dirfd: dirfd, name: string(name), opened: opened, path: string(shown), pids: []int{th.proc.pid},
+		tid: th.tid, dirfd: dirfd, name: string(name), opened: opened, path: string(shown),
+		pids: []int{th.proc.pid}, tids: []int{th.tid},
 	}
-	if th.proc.vpid != th.proc.pid {
-		w.pids = append(w.pids, th.proc.vpid)
+	if th.proc.nested {
+		if pids, tids := numbers(th.proc.pid, &t.proc), numbers(th.tid, &t.proc); len(pids) > 0 && len(pids) == len(tids) {
+			w.pids, w.tids = pids, tids
+		}
 	}
 	return w
 }
@@ -67,11 +70,16 @@ func (s *served) leads(w *walk) bool {
 }
 
 func (w *walk) leads() bool {
-	return slices.ContainsFunc(w.pids, func(pid int) bool { return w.leadsFor(pid) })
+	for i, pid := range w.pids {
+		if w.leadsFor(pid, w.tids[i]) {
+			return true
+		}
+	}
+	return false
 }
 
-// leadsFor is leads if /proc/self is pid.
-func (w *walk) leadsFor(pid int) bool {
+// leadsFor is leads if /proc/self is pid, and /proc/thread-self tid of it.
+func (w *walk) leadsFor(pid, tid int) bool {
 	var err error
 	if w.root, err = w.start("root"); err != nil {
 		return true
@@ -90,7 +98,7 @@ func (w *walk) leadsFor(pid int) bool {
 		w.root = root
 	}
 	w.rootID, w.links = idOf(w.root), 0
-	rest, err := w.walk(pid)
+	rest, err := w.walk(pid, tid)
 	switch {
 	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ELOOP):
 		if w.exec && inProc(w.dir) {
@@ -146,7 +154,7 @@ func (w *walk) begin() (int, error) {
 
 // walk goes along the path and leaves w.dir at its end. On an error it is at the
 // directory in which the first part of the rest was not found.
-func (w *walk) walk(pid int) (rest string, err error) {
+func (w *walk) walk(pid, tid int) (rest string, err error) {
 	parts := strings.Split(w.name, "/")
 	for len(parts) > 0 {
 		part := parts[0]
@@ -174,7 +182,7 @@ func (w *walk) walk(pid int) (rest string, err error) {
 			unix.Close(next)
 			return "", unix.ELOOP
 		}
-		target, err := w.target(next, part, pid)
+		target, err := w.target(next, part, pid, tid)
 		unix.Close(next)
 		if err != nil {
 			return "", err
@@ -202,13 +210,13 @@ func (w *walk) nofollow() bool {
 
 // target is where a link in w.dir leads. Links of /proc that lead to a file without
 // regard to its name are followed.
-func (w *walk) target(link int, name string, pid int) (string, error) {
+func (w *walk) target(link int, name string, pid, tid int) (string, error) {
 	if inProc(w.dir) {
 		switch top := idOf(w.dir).ino == procRootIno; {
 		case top && name == "self":
 			return strconv.Itoa(pid), nil
 		case top && name == "thread-self":
-			return strconv.Itoa(pid) + "/task/" + strconv.Itoa(w.tidOf(pid)), nil
+			return strconv.Itoa(pid) + "/task/" + strconv.Itoa(tid), nil
 		case !top:
 			next, err := unix.Openat(w.dir, name, unix.O_PATH|unix.O_CLOEXEC, 0)
 			if err == nil {
@@ -229,14 +237,6 @@ func (w *walk) target(link int, name string, pid int) (string, error) {
 func inProc(dir int) bool {
 	var fs unix.Statfs_t
 	return unix.Fstatfs(dir, &fs) == nil && fs.Type == unix.PROC_SUPER_MAGIC
-}
-
-// tidOf is the number of the thread where its process is pid.
-func (w *walk) tidOf(pid int) int {
-	if pid == w.pids[0] {
-		return w.tid
-	}
-	return innerPID(w.tid, &procBuffer{})
 }
 
 // procRootIno is the inode number of the top of a procfs (PROC_ROOT_INO).

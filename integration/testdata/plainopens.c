@@ -1,6 +1,7 @@
-// plainopens DIRECTORY: opens files by all kinds of names, none of which means
-// anything else than what is opened.
+// plainopens DIRECTORY: opens files and connects sockets by all kinds of names, none of
+// which means anything else than what is opened, or connected to.
 #define _GNU_SOURCE
+#include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -11,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -131,6 +133,22 @@ static void run(int dir, const char *name, int flags)
 		errx(1, "%s: status %#x", name, status);
 }
 
+// addresses connects to addresses that the kernel replaces.
+static void addresses(void)
+{
+	static const char *const any[] = {"::", "::ffff:0.0.0.0", "::1", "::ffff:127.0.0.1"};
+	for (int i = 0; i < 4; i++) {
+		struct sockaddr_in6 a = {.sin6_family = AF_INET6, .sin6_port = htons(9)};
+		int fd = socket(AF_INET6, SOCK_DGRAM, 0);
+		if (fd < 0)
+			return; // no IPv6
+		inet_pton(AF_INET6, any[i], &a.sin6_addr);
+		if (connect(fd, (struct sockaddr *)&a, sizeof a) < 0 && errno != EADDRNOTAVAIL && errno != ENETUNREACH)
+			err(1, "%s", any[i]);
+		close(fd);
+	}
+}
+
 // programs executes this program by all kinds of names.
 static void programs(void)
 {
@@ -170,6 +188,25 @@ static void put(const char *name, const char *text)
 	}
 }
 
+// between opens files of itself in a pid namespace below that of its /proc.
+static void between(void)
+{
+	keep(unshare(CLONE_NEWPID), "unshare");
+	pid_t pid = fork();
+	if (pid == 0) {
+		char number[64];
+		int file = keep(open("/d/f", O_RDONLY), "/d/f");
+		try(AT_FDCWD, "/proc/self/maps", O_RDONLY);
+		try(AT_FDCWD, "/proc/thread-self/comm", O_RDONLY);
+		snprintf(number, sizeof number, "/proc/self/fd/%d", file);
+		try(AT_FDCWD, number, O_RDONLY);
+		_exit(0);
+	}
+	int status;
+	if (waitpid(pid, &status, 0) < 0 || status != 0)
+		errx(1, "between: status %#x", status);
+}
+
 // elsewhere does it in another root, with a /proc of its own, where that is allowed.
 static int elsewhere(const char *directory)
 {
@@ -205,6 +242,7 @@ static int elsewhere(const char *directory)
 		keep(symlink("made", "dangling"), "symlink");
 		keep(link("d/f", "hard"), "link");
 		names();
+		between();
 		_exit(0);
 	}
 	int status;
@@ -232,6 +270,7 @@ int main(int argc, char **argv)
 	keep(symlink("made", "dangling"), "symlink");
 	keep(link("d/f", "hard"), "link");
 	names();
+	addresses();
 	programs();
 	if (asprintf(&target, "%s/other", where) < 0)
 		err(1, "asprintf");
