@@ -93,6 +93,27 @@ func TestEvasions(t *testing.T) {
 	}
 }
 
+// TestUntracedByRace: the flag of a clone3 comes when the tracer has looked. The child is
+// nobody's until the call has returned, and then it is traced.
+func TestUntracedByRace(t *testing.T) {
+	t.Parallel()
+	program := fixture(t, "slip")
+	w := readWay(t)
+	w.every = true
+	switch got := w.run(t, program).String(); got {
+	case "status 0x0\n":
+	case "status 0x4d00\n":
+		t.Skip("no child came to be without a tracer")
+	default:
+		t.Fatal(got)
+	}
+	records := w.reader.done(t)
+	checkRecords(t, records)
+	if enter, exit := opened(records, "/evaded/slip"); enter == 0 || exit == 0 {
+		t.Errorf("%d enter and %d exit halves of what was to be hidden", enter, exit)
+	}
+}
+
 // TestEvasionsUnprivileged: so it is with a tracer that has no rights beyond its
 // user's, which may not look at everybody.
 func TestEvasionsUnprivileged(t *testing.T) {

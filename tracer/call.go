@@ -167,6 +167,9 @@ func (t *Tracer) exits(th *thread) {
 	case -int64(unix.EINTR):
 		th.unsure = true
 	default:
+		if th.slipped() {
+			t.slip(th)
+		}
 		t.finish(th)
 		if th.awaits {
 			th.awaits = false

@@ -23,6 +23,9 @@ func (t *Tracer) loop() {
 		if t.adoption != nil && t.adoption.some.Load() && !t.draining {
 			t.admit()
 		}
+		if len(t.escapes) > 0 && !t.draining {
+			t.catch()
+		}
 		var status uint32
 		options := 0
 		if t.draining {

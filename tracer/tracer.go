@@ -76,6 +76,8 @@ type Tracer struct {
 	news       chan os.Signal
 	letGoNow   chan os.Signal
 
+	escapes    []escape
+	escaped    int  // by CLONE_UNTRACED
 	handedOver int  // processes
 	listening  bool // our filter has a listener
 
