@@ -28,6 +28,7 @@ type walk struct {
 	opened  identity
 	path    string // of that file, as /proc shows it
 	exec    bool   // it was executed
+	scripts int    // that have led here
 
 	root, dir int // descriptors
 	rootID    identity
@@ -114,7 +115,7 @@ func (w *walk) leadsFor(pid, tid int) bool {
 	switch {
 	case id == w.opened:
 		return true
-	case w.exec && !isProgram(w.dir):
+	case w.exec && !w.isProgram(pid, tid):
 		return true // it was handed to the program that is executed
 	case w.flags&unix.O_TMPFILE == unix.O_TMPFILE: // a file without a name, in that directory
 		return strings.HasPrefix(w.path, strings.TrimSuffix(pathOf(w.dir), "/")+"/#")
@@ -264,21 +265,4 @@ func pathOf(fd int) string {
 func selfFD(fd int) string {
 	proc, _ := procfs.Root()
 	return proc + "/self/fd/" + strconv.Itoa(fd)
-}
-
-// isProgram reports whether a file is a program of a machine: others the kernel
-// hands to one.
-func isProgram(fd int) bool {
-	var st unix.Stat_t
-	if unix.Fstat(fd, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
-		return false
-	}
-	file, err := unix.Open(selfFD(fd), unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return false
-	}
-	defer unix.Close(file)
-	var head [4]byte
-	n, err := unix.Pread(file, head[:], 0)
-	return err == nil && string(head[:n]) == "\x7fELF"
 }
