@@ -58,14 +58,18 @@ func (p *program) openRing() (source.Source, error) {
 }
 
 func (p *program) moduleConfig() kmod.Config {
-	cfg := kmod.Config{
+	return kmod.Config{
 		Root: os.Getenv("HOST_ROOT"), RingSize: presetSize(p.preset), Snaplen: p.snaplen,
-		Switches: p.all, Signals: p.all, Log: p.log,
+		Wants: p.wants(), Switches: p.all, Signals: p.all, Log: p.log,
 	}
-	if !p.all {
-		cfg.Wants = func(c *syscalls.Call) bool { return c.Level <= syscalls.LevelSecurity }
+}
+
+// wants selects the calls that a source of the kernel is asked for: nil is all.
+func (p *program) wants() func(*syscalls.Call) bool {
+	if p.all {
+		return nil
 	}
-	return cfg
+	return func(c *syscalls.Call) bool { return c.Level <= syscalls.LevelSecurity }
 }
 
 // probeModule looks for Falco's kernel module, as a consumer that leaves at once.

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -47,5 +49,44 @@ func TestEngines(t *testing.T) {
 		if !strings.HasPrefix(lines[3], row.last) {
 			t.Errorf("line %q, want %q", lines[3], row.last)
 		}
+	}
+}
+
+// TestNoProbe: which file is the probe, and what is wrong with it.
+func TestNoProbe(t *testing.T) {
+	home := t.TempDir()
+	t.Setenv("HOME", home)
+	usual := filepath.Join(home, usualProbe)
+	for name, row := range map[string]struct {
+		args  []string
+		probe string // the variable
+		set   bool
+		want  string
+	}{
+		"usual":        {[]string{"--ebpf"}, "", false, usual},
+		"file":         {[]string{"--ebpf=/nowhere/a.o"}, "/nowhere/b.o", true, "/nowhere/a.o"},
+		"variable":     {nil, "/nowhere/b.o", true, "/nowhere/b.o"},
+		"both":         {[]string{"--ebpf"}, "/nowhere/b.o", true, "/nowhere/b.o"},
+		"empty":        {nil, "", true, usual},
+		"other source": {[]string{"--kmod"}, "/nowhere/b.o", true, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("HOST_ROOT", t.TempDir())
+			t.Setenv(probeVariable, row.probe)
+			if !row.set {
+				if err := os.Unsetenv(probeVariable); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var out, words bytes.Buffer
+			status := run(row.args, strings.NewReader(""), &out, &words)
+			want := "sensor: --ebpf: " + row.want + ": no such file or directory\n"
+			if row.want == "" {
+				want = "sensor: --kmod: the kernel module is not loaded"
+			}
+			if status != statusFailed || !strings.HasPrefix(words.String(), want) {
+				t.Errorf("status %d, %q", status, words.String())
+			}
+		})
 	}
 }

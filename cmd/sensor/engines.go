@@ -37,7 +37,10 @@ func engines() []*engine {
 			keep:  []int{unix.CAP_DAC_OVERRIDE},
 			probe: (*program).probeModule, open: (*program).openModule,
 		},
-		{name: "ebpf", option: "--ebpf", asked: never, kernel: true, probe: absent},
+		{
+			name: "ebpf", option: "--ebpf", asked: (*options).asksProbe, kernel: true,
+			probe: (*program).probeProbe, open: (*program).openProbe,
+		},
 		{
 			name: "userspace", option: "-u", asked: (*options).asksRing,
 			probe: (*program).probeRing, open: (*program).openRing,
@@ -132,7 +135,7 @@ func (o *options) checkEngine() error {
 	}
 	switch {
 	case o.flags.Changed("buffer-preset") && (len(o.command) > 0 || asked != nil && !asked.kernel):
-		return fmt.Errorf("--buffer-preset: only rings of the kernel have presets (--kmod)")
+		return fmt.Errorf("--buffer-preset: only rings of the kernel have presets (--kmod, --ebpf)")
 	case asked == nil || !asked.kernel:
 		return nil
 	case len(o.command) > 0:

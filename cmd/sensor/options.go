@@ -25,6 +25,7 @@ type options struct {
 
 	userspace  bool
 	kmod       bool
+	ebpf       string // what --ebpf says
 	preset     int
 	read       string
 	ring       string
@@ -80,7 +81,9 @@ func newOptions() *options {
 	f := o.flags
 	f.BoolVarP(&o.userspace, "userspace", "u", false, "read the ring that pdig writes")
 	f.BoolVar(&o.kmod, "kmod", false, "read the rings of Falco's kernel module (falco, or Debian's scap), which has to be loaded")
-	f.IntVar(&o.preset, "buffer-preset", defaultPreset, "with --kmod: size of the ring of each CPU, as `N` from 1 to 10: 1M, 2M, 4M, ... 512M")
+	f.StringVar(&o.ebpf, "ebpf", "~/"+usualProbe, "`[=FILE]` load Falco's classic eBPF probe from FILE and read its rings; without FILE, and without a source if it is set, that which FALCO_BPF_PROBE names")
+	f.Lookup("ebpf").NoOptDefVal = "~/" + usualProbe
+	f.IntVar(&o.preset, "buffer-preset", defaultPreset, "with --kmod or --ebpf: size of the ring of each CPU, as `N` from 1 to 10: 1M, 2M, 4M, ... 512M")
 	f.BoolVar(&o.engines, "engines", false, "print which sources of events work here and which do not, with the evidence and what to do, the best first: without a source the first that works is read")
 	f.StringVar(&o.driver, "driver", "", "`load`, unload or build Falco's driver, or print its status: one that fits this kernel, else it is built from the sources in /usr/src; nothing is downloaded")
 	f.StringVar(&o.driverType, "driver-type", "kmod", "with --driver: `kmod`, the kernel module, or ebpf, the classic probe")

@@ -30,6 +30,7 @@ var ranks = map[string]int{
 	"tracer/seccomp": 3,
 	"tracer/launch":  3,
 	"sensor/source":  3,
+	"kernelsrc":      3,
 
 	"tracer":           4,
 	"tracer/doctor":    4,

@@ -12,6 +12,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/pdig/pdig/kernelsrc"
 )
 
 // double is a test double of the kernel module: no kernel is in it. Its devices
@@ -50,7 +52,7 @@ func (d *double) root(name string) string {
 		}
 	}
 	write("sys/devices/system/cpu/possible", fmt.Sprintf("0-%d\n", len(d.online)-1))
-	if d.api >= Make(2, 0, 0) {
+	if d.api >= kernelsrc.MakeVersion(2, 0, 0) {
 		write("sys/module/"+name+"/parameters/g_buffer_bytes_dim", strconv.Itoa(d.size)+"\n")
 	}
 	for cpu := range d.online {
@@ -70,7 +72,7 @@ func (d *double) open(path string) (device, error) {
 	}
 	d.tids[unix.Gettid()] = true
 	size := d.size
-	if d.api < Make(2, 0, 0) {
+	if d.api < kernelsrc.MakeVersion(2, 0, 0) {
 		size = fixedSize
 	}
 	dev := &doubleDevice{d: d, cpu: cpu, size: size, page: make([]byte, os.Getpagesize()), recording: false}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/pdig/pdig/event"
 	"github.com/pdig/pdig/internal/testrecord"
+	"github.com/pdig/pdig/kernelsrc"
 	"github.com/pdig/pdig/sensor/source"
 	"github.com/pdig/pdig/syscalls"
 )
@@ -24,14 +25,14 @@ var generations = []struct {
 	api, schema Version
 	counters    counters
 }{
-	{"scap", Make(1, 0, 0), Make(1, 0, 0), counters{24, 32}},
-	{"falco", Make(2, 0, 0), Make(2, 1, 0), counters{120, 128}},
-	{"falco", Make(3, 0, 0), Make(2, 2, 0), counters{120, 128}},
-	{"falco", Make(4, 0, 1), Make(2, 4, 1), counters{120, 128}},
-	{"falco", Make(5, 0, 0), Make(2, 10, 0), counters{136, 144}},
-	{"scap", Make(8, 0, 3), Make(3, 5, 0), counters{136, 144}},
-	{"scap", Make(8, 0, 4), Make(4, 1, 0), counters{104, 112}},
-	{"falco", Make(10, 1, 0), Make(4, 5, 1), counters{104, 112}},
+	{"scap", kernelsrc.MakeVersion(1, 0, 0), kernelsrc.MakeVersion(1, 0, 0), counters{24, 32}},
+	{"falco", kernelsrc.MakeVersion(2, 0, 0), kernelsrc.MakeVersion(2, 1, 0), counters{120, 128}},
+	{"falco", kernelsrc.MakeVersion(3, 0, 0), kernelsrc.MakeVersion(2, 2, 0), counters{120, 128}},
+	{"falco", kernelsrc.MakeVersion(4, 0, 1), kernelsrc.MakeVersion(2, 4, 1), counters{120, 128}},
+	{"falco", kernelsrc.MakeVersion(5, 0, 0), kernelsrc.MakeVersion(2, 10, 0), counters{136, 144}},
+	{"scap", kernelsrc.MakeVersion(8, 0, 3), kernelsrc.MakeVersion(3, 5, 0), counters{136, 144}},
+	{"scap", kernelsrc.MakeVersion(8, 0, 4), kernelsrc.MakeVersion(4, 1, 0), counters{104, 112}},
+	{"falco", kernelsrc.MakeVersion(10, 1, 0), kernelsrc.MakeVersion(4, 5, 1), counters{104, 112}},
 }
 
 // openDouble opens a double of a module.
@@ -191,7 +192,7 @@ func TestCounters(t *testing.T) {
 // TestFull: a ring that is full takes no more, and its room comes back.
 func TestFull(t *testing.T) {
 	t.Parallel()
-	d := newDouble(t, Make(8, 0, 4), Make(4, 1, 0), 1)
+	d := newDouble(t, kernelsrc.MakeVersion(8, 0, 4), kernelsrc.MakeVersion(4, 1, 0), 1)
 	drv, err := openDouble(t, d, "scap", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -233,7 +234,7 @@ func TestBadRecords(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := newDouble(t, Make(8, 0, 3), Make(3, 5, 0), 1)
+			d := newDouble(t, kernelsrc.MakeVersion(8, 0, 3), kernelsrc.MakeVersion(3, 5, 0), 1)
 			drv, err := openDouble(t, d, "scap", nil)
 			if err != nil {
 				t.Fatal(err)
@@ -263,7 +264,7 @@ func TestBadRecords(t *testing.T) {
 // TestHotplug: a CPU that comes online gets its ring, and nothing is lost of the
 // others.
 func TestHotplug(t *testing.T) {
-	d := newDouble(t, Make(8, 0, 4), Make(4, 1, 0), 2)
+	d := newDouble(t, kernelsrc.MakeVersion(8, 0, 4), kernelsrc.MakeVersion(4, 1, 0), 2)
 	d.online[1] = false
 	drv, err := openDouble(t, d, "scap", nil)
 	if err != nil {
@@ -295,7 +296,7 @@ func TestHotplug(t *testing.T) {
 
 // TestHotplugBusy: as long as the module cannot be opened anew it is tried.
 func TestHotplugBusy(t *testing.T) {
-	d := newDouble(t, Make(8, 0, 4), Make(4, 1, 0), 2)
+	d := newDouble(t, kernelsrc.MakeVersion(8, 0, 4), kernelsrc.MakeVersion(4, 1, 0), 2)
 	d.online[1] = false
 	drv, err := openDouble(t, d, "scap", nil)
 	if err != nil {
@@ -324,7 +325,7 @@ func TestRefused(t *testing.T) {
 		}
 	})
 	t.Run("versions", func(t *testing.T) {
-		d := newDouble(t, Make(11, 2, 3), Make(5, 0, 1), 1)
+		d := newDouble(t, kernelsrc.MakeVersion(11, 2, 3), kernelsrc.MakeVersion(5, 0, 1), 1)
 		_, err := openDouble(t, d, "falco", nil)
 		var bad *VersionError
 		if !errors.As(err, &bad) || !strings.Contains(err.Error(), "API version 11.2.3 and schema version 5.0.1") {
@@ -335,14 +336,14 @@ func TestRefused(t *testing.T) {
 		}
 	})
 	t.Run("consumers", func(t *testing.T) {
-		d := newDouble(t, Make(8, 0, 4), Make(4, 1, 0), 1)
+		d := newDouble(t, kernelsrc.MakeVersion(8, 0, 4), kernelsrc.MakeVersion(4, 1, 0), 1)
 		d.consumers = doubleConsumers
 		if _, err := openDouble(t, d, "scap", nil); !errors.Is(err, ErrBusy) {
 			t.Errorf("got %v", err)
 		}
 	})
 	t.Run("offline", func(t *testing.T) {
-		d := newDouble(t, Make(8, 0, 4), Make(4, 1, 0), 1)
+		d := newDouble(t, kernelsrc.MakeVersion(8, 0, 4), kernelsrc.MakeVersion(4, 1, 0), 1)
 		d.online[0] = false
 		if _, err := openDouble(t, d, "scap", nil); err == nil || !strings.Contains(err.Error(), "all CPUs are offline") {
 			t.Errorf("got %v", err)

@@ -43,7 +43,7 @@ func (r *ring) mapAll(size int) (err error) {
 	if r.page, err = r.dev.mapPage(); err != nil {
 		return err
 	}
-	r.words(r.d.api.counters())
+	r.words(countersOf(r.d.api))
 	r.data, err = r.dev.mapRing(size)
 	r.size = size
 	return err

@@ -1,20 +1,13 @@
 package kmod
 
-import "fmt"
+import (
+	"fmt"
 
-// Version is that of an interface of the module: bits 44 to 62 are the major
-// number, 24 to 43 the minor one, 0 to 23 the patch (driver/ppm_api_version.h).
-type Version uint64
+	"github.com/pdig/pdig/kernelsrc"
+)
 
-// Make returns a version.
-func Make(major, minor, patch uint64) Version { return Version(major<<44 | minor<<24 | patch) }
-
-// Major is the number that changes when a consumer has to change.
-func (v Version) Major() uint64 { return uint64(v) >> 44 & 0x7ffff }
-
-func (v Version) String() string {
-	return fmt.Sprintf("%d.%d.%d", v.Major(), uint64(v)>>24&0xfffff, uint64(v)&0xffffff)
-}
+// Version is that of an interface of the module.
+type Version = kernelsrc.Version
 
 // The newest versions of the two interfaces that are known: rings and requests,
 // and events.
@@ -43,13 +36,13 @@ func known(api, schema Version) bool {
 // bytes; that of a full ring is the same everywhere.
 type counters struct{ memory, nested int }
 
-func (v Version) counters() counters {
+func countersOf(v Version) counters {
 	switch {
-	case v < Make(2, 0, 0):
+	case v < kernelsrc.MakeVersion(2, 0, 0):
 		return counters{24, 32}
-	case v < Make(5, 0, 0):
+	case v < kernelsrc.MakeVersion(5, 0, 0):
 		return counters{120, 128}
-	case v < Make(8, 0, 4):
+	case v < kernelsrc.MakeVersion(8, 0, 4):
 		return counters{136, 144}
 	}
 	return counters{104, 112}
