@@ -38,7 +38,7 @@ var fdFields = []Field{
 	{Name: "fd.rnet", Type: filter.Net, Desc: "network of the other end", get: side(addr, remote), bounds: twoSided},
 	{Name: "fd.l4proto", Type: filter.String, Desc: "tcp, udp, icmp or raw", get: fdL4Proto},
 	{Name: "fd.sockfamily", Type: filter.String, Desc: "ip or unix", get: fdSockFamily},
-	{Name: "fd.is_server", Type: filter.Bool, Desc: "this end has accepted the connection, or listens", get: fdIsServer},
+	{Name: "fd.is_server", Type: filter.Bool, Desc: "the socket listens, or the server of its connection is on this machine", get: fdIsServer},
 	{Name: "fd.connected", Type: filter.Bool, Desc: "the socket has been connected or accepted, or is being connected", get: fdConnected},
 	{Name: "fd.name_changed", Type: filter.Bool, Desc: "this event has given the descriptor its name, or another one", get: fdNameChanged},
 	{Name: "fd.uid", Type: filter.String, Desc: "numbers of the thread and the descriptor", get: fdUID},
@@ -234,7 +234,7 @@ func fdSockFamily(e *Event, _ *argument, v *filter.Values) bool {
 
 func fdIsServer(e *Event, _ *argument, v *filter.Values) bool {
 	_, fd, ok := e.descriptor()
-	v.Bool(ok && e.State.Server(fd))
+	v.Bool(ok && e.State.Serves(fd))
 	return ok
 }
 
