@@ -29,7 +29,9 @@ proc.ppid proc.apid[0] proc.aname[0] proc.loginshellid proc.duration proc.fdopen
 proc.vmsize proc.vmrss proc.vmswap thread.pfmajor thread.pfminor thread.tid thread.ismain thread.cgroups
 thread.cgroup.cpuset thread.vtid proc.vpid thread.vmsize thread.vmrss proc.sid proc.sname proc.tty proc.exepath
 proc.vpgid proc.is_exe_writable user.uid user.name user.homedir user.shell user.loginuid user.loginname group.name
-container.id fdlist.nums fdlist.names fdlist.cips fdlist.sips fdlist.cports fdlist.sports`
+container.id fdlist.nums fdlist.names fdlist.cips fdlist.sips fdlist.cports fdlist.sports
+syslog.facility syslog.facility.str syslog.severity syslog.severity.str syslog.message
+fd.num fd.is_server fd.connected fd.name_changed`
 
 func TestForeignFields(t *testing.T) {
 	captures, _ := filepath.Glob(filepath.Join(os.Getenv(foreignCaptures), "*.scap"))

@@ -84,6 +84,7 @@ var classes = []Class{
 	{"container", "the container that the thread is in", containerFields},
 	{"fd", "the descriptor that the event is about", slices.Concat(fdFields, fileFields, protoFields, []Field{typesField})},
 	{"fdlist", "the descriptors of a poll, joined by commas", listFields},
+	{"syslog", "what a call has written to the system log", syslogFields},
 	{"fs.path", "the paths of a call that has succeeded", pathFields},
 	{"truth", "what a call has really worked on, as pdig has found it at its end", truthFields},
 }

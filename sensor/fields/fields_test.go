@@ -23,6 +23,7 @@ const (
 	openatE, openatX   = 306, 307
 	closeE             = 4
 	readE, readX       = 6, 7
+	writeE, writeX     = 8, 9
 	socketX            = 19
 	connectX, acceptX  = 23, 247
 	execveX, genericX  = 293, 1
