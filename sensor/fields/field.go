@@ -34,6 +34,7 @@ const (
 	keyArg            // [NAME], or nothing
 	suffixArg         // .NAME or [N], one of them
 	nameArg           // .NAME, or nothing
+	timeArg           // [TIME]
 )
 
 // argument is what a field was asked for with.
@@ -42,6 +43,7 @@ type argument struct {
 	number bool // text is one
 	text   string
 	index  int    // of indexArg, and of suffixArg in brackets
+	time   uint64 // of timeArg
 	last   uint64 // of delta: the time of the event before
 	at     []int8 // of a parameter's name: where it is in each event, -1 if nowhere
 }
@@ -77,7 +79,7 @@ type Class struct {
 func Classes() []Class { return classes }
 
 var classes = []Class{
-	{"evt", "the event itself", slices.Concat(evtFields, latencyFields, countFields, lengthFields, sourceFields)},
+	{"evt", "the event itself", slices.Concat(evtFields, latencyFields, countFields, lengthFields, sourceFields, []Field{aroundField})},
 	{"process", "the thread that the event is of, its process and their ancestors", slices.Concat(procFields, groupingFields, aboutFields)},
 	{"user", "the effective user of the thread", userFields},
 	{"group", "the effective group of the thread", groupFields},

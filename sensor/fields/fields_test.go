@@ -139,6 +139,8 @@ func TestFilter(t *testing.T) {
 		filter string
 		want   string
 	}{
+		{"evt.around[1700000000000000000]=0", "1"},
+		{"evt.around[1699999999998000000]=2 and not evt.around[1699999999998000000]=1", "1"},
 		{"proc.name=cat and evt.type in (openat, read)", "23456"},
 		{"evt.type=openat and evt.dir=<", "36"},
 		{"not evt.type in (openat, read, execve)", "789012"},

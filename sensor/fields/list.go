@@ -50,6 +50,8 @@ func (f *Field) argText() string {
 	switch f.arg {
 	case indexArg:
 		return "[N]"
+	case timeArg:
+		return "[TIME]"
 	case keyArg:
 		return "[NAME]"
 	case suffixArg, nameArg:

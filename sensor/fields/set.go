@@ -45,6 +45,7 @@ func (s *Set) Field(name string, arg *string) (filter.Field, error) {
 	f := filter.Field{
 		Ref: ref, Type: b.typ, Several: b.field.several,
 		FirstInList:   b.field.bounds&firstInList != 0,
+		Within:        b.field.arg == timeArg,
 		NoRight:       b.field.bounds&noRight != 0,
 		NoTransformer: b.field.bounds&noTransformer != 0,
 	}
@@ -85,6 +86,8 @@ func (s *Set) bind(name string, arg *string) (int, error) {
 		err = b.suffix(suffix)
 	case arg != nil:
 		err = b.brackets(*arg)
+	case f.arg == timeArg:
+		err = fmt.Errorf("%s needs a time in brackets: %s[TIME]=MILLISECONDS", f.Name, f.Name)
 	case f.arg == suffixArg:
 		err = fmt.Errorf("%s needs a name behind a dot: %s.NAME", f.Name, f.Name)
 	}
@@ -132,6 +135,8 @@ func (b *bound) locate(name string) (p *syscalls.Param) {
 func (b *bound) brackets(arg string) error {
 	b.arg = argument{given: true, text: arg}
 	switch {
+	case b.field.arg == timeArg:
+		return b.moment(arg)
 	case b.field.arg == keyArg:
 		n, err := strconv.ParseUint(arg, 10, 8)
 		b.arg.index, b.arg.number = int(n), err == nil

@@ -120,6 +120,9 @@ func (c *compiler) check(n *Node) (*check, error) {
 		return nil, err
 	}
 	k := &check{left: left, op: n.Op, how: n.How, typ: left.typ, several: left.several, firstInList: left.field.FirstInList}
+	if left.field.Within && n.Op == EQ {
+		k.op = LE
+	}
 	if err := allowed(n, left); err != nil {
 		return nil, err
 	}
