@@ -13,8 +13,8 @@ import (
 var fileFields = []Field{
 	{Name: "fd.nameraw", Type: filter.String, Desc: "path as the program has asked for it", get: fdNameRaw},
 	{Name: "fd.dev", Type: filter.Int, Desc: "device of a file, in hexadecimal digits", get: device(func(dev uint32) uint32 { return dev }), show: hexadecimal},
-	{Name: "fd.dev.major", Type: filter.Int, Desc: "its major number", get: device(func(dev uint32) uint32 { return dev >> 20 })},
-	{Name: "fd.dev.minor", Type: filter.Int, Desc: "its minor number", get: device(func(dev uint32) uint32 { return dev & (1<<20 - 1) })},
+	{Name: "fd.dev.major", Type: filter.Int, Desc: "its major number", get: device(majorNumber)},
+	{Name: "fd.dev.minor", Type: filter.Int, Desc: "its minor number", get: device(minorNumber)},
 	{Name: "fd.ino", Type: filter.Int, Desc: "inode of a file", get: fdIno},
 	{Name: "fd.is_upper_layer", Type: filter.Bool, Desc: "the file is in the upper layer of an overlay file system", get: layer(func(f *state.File) bool { return f.Upper })},
 	{Name: "fd.is_lower_layer", Type: filter.Bool, Desc: "the file is in a lower layer", get: layer(func(f *state.File) bool { return f.Lower })},
@@ -30,6 +30,11 @@ func (e *Event) file() (f state.File, ok bool) {
 	}
 	return f, ok
 }
+
+// majorNumber and minorNumber take a device apart as the kernel encodes it in 32
+// bits (new_encode_dev): 8 bits of the minor number, 12 of the major, 12 of the minor.
+func majorNumber(dev uint32) uint32 { return dev >> 8 & 0xfff }
+func minorNumber(dev uint32) uint32 { return dev&0xff | dev>>12&0xfff00 }
 
 func device(part func(uint32) uint32) getter {
 	return func(e *Event, _ *argument, v *filter.Values) bool {

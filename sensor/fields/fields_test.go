@@ -108,7 +108,7 @@ func TestValues(t *testing.T) {
 		{1, "*%proc.vpgid %proc.pgid %proc.sid %proc.sname %proc.vpgid.name %proc.is_pgid_leader %proc.duration %thread.vtid", "100 100 -1 cat cat true <NA> <NA>"},
 		{1, "*%user.homedir %user.shell %evt.source %evt.is_async %evt.asynctype %proc.fdusage %proc.exeline", "<NA> <NA> syscall false <NA> 0.0 cat -u a b"},
 		{2, "*%fd.typechar %fd.name %fd.directory %fd.nameraw %evt.latency %evt.failed", "f <NA> <NA> <NA> 0 false"},
-		{3, "%fd.dev %fd.dev.major %fd.dev.minor %fd.ino %fd.nameraw %fd.is_upper_layer %fd.containername", "801 0 2049 42 /etc/passwd false " + wholeID[:12] + ":/etc/passwd"},
+		{3, "%fd.dev %fd.dev.major %fd.dev.minor %fd.ino %fd.nameraw %fd.is_upper_layer %fd.containername", "801 8 1 42 /etc/passwd false " + wholeID[:12] + ":/etc/passwd"},
 		{3, "*%fs.path.name|%fs.path.nameraw|%fs.path.source|%fd.types|%evt.count.error|%evt.count.exit|%evt.count", "/etc/passwd|/etc/passwd|<NA>|(file)|<NA>|1|1"},
 		{5, "*%evt.buflen.in %evt.buflen.file.in %evt.buflen.net %evt.buflen.out %evt.is_syslog %evt.wait_latency", "5 5 <NA> <NA> false <NA>"},
 		{6, "*%evt.count.error %evt.count.error.file %evt.count.error.net %fs.path.name %fd.nameraw", "1 1 <NA> <NA> /etc/none"},
