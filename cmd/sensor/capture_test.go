@@ -153,6 +153,32 @@ func TestWrite(t *testing.T) {
 	}
 }
 
+// TestOverwritten has the capture that is read be written under other names.
+func TestOverwritten(t *testing.T) {
+	dir := t.TempDir()
+	from, link, hard := filepath.Join(dir, "from0"), filepath.Join(dir, "link"), filepath.Join(dir, "hard")
+	writeCapture(t, from, 3)
+	want, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Symlink(from, link), os.Link(from, hard)); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"-w", from}, {"-w", link}, {"-w", hard}, {"-w", dir + "/./from0"}, {"-w", link, "--last", "1M"},
+		{"-o", from}, {"-o", link}, {"-w", filepath.Join(dir, "from"), "-C", "1", "-W", "1"},
+	} {
+		status, _, stderr := runWith(append([]string{"-r", from}, args...)...)
+		if status == 0 || !strings.Contains(stderr, "is the file that is read") {
+			t.Errorf("%v: got status %d, %q", args, status, stderr)
+		}
+		if got, err := os.ReadFile(from); err != nil || !bytes.Equal(got, want) {
+			t.Fatalf("%v: the file has %d bytes, %v, want the %d that it had", args, len(got), err, len(want))
+		}
+	}
+}
+
 // TestWriteRing records what comes through a ring.
 func TestWriteRing(t *testing.T) {
 	prefix := filepath.Join(t.TempDir(), "ring")

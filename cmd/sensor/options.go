@@ -234,8 +234,10 @@ func (o *options) checkRead() error {
 		return cli.ValueError("read", o.read, "the name of a file")
 	case len(o.command) > 0:
 		return fmt.Errorf("--read: a command has events of its own")
-	case o.read != "-" && o.read == o.write:
+	case o.isRead(o.write):
 		return fmt.Errorf("--write: %s is the file that is read", o.write)
+	case o.isRead(o.output):
+		return fmt.Errorf("--output: %s is the file that is read", o.output)
 	}
 	for _, name := range []string{"userspace", "kmod", "buffer-preset", "ring", "ring-mode", "ring-size", "snaplen", "all"} {
 		if o.flags.Changed(name) {
@@ -243,6 +245,23 @@ func (o *options) checkRead() error {
 		}
 	}
 	return nil
+}
+
+// isRead reports whether name is that of the capture that is read, which it may
+// be by a link or another way to write the path: to write it would empty it first.
+func (o *options) isRead(name string) bool {
+	if o.read == "-" || name == "" {
+		return false
+	}
+	if name == o.read {
+		return true
+	}
+	from, err := os.Stat(o.read)
+	if err != nil {
+		return false // the reader says so
+	}
+	to, err := os.Stat(name)
+	return err == nil && to.Mode().IsRegular() && os.SameFile(from, to)
 }
 
 func (o *options) checkWrite() error {

@@ -28,7 +28,7 @@ func (p *program) create() (recorder, error) {
 	}
 	return capture.Create(capture.FilesConfig{
 		Path: p.write, Pack: p.pack, Log: p.log,
-		Size: p.fileSize * 1e6, Every: time.Duration(p.fileTime) * time.Second, Keep: p.limit,
+		Size: p.fileSize * 1e6, Every: time.Duration(p.fileTime) * time.Second, Keep: p.limit, Source: p.read,
 		Begin: p.begin,
 	})
 }

@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"fmt"
 	"os"
 	"slices"
 	"strconv"
@@ -19,6 +20,8 @@ type FilesConfig struct {
 	Every time.Duration // the same, by the time of its first event
 	Keep  int           // the files that are kept: the oldest makes room
 	Log   zerolog.Logger
+
+	Source string // the capture that is read, which is not overwritten; empty if there is none
 
 	// Begin tells what is known before the first event of a file, rec. It is
 	// not called where [Files.Add] was.
@@ -65,6 +68,9 @@ func (f *Files) numbered() bool {
 // next begins another file.
 func (f *Files) next(now uint64) error {
 	name := f.name(now)
+	if f.isSource(name) {
+		return fmt.Errorf("%s is the file that is read", name)
+	}
 	if err := f.makeRoom(name); err != nil {
 		return err
 	}
@@ -75,6 +81,19 @@ func (f *Files) next(now uint64) error {
 	f.file, f.writer, f.began, f.holds = file, NewWriter(file, f.cfg.Pack), 0, false
 	f.index++
 	return nil
+}
+
+// isSource reports whether the next file would take the place of the one that is read.
+func (f *Files) isSource(name string) bool {
+	if f.cfg.Source == "" {
+		return false
+	}
+	from, err := os.Stat(f.cfg.Source)
+	if err != nil {
+		return false
+	}
+	to, err := os.Stat(name)
+	return err == nil && to.Mode().IsRegular() && os.SameFile(from, to)
 }
 
 // makeRoom removes the oldest file if there would be too many, and says so if
