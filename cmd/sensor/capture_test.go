@@ -147,7 +147,7 @@ func TestWrite(t *testing.T) {
 		t.Errorf("no directory: got status %d, %q", status, stderr)
 	}
 	if _, err := os.Stat("/dev/full"); err == nil {
-		if status, _, stderr := runWith("-r", from, "-w", "/dev/full"); status != statusFailed || !strings.Contains(stderr, "no space left") {
+		if status, _, stderr := runWith("-r", from, "-w", "/dev/full"); status != statusFailed || strings.Count(stderr, "no space left") != 1 {
 			t.Errorf("full: got status %d, %q", status, stderr)
 		}
 	}

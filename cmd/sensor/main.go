@@ -127,7 +127,11 @@ func (p *program) run() (status int, err error) {
 		if p.files, err = p.create(); err != nil {
 			return 0, err
 		}
-		defer func() { err = errors.Join(err, p.files.Close()) }()
+		defer func() {
+			if closeErr := p.files.Close(); !errors.Is(err, closeErr) { // else it has been said
+				err = errors.Join(err, closeErr)
+			}
+		}()
 		defer p.onRequest()()
 	}
 	switch {
