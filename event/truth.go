@@ -10,6 +10,7 @@ type Truth struct {
 	Mismatch Mismatch
 	Object   []byte // path of the file, or address as text; empty if not known
 	Argument []byte // the argument as it was when the call had ended, if that is another
+	Received []byte // descriptors that came from another process, see [NextReceived]
 }
 
 // Mismatch says what the kernel did not do as the event says, in bits.
@@ -41,11 +42,14 @@ func (m Mismatch) String() string {
 // typeTruth is the type of such a record. No table of events goes as far.
 const typeTruth = 0xf001
 
-// A record of the truth has three parameters, the lengths of which are u16 as in
-// others: the mismatch, the object, the argument.
+// A record of the truth has parameters whose lengths are u16 as in others: the
+// mismatch, the object, the argument, and where there are any the received
+// descriptors.
 const (
-	truthParams = 3
-	truthHeader = HeaderSize + 2*truthParams
+	truthParams  = 3
+	truthMost    = truthParams + 1
+	truthHeader  = HeaderSize + 2*truthParams
+	mismatchSize = 4
 )
 
 // EndWith is End for an event with a truth: the record of the event and, right
@@ -55,21 +59,29 @@ func (e *Encoder) EndWith(t *Truth) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	size := truthHeader + 4 + len(t.Object) + len(t.Argument)
-	if len(t.Object) > MaxParam || len(t.Argument) > MaxParam || size > cap(e.buf)-len(e.buf) {
+	params := truthParams
+	if len(t.Received) > 0 {
+		params = truthMost
+	}
+	header := HeaderSize + 2*params
+	size := header + mismatchSize + len(t.Object) + len(t.Argument) + len(t.Received)
+	if max(len(t.Object), len(t.Argument), len(t.Received)) > MaxParam || size > cap(e.buf)-len(e.buf) {
 		return rec, nil
 	}
 	b := e.buf[len(e.buf) : len(e.buf)+size]
 	copy(b, rec[:offLen]) // time and thread are those of the event
 	binary.NativeEndian.PutUint32(b[offLen:], uint32(size))
 	binary.NativeEndian.PutUint16(b[offType:], typeTruth)
-	binary.NativeEndian.PutUint32(b[offParams:], truthParams)
-	binary.NativeEndian.PutUint16(b[HeaderSize:], 4)
-	binary.NativeEndian.PutUint16(b[HeaderSize+2:], uint16(len(t.Object)))
-	binary.NativeEndian.PutUint16(b[HeaderSize+4:], uint16(len(t.Argument)))
-	binary.NativeEndian.PutUint32(b[truthHeader:], uint32(t.Mismatch))
-	n := copy(b[truthHeader+4:], t.Object)
-	copy(b[truthHeader+4+n:], t.Argument)
+	binary.NativeEndian.PutUint32(b[offParams:], uint32(params))
+	lengths := [truthMost]int{mismatchSize, len(t.Object), len(t.Argument), len(t.Received)}
+	for i, n := range lengths[:params] {
+		binary.NativeEndian.PutUint16(b[HeaderSize+2*i:], uint16(n))
+	}
+	binary.NativeEndian.PutUint32(b[header:], uint32(t.Mismatch))
+	n := header + mismatchSize
+	n += copy(b[n:], t.Object)
+	n += copy(b[n:], t.Argument)
+	copy(b[n:], t.Received)
 	return e.buf[: len(e.buf)+size : len(e.buf)+size], nil
 }
 
@@ -93,17 +105,26 @@ func TruthSize(b []byte) (n int, whole bool) {
 // there is one.
 func (v *View) Truth() (t Truth, ok bool) {
 	b := v.behind
-	if len(b) < truthHeader+4 {
+	if len(b) < truthHeader+mismatchSize {
 		return t, false
 	}
-	mismatch, object, argument := binary.NativeEndian.Uint16(b[HeaderSize:]),
-		int(binary.NativeEndian.Uint16(b[HeaderSize+2:])), int(binary.NativeEndian.Uint16(b[HeaderSize+4:]))
-	values := b[truthHeader+4:]
-	if binary.NativeEndian.Uint32(b[offParams:]) < truthParams || mismatch != 4 || object+argument > len(values) {
+	params := binary.NativeEndian.Uint32(b[offParams:])
+	if params < truthParams || params > MaxParams || uint64(len(b)) < HeaderSize+2*uint64(params) {
 		return t, false
 	}
-	t.Mismatch = Mismatch(binary.NativeEndian.Uint32(b[truthHeader:]))
-	t.Object, t.Argument = values[:object:object], values[object:object+argument:object+argument]
+	values, parts := b[HeaderSize+2*params:], [truthMost][]byte{}
+	for i := range min(params, truthMost) {
+		n := int(binary.NativeEndian.Uint16(b[HeaderSize+2*i:]))
+		if n > len(values) {
+			return t, false
+		}
+		parts[i], values = values[:n:n], values[n:]
+	}
+	if len(parts[0]) != mismatchSize {
+		return t, false
+	}
+	t.Mismatch = Mismatch(binary.NativeEndian.Uint32(parts[0]))
+	t.Object, t.Argument, t.Received = parts[1], parts[2], parts[3]
 	return t, true
 }
 

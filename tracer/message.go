@@ -97,21 +97,6 @@ func msgWritten(t *Tracer, th *thread, _ *syscalls.Param) {
 	t.gather(th, v, uint64(n))
 }
 
-// msgControl is the ancillary data that came with a message.
-func msgControl(t *Tracer, th *thread, _ *syscalls.Param) {
-	m := t.readMessage(th)
-	if th.call.ret < 0 || m.controlLen > MaxSnaplen {
-		t.enc.Empty()
-		return
-	}
-	t.enc.Open()
-	// Behind much data there is little room left.
-	if buf := t.enc.Reserve(min(int(m.controlLen), t.enc.Room())); buf != nil {
-		t.enc.Commit(th.proc.mem.read(buf, m.control))
-	}
-	t.enc.Close()
-}
-
 // address reads the socket address of a message or of an argument into the
 // tracer's own buffer.
 func (t *Tracer) address(th *thread, addr uint64, size uint32) []byte {

@@ -25,6 +25,8 @@ type recalled struct {
 	buf         [2][unix.SizeofSockaddrAny]byte
 	local, peer int // bytes of buf
 	packets     bool
+	proto       uint8
+	listens     bool
 	once        bool // for one call
 	assumed     bool // as in endpoints
 }
@@ -32,7 +34,7 @@ type recalled struct {
 // recall fills e with what /proc tells of descriptor fd of p, or what was kept of
 // it. It returns false if the descriptor is none, or not a socket.
 func (e *endpoints) recall(p *process, fd int) bool {
-	e.local, e.peer, e.ino, e.packets, e.assumed = nil, nil, 0, false, false
+	e.forget()
 	ino, errno := socketOf(p.pid, fd)
 	if errno != 0 {
 		return errno != unix.ENOENT && errno != unix.ENOTSOCK
@@ -48,7 +50,7 @@ func (e *endpoints) recall(p *process, fd int) bool {
 	if s.once {
 		delete(e.kept, ino)
 	}
-	e.buf, e.packets, e.assumed = s.buf, s.packets, s.assumed
+	e.buf, e.packets, e.proto, e.listens, e.assumed = s.buf, s.packets, s.proto, s.listens, s.assumed
 	if s.local > 0 {
 		e.local = e.buf[0][:s.local]
 	}
@@ -132,7 +134,7 @@ func search(pid int, ino uint64) (found *recalled) {
 		if s.Ino != ino {
 			return true
 		}
-		found = &recalled{packets: s.Type == unix.SOCK_DGRAM || s.Type == unix.SOCK_RAW}
+		found = &recalled{packets: s.Type == unix.SOCK_DGRAM || s.Type == unix.SOCK_RAW, proto: s.Proto, listens: s.Listens}
 		switch s.Family {
 		case unix.AF_UNIX:
 			binary.NativeEndian.PutUint16(found.buf[0][:], unix.AF_UNIX)

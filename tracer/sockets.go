@@ -60,14 +60,25 @@ type endpoints struct {
 	connecting  bool // asked for by a connect: the peer need not have answered yet
 	assumed     bool // peer is the address of the call, no better one is known
 
+	proto   uint8 // of a socket of the internet
+	listens bool
+
 	kept map[uint64]*recalled // where sockets may not be copied, by inode
 }
 
-// ask fills e with both ends of descriptor fd of p, as far as they can be
-// known, and with whether it is one of packets if typed says so: every question
-// is a call. It returns false if the descriptor is none, or not a socket.
-func (e *endpoints) ask(p *process, fd int, typed bool) bool {
-	e.local, e.peer, e.ino, e.packets, e.assumed = nil, nil, 0, false, false
+// detail is how much is asked about a socket: every question is a call.
+type detail uint8
+
+const (
+	onlyEnds detail = iota
+	withType        // and whether it is one of packets
+	all             // and the protocol, and whether it listens
+)
+
+// ask fills e with both ends of descriptor fd of p, and what else is wanted, as far
+// as they can be known. It returns false if the descriptor is none, or not a socket.
+func (e *endpoints) ask(p *process, fd int, want detail) bool {
+	e.forget()
 	n, err := p.sockets.copyOf(p.pid, fd)
 	switch {
 	case errors.Is(err, unix.EBADF):
@@ -76,7 +87,7 @@ func (e *endpoints) ask(p *process, fd int, typed bool) bool {
 		return e.recall(p, fd)
 	}
 	if p.mem.served == nil || !p.mem.served.locks {
-		e.look(n, typed)
+		e.look(n, want)
 		return e.local != nil
 	}
 	// Another thread may have locked the socket and wait for memory: for a tracee.
@@ -87,11 +98,11 @@ func (e *endpoints) ask(p *process, fd int, typed bool) bool {
 	connecting := e.connecting
 	seen, ok := answer(p.mem.served, func() *endpoints {
 		e := endpoints{connecting: connecting}
-		e.look(n, typed)
+		e.look(n, want)
 		return &e
 	})
 	if ok {
-		e.buf, e.ino, e.packets = seen.buf, seen.ino, seen.packets
+		e.buf, e.ino, e.packets, e.proto, e.listens = seen.buf, seen.ino, seen.packets, seen.proto, seen.listens
 		e.local, e.peer = e.within(0, seen.local), e.within(1, seen.peer)
 		return e.local != nil
 	}
@@ -99,7 +110,7 @@ func (e *endpoints) ask(p *process, fd int, typed bool) bool {
 }
 
 // look fills e from a socket of the tracer, which it closes.
-func (e *endpoints) look(n int, typed bool) {
+func (e *endpoints) look(n int, want detail) {
 	defer unix.Close(n)
 	e.local = sys.SockName(n, e.buf[0][:])
 	e.peer = nil
@@ -113,10 +124,20 @@ func (e *endpoints) look(n int, typed bool) {
 	if family(e.local) == unix.AF_UNIX && unix.Fstat(n, &st) == nil {
 		e.ino = st.Ino
 	}
-	if typed {
+	if want >= withType {
 		typ, _ := unix.GetsockoptInt(n, unix.SOL_SOCKET, unix.SO_TYPE)
 		e.packets = typ == unix.SOCK_DGRAM || typ == unix.SOCK_RAW
 	}
+	if want == all {
+		proto, _ := unix.GetsockoptInt(n, unix.SOL_SOCKET, unix.SO_PROTOCOL)
+		listens, _ := unix.GetsockoptInt(n, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
+		e.proto, e.listens = uint8(proto), listens != 0
+	}
+}
+
+// forget empties e but for what is kept.
+func (e *endpoints) forget() {
+	e.local, e.peer, e.ino, e.packets, e.assumed, e.proto, e.listens = nil, nil, 0, false, false, 0, false
 }
 
 // within is the part of buffer i that another one has of its own.
@@ -147,7 +168,7 @@ const (
 // tuple appends the two ends of descriptor fd. addr is the peer's address as
 // the call has it, for a socket that is not connected to one.
 func (t *Tracer) tuple(th *thread, fd int, addr []byte, way direction) {
-	if !t.ends.ask(th.proc, fd, false) {
+	if !t.ends.ask(th.proc, fd, onlyEnds) {
 		t.enc.Empty()
 		return
 	}
@@ -158,7 +179,11 @@ func (t *Tracer) tuple(th *thread, fd int, addr []byte, way direction) {
 // goes before that of a peer which the socket is connected to.
 func (t *Tracer) packetTuple(th *thread, fd int, addr []byte, way direction) {
 	e := &t.ends
-	if !e.ask(th.proc, fd, len(addr) > 0) {
+	want := onlyEnds
+	if len(addr) > 0 {
+		want = withType
+	}
+	if !e.ask(th.proc, fd, want) {
 		t.enc.Empty()
 		return
 	}
@@ -184,7 +209,7 @@ const enterBind = 20
 // bound is for after a bind: the kernel may have chosen the family and the port.
 func (t *Tracer) bound(th *thread) {
 	c := &th.call
-	if c.ret != 0 || family(c.addr) != unix.AF_UNSPEC && !anyPort(c.addr) || !t.ends.ask(th.proc, int(int32(c.args[0])), false) {
+	if c.ret != 0 || family(c.addr) != unix.AF_UNSPEC && !anyPort(c.addr) || !t.ends.ask(th.proc, int(int32(c.args[0])), onlyEnds) {
 		return
 	}
 	t.ends.giveFamily(c.addr)

@@ -99,6 +99,7 @@ type Tracer struct {
 	proc    procBuffer
 	asked   struct{ args, env list } // of the last exec that has failed
 	scratch []byte                   // for a string or a path
+	control []byte                   // of a message of a 32-bit program
 	texts   [][]byte                 // for the strings of calls, not in use
 }
 

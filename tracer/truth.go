@@ -30,11 +30,14 @@ const (
 	truthExec
 	truthConnect
 	truthBind
+	truthReceived // descriptors in a message
+	truthTaken    // a descriptor that is the result
 )
 
 var truthKinds = map[string]truthKind{
 	"open": truthOpen, "creat": truthOpen, "openat": truthOpenat, "openat2": truthOpenat2, "open_by_handle_at": truthHandle,
 	"execve": truthExec, "execveat": truthExec, "connect": truthConnect, "bind": truthBind,
+	"recvmsg": truthReceived, "recvmmsg": truthReceived, "pidfd_getfd": truthTaken,
 }
 
 // truth is that of the call whose exit is being recorded.
@@ -42,6 +45,8 @@ type truth struct {
 	event.Truth
 	object   [maxPath]byte
 	argument [maxPath]byte
+	rights   []int32 // descriptors in the ancillary data of the record
+	received []byte
 }
 
 // end ends the record of an event: at the exit of a call with its truth.
@@ -55,7 +60,7 @@ func (t *Tracer) end(th *thread, typ uint16) ([]byte, error) {
 	if t.truth.Mismatch != 0 && t.sum != nil {
 		t.sum.of(c.spec).mismatches++
 	}
-	if t.truth.Mismatch == 0 && len(t.truth.Object) == 0 {
+	if t.truth.Mismatch == 0 && len(t.truth.Object) == 0 && len(t.truth.Received) == 0 {
 		return t.enc.End()
 	}
 	return t.enc.EndWith(&t.truth.Truth)
@@ -74,6 +79,8 @@ func (t *Tracer) findTruth(th *thread) {
 	case truthBind:
 		t.rereadAddress(th)
 		t.bindTruth(th)
+	case truthReceived, truthTaken:
+		t.receivedTruth(th)
 	}
 }
 

@@ -43,7 +43,7 @@ func (t *Tracer) connectTruth(th *thread) {
 // bindTruth finds the address that a socket is bound to.
 func (t *Tracer) bindTruth(th *thread) {
 	c := &th.call
-	if c.ret != 0 || !t.ends.ask(th.proc, int(int32(c.args[0])), false) || t.ends.local == nil {
+	if c.ret != 0 || !t.ends.ask(th.proc, int(int32(c.args[0])), onlyEnds) || t.ends.local == nil {
 		return
 	}
 	t.compareAddress(th, t.ends.local)

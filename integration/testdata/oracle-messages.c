@@ -93,13 +93,35 @@ static void test_sendmsg(int fd, const struct msghdr *m, unsigned size, const vo
 	expect("49 res=%ld data=%s fd=%d size=%u tuple=%s", r, data(all, r > 0 ? r : readable), fd, size, r < 0 ? "-" : tuple);
 }
 
+// wide_control is the ancillary data of a message as a 64-bit program gets it: the
+// length has 64 bits, and all begins and ends at a multiple of that.
+static const char *wide_control(struct msghdr *m)
+{
+	static char wide[2048];
+	size_t at = 0;
+	if (sizeof(size_t) == 8)
+		return data(m->msg_control, m->msg_controllen);
+	memset(wide, 0, sizeof wide);
+	for (struct cmsghdr *h = CMSG_FIRSTHDR(m); h; h = CMSG_NXTHDR(m, h)) {
+		size_t n = h->cmsg_len - CMSG_LEN(0);
+		need(at + n + 24 < sizeof wide, "room for ancillary data");
+		unsigned long long len = n + 16;
+		memcpy(wide + at, &len, 8);
+		memcpy(wide + at + 8, &h->cmsg_level, 4);
+		memcpy(wide + at + 12, &h->cmsg_type, 4);
+		memcpy(wide + at + 16, CMSG_DATA(h), n);
+		at += (len + 7) / 8 * 8;
+	}
+	return data(wide, at);
+}
+
 static void test_recvmsg(int fd, struct msghdr *m, const void *all, const char *tuple)
 {
 	long r = traced(SYS_recvmsg, fd, P(m), MSG_DONTWAIT);
 	size_t most_data = most;
 	const char *what = data(all, r);
 	most = 1 << 15; // ancillary data is there whole
-	const char *control = r < 0 ? "-" : data(m->msg_control, m->msg_controllen);
+	const char *control = r < 0 ? "-" : wide_control(m);
 	most = most_data;
 	expect("52 fd=%d", fd);
 	expect("53 res=%ld size=%ld data=%s tuple=%s msgcontrol=%s fd=%d", r, r < 0 ? 0 : r, what, r < 0 ? "-" : tuple, control, fd);
@@ -268,7 +290,7 @@ static void units(void)
 	struct mmsghdr list = {.msg_hdr = {.msg_iov = &in, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control}};
 	long r = traced(SYS_recvmmsg, s, P(&list), 1, 0, 0);
 	expect("54");
-	expect("55 res=121 fd=%d size=121 data=%s tuple=%s msgcontrol=%s", s, data(buf, 121), back, data(control, list.msg_hdr.msg_controllen));
+	expect("55 res=121 fd=%d size=121 data=%s tuple=%s msgcontrol=%s", s, data(buf, 121), back, wide_control(&list.msg_hdr));
 	need(r == 1, "recvmmsg");
 	close(c), close(s), close(l);
 

@@ -10,7 +10,7 @@ import (
 // message names a socket by the ends of what it has sent or received, as far as
 // it is not known that these are always the same.
 func (t *Table) message(c *call, received bool) {
-	if received && !t.cfg.Sysdig {
+	if received {
 		t.received(c)
 	}
 	fd, ok := c.int(fieldFD)

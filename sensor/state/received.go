@@ -2,6 +2,8 @@ package state
 
 import (
 	"encoding/binary"
+	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -13,13 +15,16 @@ import (
 )
 
 // Descriptors come from other processes, too: in the ancillary data of a message,
-// or by pidfd_getfd. No event says what they are, so /proc is asked.
+// or by pidfd_getfd. What they are is told by the truth behind the record, see
+// [event.Received], in captures too, where sysdig knows nothing of them. Where there
+// is none /proc is asked, which is too late for who has ended or has gone on.
 
 // maxRights bounds the descriptors of a message: the kernel's SCM_MAX_FD.
 const maxRights = 253
 
 // rights appends the descriptors that came with the ancillary data of a message.
-// Its headers are those of the program: size is that of struct cmsghdr there.
+// Its headers are those of the program in some records: size is that of struct
+// cmsghdr there.
 func rights(dst []int64, control []byte, size int) []int64 {
 	for len(control) >= size {
 		n := uint64(binary.NativeEndian.Uint32(control))
@@ -47,16 +52,73 @@ var headerSizes = [...]int{8 + 8, 4 + 8}
 // received names the descriptors that came with a message.
 func (t *Table) received(c *call) {
 	control := c.exit.bytes(fieldMsgControl)
-	if len(control) == 0 {
+	truth, _ := c.exit.Truth()
+	if len(control) == 0 || t.cfg.Sysdig && len(truth.Received) == 0 {
 		return
 	}
 	var room [maxRights]int64
 	for _, size := range headerSizes {
 		if fds := rights(room[:0], control, size); len(fds) > 0 {
-			t.lookUp(c.thread, fds)
+			t.learn(c, fds)
 			return
 		}
 	}
+}
+
+// learn names descriptors that a call has got: those that its truth tells of, and of
+// the others what /proc says.
+func (t *Table) learn(c *call, fds []int64) {
+	th := c.thread
+	truth, _ := c.exit.Truth()
+	var room [maxRights]int64
+	others := append(room[:0], fds...)
+	connected := socketFDs{} // who has called whom is not told
+	for r, rest, ok := event.NextReceived(truth.Received); ok; r, rest, ok = event.NextReceived(rest) {
+		i := slices.Index(others, int64(r.FD))
+		if i < 0 {
+			continue // the record does not tell of it, or twice
+		}
+		fd := others[i]
+		others = slices.Delete(others, i, i+1)
+		link := procfs.FD{Number: int(r.FD), Link: string(r.Link), Dir: r.Dir}
+		d, isConnected := t.told(&r, &link)
+		t.set(th.files, fd, d)
+		if isConnected {
+			connected.add(link)
+		}
+	}
+	if !t.cfg.Sysdig {
+		t.lookUp(th, others)
+	}
+	if len(connected) > 0 && t.same(th) {
+		t.nameSockets(th, connected)
+	}
+}
+
+// told is a descriptor as the truth tells of it, and whether it is one end of a
+// connection: that of the client as long as nobody says otherwise.
+func (t *Table) told(r *event.Received, link *procfs.FD) (d descriptor, connected bool) {
+	_, isSocket := link.Socket()
+	s := procfs.Socket{Proto: r.Proto, Listens: r.Listens}
+	own, ok := decodeAddress(r.Local)
+	if !isSocket || !ok {
+		return linked(*link), false
+	}
+	s.Family, s.Local, s.Path = own.Family, own.IP, own.Path
+	if s.Family != unix.AF_INET && s.Family != unix.AF_INET6 {
+		return t.listedSocket(&s, false), false
+	}
+	s.Remote = netip.AddrPortFrom(netip.IPv4Unspecified(), 0)
+	if peer, ok := decodeAddress(r.Peer); ok && peer.Family == s.Family {
+		s.Remote = peer.IP
+	}
+	return t.listedSocket(&s, false), !nowhere(s.Remote)
+}
+
+// decodeAddress decodes an address as the kernel has it.
+func decodeAddress(raw []byte) (event.SockAddr, bool) {
+	var room [unix.SizeofSockaddrAny + 32]byte
+	return event.DecodeSockAddr(event.AppendSockAddr(room[:0], raw))
 }
 
 // taken names what pidfd_getfd has made: as the other process has it, if that is
@@ -76,7 +138,7 @@ func (t *Table) taken(c *call) {
 			}
 		}
 	}
-	t.lookUp(c.thread, []int64{c.res})
+	t.learn(c, []int64{c.res})
 	t.onExec(c.thread.files, c.res, true)
 }
 
@@ -86,7 +148,7 @@ func (t *Table) lookUp(th *Thread, fds []int64) {
 	for _, fd := range fds {
 		t.unset(th.files, fd)
 	}
-	if !t.same(th) {
+	if len(fds) == 0 || !t.same(th) {
 		return
 	}
 	sockets := socketFDs{}

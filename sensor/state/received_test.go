@@ -56,7 +56,7 @@ func TestReceived(t *testing.T) {
 		tab.set(tab.cur.files, int64(fd), kind('p')) // what it was before
 	}
 	apply(t, tab, fmt.Sprintf("%d < recvmsg res=1", tid))
-	deliver(t, tab, tid, rightsOf(fds...))
+	deliver(t, tab, tid, rightsOf(fds...), event.Truth{})
 	got := map[int]string{}
 	for _, fd := range fds {
 		got[fd] = ""
@@ -96,7 +96,7 @@ func rightsOf(fds ...int) []byte {
 }
 
 // deliver applies the end of a recvmsg with ancillary data.
-func deliver(t *testing.T, tab *Table, tid int64, control []byte) {
+func deliver(t *testing.T, tab *Table, tid int64, control []byte, truth event.Truth) {
 	t.Helper()
 	var e event.Encoder
 	const recvmsg = 53
@@ -114,7 +114,7 @@ func deliver(t *testing.T, tab *Table, tid int64, control []byte) {
 			e.Bytes(nil)
 		}
 	}
-	rec, err := e.End()
+	rec, err := e.EndWith(&truth)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,5 +162,47 @@ func TestTaken(t *testing.T) {
 	tab.cur.VTID = tab.cur.TID
 	if got := apply(t, tab, "101 < pidfd_getfd@407 fd=5 pid_fd=4 target_fd=3"); got != "<NA> (101) < pidfd_getfd fd=5(<f>/theirs) pid_fd=4(<P>/proc/100) target_fd=3 flags=0 " {
 		t.Errorf("got %q", got)
+	}
+}
+
+// TestReceivedTruth: what the truth behind a record tells goes before what was known,
+// without /proc. What it does not tell of, or tells of numbers that did not come, is
+// not believed.
+func TestReceivedTruth(t *testing.T) {
+	inet := func(last, port byte) []byte {
+		return []byte{unix.AF_INET, 0, 0, port, 127, 0, 0, last, 0, 0, 0, 0, 0, 0, 0, 0}
+	}
+	var list []byte
+	for _, r := range []event.Received{
+		{FD: 3, Link: []byte("/a file")},
+		{FD: 3, Link: []byte("/a file twice")},
+		{FD: 4, Link: []byte("/dir"), Dir: true},
+		{FD: 5, Link: []byte("pipe:[7]")},
+		{FD: 6, Link: []byte("socket:[8]"), Local: inet(1, 80), Proto: unix.IPPROTO_TCP, Listens: true},
+		{FD: 7, Link: []byte("socket:[9]"), Local: inet(1, 90), Peer: inet(2, 80), Proto: unix.IPPROTO_TCP},
+		{FD: 8, Link: []byte("socket:[10]"), Local: []byte("\x01\x00/s")},
+		{FD: 9, Link: []byte("socket:[11]"), Local: []byte{unix.AF_INET, 0}},
+		{FD: 99, Link: []byte("/did not come")},
+	} {
+		list = r.AppendTo(list, 1<<16)
+	}
+	want := map[int64]string{
+		3: "f/a file", 4: "d/dir", 5: "ppipe:[7]", 6: "4127.0.0.1:80", 7: "4127.0.0.1:90->127.0.0.2:80", 8: "u/s", 9: "Xsocket:[11]",
+	}
+	for _, cfg := range []Config{{}, {Sysdig: true}} {
+		tab := New(cfg)
+		apply(t, tab, "1 > read fd=99")
+		tab.set(tab.cur.files, 3, kind('p'))
+		apply(t, tab, "1 < recvmsg res=1")
+		deliver(t, tab, 1, rightsOf(3, 4, 5, 6, 7, 8, 9, 10), event.Truth{Received: append(list, 1, 2, 3)})
+		got := map[int64]string{}
+		for fd := range int64(100) {
+			if d, ok := tab.FD(fd); ok {
+				got[fd] = string(d.Letter) + d.Name
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%+v: want (-), got (+):\n%s", cfg, diff)
+		}
 	}
 }
