@@ -74,6 +74,12 @@ func (p *program) follow() (int, error) {
 	return status, nil
 }
 
+// What pdig takes for --args-limit.
+const (
+	minArgsLimit = 64
+	maxArgsLimit = 1 << 16
+)
+
 // pdigArgs are the arguments of pdig.
 func (p *program) pdigArgs(prefix string) []string {
 	args := []string{"--ring", prefix}
@@ -82,6 +88,12 @@ func (p *program) pdigArgs(prefix string) []string {
 	}
 	if p.waitAll {
 		args = append(args, "--wait-all")
+	}
+	if p.adopt {
+		args = append(args, "--adopt")
+	}
+	if p.argsLimit > 0 {
+		args = append(args, "--args-limit", strconv.Itoa(p.argsLimit))
 	}
 	if p.snaplen > 0 {
 		args = append(args, "--snaplen", strconv.Itoa(p.snaplen))

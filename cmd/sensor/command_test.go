@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
+
+	"github.com/pdig/pdig/tracer"
 )
 
 // withPdig puts a pdig into PATH that writes its arguments into a file and runs
@@ -69,6 +71,7 @@ func TestPdigArguments(t *testing.T) {
 		{[]string{"--", "true"}, `--ring fd:\d+,\d+ -- true`},
 		{[]string{"-A", "--", "true", "file"}, `--ring fd:\d+,\d+ --events all -- true file`},
 		{[]string{"--wait-all", "--", "true"}, `--ring fd:\d+,\d+ --wait-all -- true`},
+		{[]string{"--adopt", "--args-limit", "65536", "--", "true"}, `--ring fd:\d+,\d+ --adopt --args-limit 65536 -- true`},
 		{[]string{"-u", "--ring-size", "64K", "-s", "200", "--", "true", "-n", "--", "x"}, `--ring fd:\d+,\d+ --snaplen 200 -- true -n -- x`},
 	} {
 		if status, _, stderr := runWith(row.args...); status != 0 {
@@ -80,6 +83,18 @@ func TestPdigArguments(t *testing.T) {
 		}
 		if !regexp.MustCompile("^" + row.want + "\n$").Match(got) {
 			t.Errorf("%q: pdig got %q, want %q", row.args, got, row.want)
+		}
+	}
+}
+
+// TestArgsLimit: the sensor refuses what pdig would, in its own words.
+func TestArgsLimit(t *testing.T) {
+	if minArgsLimit != tracer.MinArgsLimit || maxArgsLimit != tracer.MaxArgsLimit {
+		t.Errorf("%d to %d, and pdig takes %d to %d", minArgsLimit, maxArgsLimit, tracer.MinArgsLimit, tracer.MaxArgsLimit)
+	}
+	for _, bad := range []string{"63", "65537"} {
+		if status, _, stderr := runWith("--args-limit", bad, "--", "true"); status != 2 || !strings.Contains(stderr, "--args-limit") {
+			t.Errorf("%s: status %d, %q", bad, status, stderr)
 		}
 	}
 }

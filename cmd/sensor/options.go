@@ -34,6 +34,8 @@ type options struct {
 	snaplen    int
 	all        bool
 	waitAll    bool
+	adopt      bool
+	argsLimit  int
 	json       bool
 	msgpack    bool
 	count      int64
@@ -95,6 +97,8 @@ func newOptions() *options {
 	f.IntVarP(&o.snaplen, "snaplen", "s", 0, "ask for `N` bytes of the data of read, write, send... (default 80)")
 	f.BoolVarP(&o.all, "all", "A", false, "every system call, not only those that matter for security: with a command or --kmod; -u brings what pdig was started with (pdig -e all)")
 	f.BoolVar(&o.waitAll, "wait-all", false, "with a command: end when its last descendant has ended, and not with the command")
+	f.BoolVar(&o.adopt, "adopt", false, "with a command: trace also processes that come into its pid namespace from outside")
+	f.IntVar(&o.argsLimit, "args-limit", 0, "with a command: keep `N` bytes of the arguments of a program, and of its environment (default 4096)")
 	f.BoolVarP(&o.json, "json", "j", false, "print one JSON object a line")
 	f.BoolVar(&o.msgpack, "msgpack", false, "print a stream of msgpack maps with the keys of --json")
 	f.Int64VarP(&o.count, "count", "n", 0, "end after `N` printed events; a command goes on without")
@@ -173,8 +177,13 @@ func (o *options) checkRing() (err error) {
 			return fmt.Errorf("--%s: a command has a ring of its own", name)
 		}
 	}
-	if o.waitAll && len(o.command) == 0 {
-		return fmt.Errorf("--wait-all: there is no command")
+	for _, name := range [...]string{"wait-all", "adopt", "args-limit"} {
+		if o.flags.Changed(name) && len(o.command) == 0 {
+			return fmt.Errorf("--%s: there is no command", name)
+		}
+	}
+	if o.flags.Changed("args-limit") && (o.argsLimit < minArgsLimit || o.argsLimit > maxArgsLimit) {
+		return cli.ValueError("args-limit", strconv.Itoa(o.argsLimit), fmt.Sprintf("between %d and %d", minArgsLimit, maxArgsLimit))
 	}
 	if o.flags.Changed("ring-size") && len(o.command) == 0 {
 		return fmt.Errorf("--ring-size: only the ring of a command can be chosen, a shared one has %s", defaultSize)
