@@ -57,6 +57,9 @@ func TestFlood(t *testing.T) {
 			if (f.drops > 0) != tt.drops {
 				t.Errorf("%d records were dropped", f.drops)
 			}
+			if tt.drops && f.lost != f.stats.LostTotal() || !tt.drops && f.lost != 0 {
+				t.Errorf("pdig says that %d were lost, the reader %v", f.lost, f.stats.Lost)
+			}
 			if tt.drops && f.stats.Lost[event.CauseRingFull] != f.stats.LostTotal() {
 				t.Errorf("lost because of something else than a full ring: %v", f.stats.Lost)
 			}
@@ -66,8 +69,9 @@ func TestFlood(t *testing.T) {
 
 // flooded is what became of a flood.
 type flooded struct {
-	records, enters, exits int // that came
-	calls, drops           int // by pdig's summary
+	records, enters, exits int    // that came
+	calls, drops           int    // by pdig's summary
+	lost                   uint64 // because of a full ring, by the line below it
 	stats                  event.Stats
 }
 
@@ -111,6 +115,9 @@ func flood(t *testing.T, onFull string, pause time.Duration, command ...string) 
 		case over:
 			f.stats = consumer.Stats()
 			f.calls, f.drops = summaryOf(t, words.String(), "openat")
+			if line := regexp.MustCompile(`(?m)^lost: (\d+) ring full$`).FindStringSubmatch(words.String()); line != nil {
+				f.lost = uint64(atoi(line[1]))
+			}
 			return f
 		case time.Since(last) > 30*time.Second:
 			t.Fatalf("no record for 30 s after %d", f.records)

@@ -159,6 +159,13 @@ func TestBlockEnds(t *testing.T) {
 			if took := time.Since(begin); took > tt.atMost/2 {
 				t.Errorf("the next took %v", took)
 			}
+			own, total := p.Lost(), uint64(0)
+			for _, n := range own {
+				total += n
+			}
+			if died := name == "reader dies"; died && own[event.CauseReader] == 0 || total > 2 {
+				t.Errorf("the producer says that it has lost %v", own)
+			}
 			c.capturing.Store(c.pid)
 			c.stopped.Store(0)
 			drain(t, c)

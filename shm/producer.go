@@ -43,6 +43,7 @@ type Producer struct {
 	filled  bool   // the ring is half full, at least
 	adrift  bool   // the objects were cut, or others have their names now
 	closed  bool
+	losses  [event.NumCauses]uint64 // of this producer, whoever reads
 
 	giveUp   func() bool // see GiveUp
 	stands   bool        // a record was given up, and the reader has made no room since
@@ -310,6 +311,9 @@ func (p *Producer) Count(cause event.Cause) {
 	}
 }
 
+// Lost is how many records this producer has not handed over, by cause.
+func (p *Producer) Lost() [event.NumCauses]uint64 { return p.losses }
+
 // attempt counts a record, whatever will become of it.
 func (p *Producer) attempt() {
 	n := p.evts.Add(1)
@@ -323,6 +327,7 @@ func (p *Producer) attempt() {
 // know two counters only: what the ring did not take, and what could not be
 // made.
 func (p *Producer) lose(cause event.Cause) {
+	p.losses[cause]++
 	if cause == event.CauseEncode || cause == event.CauseUnknown {
 		p.faults.Add(1)
 	} else {

@@ -28,6 +28,9 @@ func (s *sink) Truth() bool        { return s.truth }
 func (s *sink) GiveUp(func() bool) {}
 func (s *sink) Reader() uint32     { return 0 }
 func (s *sink) Count(event.Cause)  { s.lost++ }
+
+func (s *sink) Lost() (n [event.NumCauses]uint64) { return n }
+
 func (s *sink) Write(rec []byte, _ shm.Class) bool {
 	s.records = append(s.records, append([]byte(nil), rec...))
 	return true

@@ -138,7 +138,7 @@ func newTracer(cfg Config) *Tracer {
 	t.proc.lists = newListLimits(cfg.ArgsLimit)
 	t.asked.args.strings, t.asked.env.strings = make([]byte, 0, 1<<14), make([]byte, 0, 1<<14)
 	if cfg.Summary != nil {
-		t.sum = &summary{}
+		t.sum = &summary{lost: t.sink.Lost}
 	}
 	t.specs = newSpecs(cfg.Calls, cfg.Sink.Ceiling())
 	return t

@@ -31,4 +31,6 @@ type Sink interface {
 	GiveUp(when func() bool)
 	// Count adds a record that was lost before the ring.
 	Count(cause event.Cause)
+	// Lost is how many records were lost on this side, by cause.
+	Lost() [event.NumCauses]uint64
 }

@@ -7,12 +7,14 @@ import (
 	"slices"
 	"time"
 
+	"github.com/pdig/pdig/event"
 	"github.com/pdig/pdig/syscalls"
 )
 
 // summary counts calls by name, those without a name together.
 type summary struct {
 	calls [len(syscalls.Calls) + 1]callCount
+	lost  func() [event.NumCauses]uint64 // records, by cause; nil if nobody counts them
 }
 
 // callCount is what a summary says of one system call.
@@ -105,8 +107,26 @@ func (s *summary) write(w io.Writer) error {
 		}
 		out += "\n"
 	}
-	_, err := io.WriteString(w, out)
+	_, err := io.WriteString(w, out+s.losses())
 	return err
+}
+
+// losses is a line that says why records did not reach the reader, as far as this side
+// knows: empty if all did.
+func (s *summary) losses() string {
+	if s.lost == nil {
+		return ""
+	}
+	out := ""
+	for cause, n := range s.lost() {
+		if n > 0 {
+			out += fmt.Sprintf(", %d %s", n, event.Cause(cause))
+		}
+	}
+	if out == "" {
+		return ""
+	}
+	return "lost:" + out[1:] + "\n"
 }
 
 // some is n, or nothing for 0.
