@@ -33,13 +33,7 @@ func (t *Tracer) enters(th *thread) {
 	if active && t.sink.Ceiling() != t.specs.ceiling {
 		t.specs = newSpecs(t.cfg.Calls, t.sink.Ceiling())
 	}
-	arch, n := number(t.in.Arch, t.in.Words[0])
-	s := t.specs.lookup(arch, n)
-	if s.fold != foldNone {
-		s = t.unfold(th, s)
-	} else if s.widen != nil {
-		s.widen(arch, t.in.Words[1:7])
-	}
+	s := t.specOf(th)
 	if len(th.interrupted) > 0 && t.restarted(th, s) {
 		th.cut = false
 		t.pin.before(th, s.kind)
@@ -122,6 +116,19 @@ func (t *Tracer) enters(th *thread) {
 	if s.kind == kindExec {
 		th.proc.foresee(&t.proc)
 	}
+}
+
+// specOf is the spec of the call at whose entry th stands, which t.in becomes.
+func (t *Tracer) specOf(th *thread) *spec {
+	arch, n := number(t.in.Arch, t.in.Words[0])
+	s := t.specs.lookup(arch, n)
+	if s.fold != foldNone {
+		return t.unfold(th, s)
+	}
+	if s.widen != nil {
+		s.widen(arch, t.in.Words[1:7])
+	}
+	return s
 }
 
 // foreign reports whether t.in is the stop of another filter than ours.
@@ -211,7 +218,7 @@ func (t *Tracer) report(th *thread, typ uint16) {
 	c := &th.call
 	t.left(c)
 	if c.sent && t.active() {
-		if c.ret == -int64(unix.EFAULT) {
+		if c.ret == -int64(unix.EFAULT) && th.proc.mem.copies == nil {
 			th.proc.mem.asProgram(&t.proc)
 			defer th.proc.mem.asTracer()
 			th.forgetUnpermitted()
@@ -259,7 +266,7 @@ func (t *Tracer) captureAgain(th *thread) {
 		return
 	}
 	at, _, open := c.nameOfOpen()
-	late := open && c.ret >= 0 && !c.texts[at].whole
+	late := open && c.ret >= 0 && th.proc.mem.copies == nil && !c.texts[at].whole
 	th.readStrings()
 	th.readAddress()
 	if late {

@@ -15,6 +15,9 @@ import (
 func openFlags(t *Tracer, th *thread, p *syscalls.Param) {
 	const created = 0x4000 // PPM_O_F_CREATED
 	c := &th.call
+	if copies := th.proc.mem.copies; copies != nil && c.ret >= 0 {
+		_, c.creates = copies.file(int(c.ret))
+	}
 	arch, _ := number(c.arch, 0)
 	v := syscalls.TransOpenFlags.Translate(arch, t.flagsOfOpen(th))
 	if c.creates && c.ret >= 0 && t.specs.ceiling >= syscalls.CeilingC {
@@ -56,7 +59,7 @@ func (t *Tracer) willCreate(th *thread) {
 	if flags&unix.O_CREAT == 0 {
 		return
 	}
-	if c.creates = flags&unix.O_EXCL != 0; c.creates {
+	if c.creates = flags&unix.O_EXCL != 0; c.creates || th.proc.mem.copies != nil {
 		return
 	}
 	var st unix.Stat_t
@@ -151,6 +154,10 @@ func (t *Tracer) openedFile(th *thread, fd int) *unix.Stat_t {
 	}
 	if c.fileFor != fd {
 		c.fileFor = fd
+		if copies := th.proc.mem.copies; copies != nil {
+			c.file, _ = copies.file(fd)
+			return &c.file
+		}
 		path := append(appendProc(t.scratch[:0], th.tid), "/fd/"...)
 		path = strconv.AppendInt(path, int64(fd), 10)
 		path = append(path, 0)

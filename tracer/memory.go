@@ -29,6 +29,7 @@ type memory struct {
 	still  int     // a thread of the process that stands still, or did last
 	maps   int     // one more than /proc/PID/maps, while reading as the program could
 	served *served // nil: nothing is served
+	copies *Copies // nil, or all that there is: the process itself is not looked at
 }
 
 // directReads is how many reads of a new address space go without the file.
@@ -56,6 +57,9 @@ func (m *memory) share(from *memory) {
 // read fills buf from addr, as far as the memory is readable, and returns how
 // many bytes that was.
 func (m *memory) read(buf []byte, addr uint64) int {
+	if m.copies != nil {
+		return m.copies.read(buf, addr)
+	}
 	if m.served != nil && m.served.memory {
 		buf = buf[:m.present(addr, len(buf))]
 	}

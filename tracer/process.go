@@ -15,6 +15,8 @@ import (
 func vtid(t *Tracer, th *thread, p *syscalls.Param) {
 	tid := th.tid
 	switch {
+	case th.vtid != 0:
+		tid = th.vtid
 	case !th.proc.nested:
 	case tid == th.proc.pid:
 		tid = th.proc.vpid
@@ -45,6 +47,10 @@ func cloneFlags(t *Tracer, th *thread, _ *syscalls.Param) {
 // and exec, since programs change it. Of another user only /proc tells, unless
 // the tracer has CAP_SYS_RESOURCE.
 func fdLimit(t *Tracer, th *thread, p *syscalls.Param) {
+	if th.proc.mem.copies != nil && th.proc.limit != 0 {
+		t.enc.Int(p.Type.Size(), th.proc.limit)
+		return
+	}
 	if unix.Prlimit(th.proc.pid, unix.RLIMIT_NOFILE, nil, &t.limit) != nil {
 		t.limit.Cur = maxOpenFiles(t.proc.read(th.proc.pid, "limits"))
 	}

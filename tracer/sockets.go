@@ -79,6 +79,9 @@ const (
 // as they can be known. It returns false if the descriptor is none, or not a socket.
 func (e *endpoints) ask(p *process, fd int, want detail) bool {
 	e.forget()
+	if p.mem.copies != nil {
+		return e.take(p.mem.copies.socket(fd))
+	}
 	n, err := p.sockets.copyOf(p.pid, fd)
 	switch {
 	case errors.Is(err, unix.EBADF):
@@ -307,6 +310,12 @@ func (t *Tracer) acceptQueue(th *thread) *queue {
 	}
 	q.known = true
 	fd := int(int32(th.call.args[0]))
+	if copies := th.proc.mem.copies; copies != nil {
+		if s := copies.socket(fd); s != nil {
+			q.len, q.max = s.Queue, s.Max
+		}
+		return q
+	}
 	n, err := th.proc.sockets.copyOf(th.proc.pid, fd)
 	if err != nil {
 		t.recallQueue(th.proc, fd, q)

@@ -32,6 +32,7 @@ type thread struct {
 
 	injection *injection // what it does for us, nil as a rule
 
+	vtid int    // in its own pid namespace, 0 if that was not told
 	comm []byte // its name, if it has another one than its process
 
 	known     uint32 // the reader that has been told of it, see announce.go
@@ -113,6 +114,7 @@ type process struct {
 	adopted     bool // has come from outside, or was made by one that has
 	tracee      int  // one that it has attached to, or 0
 	nsStart     uint64
+	limit       uint64    // of its descriptors, 0 if that was not told
 	foreseen    foresight // while it executes a program
 
 	*image

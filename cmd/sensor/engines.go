@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/pdig/pdig/internal/cli"
 	"github.com/pdig/pdig/sensor/source"
 )
 
@@ -30,7 +32,11 @@ type engine struct {
 // engines are all of them, the best first.
 func engines() []*engine {
 	return []*engine{
-		{name: "modern", option: "--modern-bpf", asked: never, kernel: true, probe: absent},
+		{
+			name: "modern", option: "--modern-bpf", asked: func(o *options) bool { return o.modern }, kernel: true,
+			keep:  []int{unix.CAP_BPF}, // its counters are in a map
+			probe: (*program).probeModern, open: (*program).openModern,
+		},
 		{
 			name: "kmod", option: "--kmod", asked: func(o *options) bool { return o.kmod }, kernel: true,
 			// The devices are opened anew when a CPU comes online, and their mode is 0400.
@@ -135,7 +141,11 @@ func (o *options) checkEngine() error {
 	}
 	switch {
 	case o.flags.Changed("buffer-preset") && (len(o.command) > 0 || asked != nil && !asked.kernel):
-		return fmt.Errorf("--buffer-preset: only rings of the kernel have presets (--kmod, --ebpf)")
+		return fmt.Errorf("--buffer-preset: only rings of the kernel have presets (--kmod, --ebpf, --modern-bpf)")
+	case o.flags.Changed("cpus-per-buffer") && !o.modern:
+		return fmt.Errorf("--cpus-per-buffer: only the modern probe shares rings (--modern-bpf)")
+	case o.cpusPerBuffer < 0:
+		return cli.ValueError("cpus-per-buffer", strconv.Itoa(o.cpusPerBuffer), "at least 0")
 	case asked == nil || !asked.kernel:
 		return nil
 	case len(o.command) > 0:

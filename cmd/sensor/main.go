@@ -16,6 +16,7 @@ import (
 
 	"github.com/pdig/pdig/event"
 	"github.com/pdig/pdig/internal/cli"
+	"github.com/pdig/pdig/kernelsrc/modern"
 	"github.com/pdig/pdig/sensor"
 	"github.com/pdig/pdig/sensor/output"
 	"github.com/pdig/pdig/sensor/source"
@@ -84,7 +85,14 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 }
 
 // complain says what went wrong: one line.
-func complain(w io.Writer, err error) { fmt.Fprintf(w, "sensor: %v\n", err) }
+func complain(w io.Writer, err error) {
+	var old *modern.OldKernelError
+	if errors.As(err, &old) {
+		fmt.Fprintf(w, "Error: %v\n", old) // Falco's words
+		return
+	}
+	fmt.Fprintf(w, "sensor: %v\n", err)
+}
 
 // program is one run.
 type program struct {

@@ -23,43 +23,45 @@ import (
 type options struct {
 	flags *pflag.FlagSet
 
-	userspace  bool
-	kmod       bool
-	ebpf       string // what --ebpf says
-	preset     int
-	read       string
-	ring       string
-	ringSize   string
-	ringMode   string
-	snaplen    int
-	all        bool
-	waitAll    bool
-	adopt      bool
-	argsLimit  int
-	json       bool
-	msgpack    bool
-	count      int64
-	seconds    int64
-	quiet      bool
-	top        bool
-	show       show
-	list       string // class of fields, allClasses for every one
-	listEvents bool
-	engines    bool
-	driver     string
-	driverType string
-	driverDirs []string
-	output     string
-	write      string
-	pack       bool
-	fileSize   int64
-	fileTime   int64
-	limit      int
-	last       string
-	level      string
-	logFile    string
-	help       bool
-	version    bool
+	userspace     bool
+	kmod          bool
+	ebpf          string // what --ebpf says
+	modern        bool
+	preset        int
+	cpusPerBuffer int
+	read          string
+	ring          string
+	ringSize      string
+	ringMode      string
+	snaplen       int
+	all           bool
+	waitAll       bool
+	adopt         bool
+	argsLimit     int
+	json          bool
+	msgpack       bool
+	count         int64
+	seconds       int64
+	quiet         bool
+	top           bool
+	show          show
+	list          string // class of fields, allClasses for every one
+	listEvents    bool
+	engines       bool
+	driver        string
+	driverType    string
+	driverDirs    []string
+	output        string
+	write         string
+	pack          bool
+	fileSize      int64
+	fileTime      int64
+	limit         int
+	last          string
+	level         string
+	logFile       string
+	help          bool
+	version       bool
 
 	size     int         // of the ring of a command, bytes
 	recent   int64       // of a flight recorder, bytes; 0: none
@@ -85,7 +87,9 @@ func newOptions() *options {
 	f.BoolVar(&o.kmod, "kmod", false, "read the rings of Falco's kernel module (falco, or Debian's scap), which has to be loaded")
 	f.StringVar(&o.ebpf, "ebpf", "~/"+usualProbe, "`[=FILE]` load Falco's classic eBPF probe from FILE and read its rings; without FILE, and without a source if it is set, that which FALCO_BPF_PROBE names")
 	f.Lookup("ebpf").NoOptDefVal = "~/" + usualProbe
-	f.IntVar(&o.preset, "buffer-preset", defaultPreset, "with --kmod or --ebpf: size of the ring of each CPU, as `N` from 1 to 10: 1M, 2M, 4M, ... 512M")
+	f.IntVar(&o.preset, "buffer-preset", defaultPreset, "with --kmod, --ebpf or --modern-bpf: size of each ring, as `N` from 1 to 10: 1M, 2M, 4M, ... 512M")
+	f.BoolVar(&o.modern, "modern-bpf", false, "read the kernel by the probe that is part of this program (Linux 5.8 with BTF)")
+	f.IntVar(&o.cpusPerBuffer, "cpus-per-buffer", 1, "with --modern-bpf: `N` CPUs share a ring; 0: all share one")
 	f.BoolVar(&o.engines, "engines", false, "print which sources of events work here and which do not, with the evidence and what to do, the best first: without a source the first that works is read")
 	f.StringVar(&o.driver, "driver", "", "`load`, unload or build Falco's driver, or print its status: one that fits this kernel, else it is built from the sources in /usr/src; nothing is downloaded")
 	f.StringVar(&o.driverType, "driver-type", "kmod", "with --driver: `kmod`, the kernel module, or ebpf, the classic probe")
@@ -95,7 +99,7 @@ func newOptions() *options {
 	f.StringVar(&o.ringMode, "ring-mode", defaultMode, "permissions, an octal `MODE`, of ring objects that have to be created")
 	f.StringVar(&o.ringSize, "ring-size", defaultSize, "with a command: `SIZE` of the ring between it and the sensor, a power of two, with K, M or G")
 	f.IntVarP(&o.snaplen, "snaplen", "s", 0, "ask for `N` bytes of the data of read, write, send... (default 80)")
-	f.BoolVarP(&o.all, "all", "A", false, "every system call, not only those that matter for security: with a command or --kmod; -u brings what pdig was started with (pdig -e all)")
+	f.BoolVarP(&o.all, "all", "A", false, "every system call, not only those that matter for security: with a command, --kmod, --ebpf or --modern-bpf; -u brings what pdig was started with (pdig -e all)")
 	f.BoolVar(&o.waitAll, "wait-all", false, "with a command: end when its last descendant has ended, and not with the command")
 	f.BoolVar(&o.adopt, "adopt", false, "with a command: trace also processes that come into its pid namespace from outside")
 	f.IntVar(&o.argsLimit, "args-limit", 0, "with a command: keep `N` bytes of the arguments of a program, and of its environment (default 4096)")
@@ -248,7 +252,7 @@ func (o *options) checkRead() error {
 	case o.isRead(o.output):
 		return fmt.Errorf("--output: %s is the file that is read", o.output)
 	}
-	for _, name := range []string{"userspace", "kmod", "buffer-preset", "ring", "ring-mode", "ring-size", "snaplen", "all"} {
+	for _, name := range []string{"userspace", "kmod", "modern-bpf", "cpus-per-buffer", "buffer-preset", "ring", "ring-mode", "ring-size", "snaplen", "all"} {
 		if o.flags.Changed(name) {
 			return fmt.Errorf("--read and --%s exclude each other", name)
 		}

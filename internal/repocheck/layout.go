@@ -36,10 +36,12 @@ var ranks = map[string]int{
 	"tracer/doctor":    4,
 	"kernelsrc/kmod":   4,
 	"kernelsrc/ebpf":   4,
-	"kernelsrc/modern": 4,
 	"kernelsrc/driver": 4,
 	"sensor/capture":   4,
 	"sensor/convert":   4,
+
+	// Makes its records by the encoders of the tracer.
+	"kernelsrc/modern": 5,
 
 	"sensor/state":  5,
 	"sensor/filter": 5,

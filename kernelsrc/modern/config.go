@@ -1,0 +1,22 @@
+package modern
+
+import (
+	"github.com/rs/zerolog"
+
+	"github.com/pdig/pdig/syscalls"
+)
+
+// Config says what is recorded, and how.
+type Config struct {
+	// Wants selects system calls. nil: all.
+	Wants func(*syscalls.Call) bool
+	// RingSize is that of each ring, bytes: a power of two and of pages.
+	RingSize int
+	// CPUsPerRing is how many CPUs share a ring; 0: all.
+	CPUsPerRing int
+	// Snaplen is how many bytes of data are kept.
+	Snaplen int
+	// Ceiling is the number of event codes that the reader knows; 0: all.
+	Ceiling int
+	Log     zerolog.Logger
+}

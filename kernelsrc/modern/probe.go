@@ -1,0 +1,130 @@
+package modern
+
+import (
+	"cmp"
+	"errors"
+
+	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/sensor/source"
+	"github.com/pdig/pdig/syscalls"
+	"github.com/pdig/pdig/tracer"
+)
+
+// Counters of the probe, of each CPU.
+const (
+	countSeen = iota
+	countFull
+	countTooLarge
+	countNoRing
+	numCounters
+)
+
+// Probe is a source of the records of all threads but those of its own process.
+type Probe struct {
+	*loaded
+	maps    []*ring
+	merged  *source.Merged
+	decoder decoder
+	queue   []byte // records that wait
+	ends    []int  // where each of them ends
+	next    int    // of ends
+	out     uint64 // records handed out
+	lost    [event.NumCauses]uint64
+}
+
+// Open loads the probe and begins to record.
+func Open(cfg Config) (*Probe, error) {
+	cfg.Ceiling = cmp.Or(cfg.Ceiling, syscalls.CeilingNewest)
+	l, err := load(&cfg)
+	if err != nil {
+		return nil, err
+	}
+	p := &Probe{loaded: l}
+	share := cfg.CPUsPerRing
+	for i, m := range l.rings {
+		r, err := newRing(m, i*max(share, 1))
+		if err != nil {
+			return nil, errors.Join(err, p.Close())
+		}
+		p.maps = append(p.maps, r)
+	}
+	p.merged = source.Merge(&rings{p})
+	p.decoder.rec = tracer.NewRecorder(tracer.RecorderConfig{
+		Wants: cfg.Wants, Ceiling: cfg.Ceiling, Snaplen: cfg.Snaplen,
+		Out:  func(rec []byte) { p.queue = append(p.queue, rec...); p.ends = append(p.ends, len(p.queue)) },
+		Lost: func(c event.Cause) { p.lost[c]++ },
+	})
+	return p, nil
+}
+
+// Next implements [source.Source].
+func (p *Probe) Next() ([]byte, error) {
+	for p.next == len(p.ends) {
+		p.queue, p.ends, p.next = p.queue[:0], p.ends[:0], 0
+		raw, err := p.merged.Next()
+		if err != nil {
+			return nil, err
+		}
+		p.decoder.take(raw)
+	}
+	from := 0
+	if p.next > 0 {
+		from = p.ends[p.next-1]
+	}
+	rec := p.queue[from:p.ends[p.next]]
+	p.next++
+	p.out++
+	return rec, nil
+}
+
+// Place is where the last record was made: the sensor's Placer.
+func (p *Probe) Place() (cpu uint16, hidden bool) { return p.merged.Place() }
+
+// rings are those of a probe, as [source.Merge] wants them.
+type rings struct{ *Probe }
+
+func (r *rings) Rings() (all []source.Ring) {
+	for _, m := range r.maps {
+		all = append(all, m)
+	}
+	return all
+}
+
+func (r *rings) Stats() event.Stats { return event.Stats{} }
+func (r *rings) Close() error       { return nil }
+
+// Stats implements [source.Source]: it counts records that were handed out, and of
+// those that were lost what the probe has sent.
+func (p *Probe) Stats() event.Stats {
+	s := event.Stats{Delivered: p.out, Lost: p.lost}
+	s.Lost[event.CauseRingFull] += p.counter(countFull)
+	s.Lost[event.CauseRing] += p.counter(countNoRing)
+	s.Lost[event.CauseCorrupt] += p.decoder.bad
+	for _, r := range p.maps {
+		s.Lost[event.CauseCorrupt] += r.bad
+	}
+	s.Seen = s.Delivered + s.LostTotal()
+	return s
+}
+
+// counter is the sum of a counter over all CPUs.
+func (p *Probe) counter(n uint32) (sum uint64) {
+	var each []uint64
+	if p.coll == nil || p.coll.Maps["counters"].Lookup(n, &each) != nil {
+		return 0
+	}
+	for _, x := range each {
+		sum += x
+	}
+	return sum
+}
+
+// Close implements [source.Source].
+func (p *Probe) Close() error {
+	err := p.detach()
+	for _, r := range p.maps {
+		err = errors.Join(err, r.close())
+	}
+	p.maps = nil
+	return errors.Join(err, p.loaded.close())
+}

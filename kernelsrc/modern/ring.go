@@ -1,0 +1,118 @@
+package modern
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/cilium/ebpf"
+
+	"github.com/pdig/pdig/event"
+)
+
+// A ring of the kernel (kernel/bpf/ringbuf.c): a page with the position of the reader,
+// one with that of the writers, then the data, twice in a row. Before each
+// record stands its length, u32 with two flags, and another u32.
+const (
+	busyBit    = 1 << 31
+	discardBit = 1 << 30
+	prefix     = 8
+)
+
+// ring is one of them. It implements [source.Ring].
+type ring struct {
+	cpu            int // the first that writes into it
+	size           uint64
+	consumer       []byte
+	producer       []byte // and the data
+	tail, head     *atomic.Uint64
+	at             uint64 // position of what Peek looks at
+	ready          uint64 // position up to which was looked
+	rec            []byte // the record of Peek, with its time changed
+	step           uint64 // how far Take goes
+	epoch          int64  // of the clock of the probe, ns since the Unix epoch
+	delivered, bad uint64
+}
+
+func newRing(m *ebpf.Map, cpu int) (_ *ring, err error) {
+	page := os.Getpagesize()
+	r := &ring{cpu: cpu, size: uint64(m.MaxEntries())}
+	if r.consumer, err = unix.Mmap(m.FD(), 0, page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED); err != nil {
+		return nil, fmt.Errorf("mapping a ring: %w", err)
+	}
+	if r.producer, err = unix.Mmap(m.FD(), int64(page), page+2*int(r.size), unix.PROT_READ, unix.MAP_SHARED); err != nil {
+		return nil, errors.Join(fmt.Errorf("mapping a ring: %w", err), unix.Munmap(r.consumer))
+	}
+	r.tail, r.head = word64(r.consumer), word64(r.producer)
+	return r, nil
+}
+
+// Load implements [source.Ring].
+func (r *ring) Load() {
+	r.tail.Store(r.at)
+	r.ready = r.head.Load()
+	r.epoch = epoch()
+}
+
+// Peek implements [source.Ring].
+func (r *ring) Peek() []byte {
+	for r.step == 0 && r.at < r.ready {
+		b := r.producer[uint64(os.Getpagesize())+r.at&(r.size-1):]
+		n := word32(b).Load()
+		if n&busyBit != 0 {
+			return nil // it is being written
+		}
+		size := uint64(n &^ discardBit)
+		if size > r.size-prefix || r.at+size+prefix > r.ready {
+			r.bad++
+			r.at = r.ready
+			return nil
+		}
+		step := (size + prefix + 7) &^ 7
+		if n&discardBit != 0 || size < headSize {
+			r.bad += uint64(1 - n>>30&1)
+			r.at += step
+			continue
+		}
+		r.rec = append(r.rec[:0], b[prefix:prefix+size]...)
+		binary.NativeEndian.PutUint64(r.rec, uint64(int64(event.Time(r.rec))+r.epoch))
+		r.step = step
+	}
+	if r.step == 0 {
+		return nil
+	}
+	return r.rec
+}
+
+// CPU implements [source.Ring].
+func (r *ring) CPU() uint16 { return binary.NativeEndian.Uint16(r.rec[offCPU:]) }
+
+// freeEvery is after which part of a ring its room is given back.
+const freeEvery = 8
+
+// Take implements [source.Ring].
+func (r *ring) Take() {
+	r.at += r.step
+	r.step = 0
+	r.delivered++
+	if r.at-r.tail.Load() > r.size/freeEvery {
+		r.tail.Store(r.at)
+	}
+}
+
+// unread is how many bytes nobody has taken.
+func (r *ring) close() error {
+	return errors.Join(unix.Munmap(r.consumer), unix.Munmap(r.producer))
+}
+
+// epoch is when the monotonic clock, which the probe reads, was zero.
+func epoch() int64 {
+	var mono, real unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_REALTIME, &real)
+	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &mono)
+	return real.Nano() - mono.Nano()
+}

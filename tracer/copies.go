@@ -1,0 +1,122 @@
+package tracer
+
+import (
+	"encoding/binary"
+
+	"golang.org/x/sys/unix"
+)
+
+// Copies are what somebody else has copied of a call while it was carried out:
+// memory of the program, and what the kernel knows of its descriptors. The encoders
+// take them for the program itself.
+type Copies struct {
+	Memory  []CopiedMemory
+	Files   []CopiedFile
+	Sockets []CopiedSocket
+}
+
+// CopiedMemory is a piece of the memory of a program.
+type CopiedMemory struct {
+	Addr uint64
+	Data []byte
+}
+
+// CopiedFile is the file behind a descriptor.
+type CopiedFile struct {
+	FD       int
+	Dev, Ino uint64 // Dev as unix.Mkdev has it
+	Created  bool   // by the open that has opened it
+}
+
+// CopiedSocket is the socket behind a descriptor.
+type CopiedSocket struct {
+	FD          int
+	Local, Peer []byte // addresses as the kernel has them; Peer nil if there is none
+	Ino         uint64
+	Packets     bool   // each has an address of its own
+	Queue, Max  uint32 // of connections to be accepted
+}
+
+// Reset makes c empty, and keeps its memory.
+func (c *Copies) Reset() {
+	c.Memory, c.Files, c.Sockets = c.Memory[:0], c.Files[:0], c.Sockets[:0]
+}
+
+// read fills buf with what was copied from addr on, as far as that goes without a
+// gap, and returns how many bytes that was.
+func (c *Copies) read(buf []byte, addr uint64) int {
+	n := 0
+	for n < len(buf) {
+		got := c.piece(buf[n:], addr+uint64(n))
+		if got == 0 {
+			break
+		}
+		n += got
+	}
+	return n
+}
+
+func (c *Copies) piece(buf []byte, addr uint64) (most int) {
+	for i := range c.Memory {
+		m := &c.Memory[i]
+		if off := addr - m.Addr; addr >= m.Addr && off < uint64(len(m.Data)) {
+			most = max(most, copy(buf, m.Data[off:]))
+		}
+	}
+	return most
+}
+
+// file is what is known of descriptor fd: nothing as a rule.
+func (c *Copies) file(fd int) (st unix.Stat_t, created bool) {
+	for i := range c.Files {
+		if f := &c.Files[i]; f.FD == fd {
+			st.Dev, st.Ino = f.Dev, f.Ino
+			return st, f.Created
+		}
+	}
+	for i := range c.Sockets {
+		if s := &c.Sockets[i]; s.FD == fd {
+			st.Ino = s.Ino
+		}
+	}
+	return st, false
+}
+
+func (c *Copies) socket(fd int) *CopiedSocket {
+	for i := range c.Sockets {
+		if c.Sockets[i].FD == fd {
+			return &c.Sockets[i]
+		}
+	}
+	return nil
+}
+
+// take fills e with what was copied of a socket.
+func (e *endpoints) take(s *CopiedSocket) bool {
+	if s == nil {
+		return false
+	}
+	e.local = append(e.buf[0][:0], s.Local[:min(len(s.Local), len(e.buf[0]))]...)
+	if s.Peer != nil {
+		e.peer = append(e.buf[1][:0], s.Peer[:min(len(s.Peer), len(e.buf[1]))]...)
+	}
+	if family(e.local) == unix.AF_UNIX {
+		e.ino = s.Ino
+	}
+	e.packets = s.Packets
+	return true
+}
+
+// CopiedAddress appends an address of the internet as the kernel has it: port in the
+// order of the network.
+func CopiedAddress(dst []byte, fam uint16, port [2]byte, addr []byte) []byte {
+	dst = binary.NativeEndian.AppendUint16(dst, fam)
+	dst = append(dst, port[:]...)
+	if fam == unix.AF_INET6 {
+		dst = append(dst, 0, 0, 0, 0)
+		dst = append(dst, addr...)
+		return append(dst, 0, 0, 0, 0)
+	}
+	dst = append(dst, addr...)
+	return append(dst, 0, 0, 0, 0, 0, 0, 0, 0)
+}
