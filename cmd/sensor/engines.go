@@ -54,10 +54,6 @@ func engines() []*engine {
 	}
 }
 
-func never(*options) bool { return false }
-
-func absent(*program) (string, error) { return "", errors.New("not in this build") }
-
 // refusal is why an engine does not work, and what to do.
 type refusal struct {
 	err    error
