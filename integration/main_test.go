@@ -59,8 +59,9 @@ func run(m *testing.M) int {
 		return 1
 	}
 	fixtureDir = dir
+	before := runningPdig()
 	code := m.Run()
-	if pids := leftBehind(); len(pids) > 0 && code == 0 {
+	if pids := leftBehind(before); len(pids) > 0 && code == 0 {
 		fmt.Fprintf(os.Stderr, "tracers are left behind, with nobody to trace: %v\n", pids)
 		return 1
 	}
@@ -70,20 +71,28 @@ func run(m *testing.M) int {
 	return code
 }
 
-// leftBehind are those that still run pdig when all tests have ended, and have the
-// reaper as their parent: the others belong to somebody else's tests.
-func leftBehind() (pids []int) {
+// leftBehind are those that still run pdig when all tests have ended, that did not when
+// they began, and have the reaper as their parent: the others belong to somebody else's
+// tests.
+func leftBehind(before []int) (pids []int) {
 	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
-		pids = nil
-		links, _ := filepath.Glob("/proc/[0-9]*/exe")
-		for _, link := range links {
-			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(link)))
-			if exe, err := os.Readlink(link); err == nil && strings.TrimSuffix(exe, " (deleted)") == pdigPath && leading(statusField(pid, "PPid")) == 1 {
-				pids = append(pids, pid)
-			}
-		}
-		if pids == nil {
+		pids = slices.DeleteFunc(runningPdig(), func(pid int) bool {
+			return slices.Contains(before, pid) || leading(statusField(pid, "PPid")) != 1
+		})
+		if len(pids) == 0 {
 			break
+		}
+	}
+	return pids
+}
+
+// runningPdig are the processes that run the program of these tests.
+func runningPdig() (pids []int) {
+	links, _ := filepath.Glob("/proc/[0-9]*/exe")
+	for _, link := range links {
+		if exe, err := os.Readlink(link); err == nil && strings.TrimSuffix(exe, " (deleted)") == pdigPath {
+			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(link)))
+			pids = append(pids, pid)
 		}
 	}
 	return pids
