@@ -98,20 +98,25 @@ func TestEvasions(t *testing.T) {
 func TestUntracedByRace(t *testing.T) {
 	t.Parallel()
 	program := fixture(t, "slip")
-	w := readWay(t)
-	w.every = true
-	switch got := w.run(t, program).String(); got {
-	case "status 0x0\n":
-	case "status 0x4d00\n":
-		t.Skip("no child came to be without a tracer")
-	default:
-		t.Fatal(got)
+	const tries = 30 // a child may have ended before it could be traced
+	for range tries {
+		w := readWay(t)
+		w.every = true
+		switch got := w.run(t, program).String(); got {
+		case "status 0x0\n":
+		case "status 0x4d00\n": // no child came to be without a tracer
+			w.reader.done(t)
+			continue
+		default:
+			t.Fatal(got)
+		}
+		records := w.reader.done(t)
+		checkRecords(t, records)
+		if enter, exit := opened(records, "/evaded/slip"); enter > 0 && exit > 0 {
+			return
+		}
 	}
-	records := w.reader.done(t)
-	checkRecords(t, records)
-	if enter, exit := opened(records, "/evaded/slip"); enter == 0 || exit == 0 {
-		t.Errorf("%d enter and %d exit halves of what was to be hidden", enter, exit)
-	}
+	t.Errorf("nothing of what was to be hidden was seen in %d runs", tries)
 }
 
 // TestEvasionsUnprivileged: so it is with a tracer that has no rights beyond its

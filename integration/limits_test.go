@@ -41,6 +41,9 @@ func TestSmallLimits(t *testing.T) {
 		t.Run(limit, func(t *testing.T) {
 			worksOrSays(t, limited(t, limit, pdigPath, "--ring", prefix, "--", "/bin/echo", "here"), "pdig: ", "here\n", 125)
 			got := limited(t, limit, sensorPath, "-o", "/dev/null", "--", "/bin/echo", "here")
+			if n < 8 && got.status.ExitStatus() == 2 && strings.HasPrefix(got.stderr, "runtime: ") {
+				return // the runtime itself has not enough of them
+			}
 			if got.status == 0 {
 				got.stderr = ""
 			}

@@ -37,11 +37,13 @@ func TestRacer(t *testing.T) {
 				rounds /= 10 // each takes as long as many others
 			}
 			for i := range r.inodes {
-				r.inodes[i] = create(t, filepath.Join(dir, fmt.Sprintf("file%d", i+1)))
 				exits(t, filepath.Join(dir, fmt.Sprintf("exit%d", i+1)), i+1)
 			}
 			// On a machine that does one thing at a time it may take long.
 			for n := 0; r.calls < rounds || r.marked == 0 && n < 50; n++ {
+				for i := range r.inodes { // the program before may have left them exchanged
+					r.inodes[i] = create(t, filepath.Join(dir, fmt.Sprintf("file%d", i+1)))
+				}
 				r.run(t, program, kind, dir, fmt.Sprint(rounds))
 			}
 			t.Logf("%d calls, %d got something else than they had asked for, %d marked", r.calls, r.others, r.marked)

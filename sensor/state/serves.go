@@ -7,9 +7,9 @@ import (
 	"github.com/pdig/pdig/sensor/capture"
 )
 
-// Serves reports whether a descriptor of the event's thread listens, or is one end
-// of a connection whose server is on this machine: the other end is a client's of
-// this machine, too, then. That is what libsinsp says.
+// Serves reports whether a descriptor of the event's thread listens, or is the end of
+// a connection that has accepted it. Of a capture it says what libsinsp does: whether the
+// server is on the machine, which is so of both ends of a connection within it.
 func (t *Table) Serves(fd int64) bool {
 	d := t.cur.files.fds[fd]
 	if d.sock == nil {
@@ -21,14 +21,11 @@ func (t *Table) Serves(fd int64) bool {
 		return false
 	case d.sock.listens:
 		return true
-	case !t.cfg.Sysdig && d.sock.role == roleServer:
-		return true // whatever the addresses of its network are
+	case !t.cfg.Sysdig:
+		return d.sock.role == roleServer
 	}
 	server := d.sock.ends.target(p).Addr()
-	if t.cfg.Sysdig && server == netip.IPv6Unspecified() {
-		return true // as any machine's
-	}
-	return t.interfaces.have(server)
+	return server == netip.IPv6Unspecified() || t.interfaces.have(server)
 }
 
 // have reports whether an address is one of this machine.
