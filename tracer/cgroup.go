@@ -63,23 +63,15 @@ func (p *process) readCgroups(b *procBuffer) *cgroupList {
 // maxCgroups bounds the list of a record, in bytes.
 const maxCgroups = 4096
 
-// controllers are those that Falco asks for, in its order. moreControllers follow
-// where they have a hierarchy of version 1, as its older kernel module lists them: a
-// process may be in its container's cgroup in one of these only.
-var (
-	controllers     = []string{"cpuset", "cpu", "cpuacct", "io", "memory"}
-	moreControllers = []string{"devices", "freezer", "net_cls", "perf_event", "net_prio", "hugetlb", "pids", "rdma", "misc"}
-)
-
 // cgroups makes Falco's list of the content of /proc/PID/cgroup: for the
 // controllers that it knows, in its order, the path, each with a NUL. The one
-// hierarchy of version 2 stands for the first of them.
+// hierarchy of version 2 stands for all of them.
 func cgroups(content []byte) []byte {
 	var list []byte
-	for i, want := range slices.Concat(controllers, moreControllers) {
+	for _, want := range []string{"cpuset", "cpu", "cpuacct", "io", "memory"} {
 		for line := range bytes.Lines(content) {
 			f := bytes.SplitN(bytes.TrimSuffix(line, []byte("\n")), []byte(":"), 3)
-			if len(f) != 3 || len(f[1]) == 0 && i >= len(controllers) || !hasController(string(f[1]), want) {
+			if len(f) != 3 || !hasController(string(f[1]), want) {
 				continue
 			}
 			list = append(append(append(list, want...), '='), f[2]...)
