@@ -7,10 +7,13 @@ import (
 	"github.com/pdig/pdig/sensor/capture"
 )
 
-// Serves reports whether a descriptor of the event's thread listens, or is the end of
-// a connection that has accepted it. Of a capture it says what libsinsp does: whether the
-// server is on the machine, which is so of both ends of a connection within it.
+// Serves is [Table.Server] of live events. Of a capture it says what libsinsp does:
+// whether a descriptor listens, or the server of its connection is on the machine, which
+// is so of both ends of a connection within it.
 func (t *Table) Serves(fd int64) bool {
+	if !t.cfg.Sysdig {
+		return t.Server(fd)
+	}
 	d := t.cur.files.fds[fd]
 	if d.sock == nil {
 		return false
@@ -21,8 +24,6 @@ func (t *Table) Serves(fd int64) bool {
 		return false
 	case d.sock.listens:
 		return true
-	case !t.cfg.Sysdig:
-		return d.sock.role == roleServer
 	}
 	server := d.sock.ends.target(p).Addr()
 	return server == netip.IPv6Unspecified() || t.interfaces.have(server)
