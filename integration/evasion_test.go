@@ -93,32 +93,6 @@ func TestEvasions(t *testing.T) {
 	}
 }
 
-// TestUntracedByRace: the flag of a clone3 comes when the tracer has looked. The child is
-// nobody's until the call has returned, and then it is traced.
-func TestUntracedByRace(t *testing.T) {
-	t.Parallel()
-	program := fixture(t, "slip")
-	const tries = 30 // a child may have ended before it could be traced
-	for range tries {
-		w := readWay(t)
-		w.every = true
-		switch got := w.run(t, program).String(); got {
-		case "status 0x0\n":
-		case "status 0x4d00\n": // no child came to be without a tracer
-			w.reader.done(t)
-			continue
-		default:
-			t.Fatal(got)
-		}
-		records := w.reader.done(t)
-		checkRecords(t, records)
-		if enter, exit := opened(records, "/evaded/slip"); enter > 0 && exit > 0 {
-			return
-		}
-	}
-	t.Errorf("nothing of what was to be hidden was seen in %d runs", tries)
-}
-
 // TestEvasionsUnprivileged: so it is with a tracer that has no rights beyond its
 // user's, which may not look at everybody.
 func TestEvasionsUnprivileged(t *testing.T) {
