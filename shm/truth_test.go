@@ -35,7 +35,10 @@ func TestTruth(t *testing.T) {
 		t.Fatal("the producer does not know that the reader wants the truth")
 	}
 	const records = 20_000
+	written := make(chan struct{})
+	defer func() { <-written }()
 	go func() {
+		defer close(written)
 		var e event.Encoder
 		for n := range records {
 			p.Write(truthful(t, &e, n), Normal)
