@@ -48,6 +48,21 @@ func AppendSockAddr(dst, raw []byte) []byte {
 	return dst
 }
 
+// ParseSockAddr decodes a socket address as a system call has it. Of AF_UNIX the
+// path is a copy.
+func ParseSockAddr(raw []byte) (SockAddr, bool) {
+	a := SockAddr{Family: rawFamily(raw)}
+	switch a.Family {
+	case unix.AF_INET, unix.AF_INET6:
+		a.IP = rawIP(raw)
+	case unix.AF_UNIX:
+		a.Path = appendPath(nil, raw)
+	default:
+		return SockAddr{}, false
+	}
+	return a, true
+}
+
 // AppendTuple appends the encoding of a connection between two internet
 // addresses as system calls have them. An end that is missing is all zero; if
 // only one is of AF_INET6 the other is mapped to it. Two ends of no such

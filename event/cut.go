@@ -38,5 +38,8 @@ func Odd(rec []byte) Cause {
 	return NumCauses
 }
 
+// Type is the type of a record of [Cut].
+func Type(rec []byte) uint16 { return binary.NativeEndian.Uint16(rec[offType:]) }
+
 // Time is the time of a record of [Cut], ns since the epoch.
 func Time(rec []byte) uint64 { return binary.NativeEndian.Uint64(rec) }

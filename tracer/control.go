@@ -5,18 +5,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/pdig/pdig/event"
 	"github.com/pdig/pdig/syscalls"
 )
-
-// Sizes of struct cmsghdr: a word, the level, the type. What follows begins and ends
-// at a multiple of the word.
-const (
-	narrowControl = 4 + 8
-	wideControl   = 8 + 8
-)
-
-// maxRights bounds the descriptors of a message: the kernel's SCM_MAX_FD.
-const maxRights = 253
 
 // msgControl is the ancillary data that came with a message, as a 64-bit program
 // gets it.
@@ -39,7 +30,7 @@ func msgControl(t *Tracer, th *thread, _ *syscalls.Param) {
 		}
 		t.enc.Commit(n)
 		if n > 0 && c.spec.truth == truthReceived && t.sink.Truth() {
-			t.truth.rights = appendRights(t.truth.rights, buf[:n])
+			t.truth.rights = event.AppendRights(t.truth.rights, buf[:n], event.ControlHeader)
 		}
 	}
 	t.enc.Close()
@@ -48,15 +39,15 @@ func msgControl(t *Tracer, th *thread, _ *syscalls.Param) {
 // appendWide appends the ancillary data of a program of 32 bits as one of 64 bits
 // would get it. Of what contradicts itself the bytes are kept.
 func appendWide(dst, b []byte) []byte {
-	for len(b) >= narrowControl {
+	for len(b) >= event.NarrowControlHeader {
 		n := uint64(binary.LittleEndian.Uint32(b))
-		if n < narrowControl {
+		if n < event.NarrowControlHeader {
 			break
 		}
-		data := b[narrowControl:min(n, uint64(len(b)))]
+		data := b[event.NarrowControlHeader:min(n, uint64(len(b)))]
 		from := len(dst)
 		dst = append(dst, zeros[:8]...)
-		dst = append(dst, b[4:narrowControl]...)
+		dst = append(dst, b[4:event.NarrowControlHeader]...)
 		if isTime(b) {
 			for ; len(data) >= 4; data = data[4:] {
 				dst = binary.LittleEndian.AppendUint64(dst, signedAs(data[:4]))
@@ -75,22 +66,4 @@ func appendWide(dst, b []byte) []byte {
 func isTime(b []byte) bool {
 	level, typ := binary.LittleEndian.Uint32(b[4:]), binary.LittleEndian.Uint32(b[8:])
 	return level == unix.SOL_SOCKET && (typ == unix.SO_TIMESTAMP_OLD || typ == unix.SO_TIMESTAMPNS_OLD || typ == unix.SO_TIMESTAMPING_OLD)
-}
-
-// appendRights appends the descriptors in ancillary data, at most as many as the
-// kernel sends.
-func appendRights(dst []int32, b []byte) []int32 {
-	for len(b) >= wideControl {
-		n := binary.LittleEndian.Uint64(b)
-		if n < wideControl || n > uint64(len(b)) {
-			break
-		}
-		if binary.LittleEndian.Uint32(b[8:]) == unix.SOL_SOCKET && binary.LittleEndian.Uint32(b[12:]) == unix.SCM_RIGHTS {
-			for fds := b[wideControl:n]; len(fds) >= 4 && len(dst) < maxRights; fds = fds[4:] {
-				dst = append(dst, int32(binary.LittleEndian.Uint32(fds)))
-			}
-		}
-		b = b[min((n+7)&^7, uint64(len(b))):]
-	}
-	return dst
 }

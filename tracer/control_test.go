@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
+
+	"github.com/pdig/pdig/event"
 )
 
 // ancillary is ancillary data with a word of size bytes.
@@ -33,7 +35,7 @@ func TestWideControl(t *testing.T) {
 	if diff := cmp.Diff(wide, appendWide(nil, narrow)); diff != "" {
 		t.Errorf("want (-), got (+):\n%s", diff)
 	}
-	if diff := cmp.Diff([]int32{5, 6, 7}, appendRights(nil, wide)); diff != "" {
+	if diff := cmp.Diff([]int32{5, 6, 7}, event.AppendRights(nil, wide, event.ControlHeader)); diff != "" {
 		t.Errorf("want (-), got (+):\n%s", diff)
 	}
 	for cut := range narrow { // lengths beyond the end
@@ -45,16 +47,5 @@ func TestWideControl(t *testing.T) {
 		if got := appendWide(nil, odd); !bytes.Equal(got, odd) {
 			t.Errorf("%x became %x", odd, got)
 		}
-	}
-}
-
-// No message brings more descriptors than the kernel sends, whatever memory says.
-func TestRightsBounded(t *testing.T) {
-	all := unix.UnixRights(make([]int, 2*maxRights)...)
-	if n := len(appendRights(nil, all)); n != maxRights {
-		t.Errorf("%d descriptors, want %d", n, maxRights)
-	}
-	for cut := range 15 {
-		appendRights(nil, all[:cut])
 	}
 }

@@ -52,8 +52,8 @@ func (t *Tracer) bindTruth(th *thread) {
 // compareAddress compares the address of a call with what the kernel has made of
 // it. What is left to the kernel, by an address or port of zero, cannot differ.
 func (t *Tracer) compareAddress(th *thread, kernel []byte) {
-	asked, ok := decodeAddress(th.call.addr)
-	has, known := decodeAddress(kernel)
+	asked, ok := event.ParseSockAddr(th.call.addr)
+	has, known := event.ParseSockAddr(kernel)
 	if !known {
 		return
 	}
@@ -91,14 +91,9 @@ func (t *Tracer) sameSocket(th *thread, asked, has []byte) bool {
 	return identity{a.Dev, a.Ino} == identity{b.Dev, b.Ino}
 }
 
-// decodeAddress decodes an address as the kernel has it.
-func decodeAddress(raw []byte) (event.SockAddr, bool) {
-	return event.DecodeSockAddr(event.AppendSockAddr(nil, raw))
-}
-
 // appendAddress appends the text of an address as the kernel has it.
 func appendAddress(dst, raw []byte) []byte {
-	if a, ok := decodeAddress(raw); ok {
+	if a, ok := event.ParseSockAddr(raw); ok {
 		return a.AppendTo(dst)
 	}
 	return dst

@@ -1,7 +1,6 @@
 package state
 
 import (
-	"encoding/binary"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -19,35 +18,19 @@ import (
 // [event.Received], in captures too, where sysdig knows nothing of them. Where there
 // is none /proc is asked, which is too late for who has ended or has gone on.
 
-// maxRights bounds the descriptors of a message: the kernel's SCM_MAX_FD.
-const maxRights = 253
-
 // rights appends the descriptors that came with the ancillary data of a message.
-// Its headers are those of the program in some records: size is that of struct
-// cmsghdr there.
-func rights(dst []int64, control []byte, size int) []int64 {
-	for len(control) >= size {
-		n := uint64(binary.NativeEndian.Uint32(control))
-		if size == unix.SizeofCmsghdr {
-			n = binary.NativeEndian.Uint64(control)
-		}
-		if n < uint64(size) || n > uint64(len(control)) {
+func rights(dst []int64, control []byte) []int64 {
+	var room [event.MaxRights]int32
+	for _, header := range [...]int{event.ControlHeader, event.NarrowControlHeader} {
+		if fds := event.AppendRights(room[:0], control, header); len(fds) > 0 {
+			for _, fd := range fds {
+				dst = append(dst, int64(fd))
+			}
 			break
 		}
-		level, typ := binary.NativeEndian.Uint32(control[size-8:]), binary.NativeEndian.Uint32(control[size-4:])
-		if level == unix.SOL_SOCKET && typ == unix.SCM_RIGHTS {
-			for fds := control[size:n]; len(fds) >= 4 && len(dst) < maxRights; fds = fds[4:] {
-				dst = append(dst, int64(int32(binary.NativeEndian.Uint32(fds))))
-			}
-		}
-		align := uint64(size-8) - 1 // of a word
-		control = control[min((n+align)&^align, uint64(len(control))):]
 	}
 	return dst
 }
-
-// Sizes of struct cmsghdr of programs of 64 and of 32 bits: a word, level, type.
-var headerSizes = [...]int{8 + 8, 4 + 8}
 
 // received names the descriptors that came with a message.
 func (t *Table) received(c *call) {
@@ -56,12 +39,9 @@ func (t *Table) received(c *call) {
 	if len(control) == 0 || t.cfg.Sysdig && len(truth.Received) == 0 {
 		return
 	}
-	var room [maxRights]int64
-	for _, size := range headerSizes {
-		if fds := rights(room[:0], control, size); len(fds) > 0 {
-			t.learn(c, fds)
-			return
-		}
+	var room [event.MaxRights]int64
+	if fds := rights(room[:0], control); len(fds) > 0 {
+		t.learn(c, fds)
 	}
 }
 
@@ -70,7 +50,7 @@ func (t *Table) received(c *call) {
 func (t *Table) learn(c *call, fds []int64) {
 	th := c.thread
 	truth, _ := c.exit.Truth()
-	var room [maxRights]int64
+	var room [event.MaxRights]int64
 	others := append(room[:0], fds...)
 	connected := socketFDs{} // who has called whom is not told
 	for r, rest, ok := event.NextReceived(truth.Received); ok; r, rest, ok = event.NextReceived(rest) {
@@ -100,7 +80,7 @@ func (t *Table) learn(c *call, fds []int64) {
 func (t *Table) told(r *event.Received, link *procfs.FD) (d descriptor, connected bool) {
 	_, isSocket := link.Socket()
 	s := procfs.Socket{Proto: r.Proto, Listens: r.Listens}
-	own, ok := decodeAddress(r.Local)
+	own, ok := event.ParseSockAddr(r.Local)
 	if !isSocket || !ok {
 		return linked(*link), false
 	}
@@ -109,16 +89,10 @@ func (t *Table) told(r *event.Received, link *procfs.FD) (d descriptor, connecte
 		return t.listedSocket(&s, false), false
 	}
 	s.Remote = netip.AddrPortFrom(netip.IPv4Unspecified(), 0)
-	if peer, ok := decodeAddress(r.Peer); ok && peer.Family == s.Family {
+	if peer, ok := event.ParseSockAddr(r.Peer); ok && peer.Family == s.Family {
 		s.Remote = peer.IP
 	}
 	return t.listedSocket(&s, false), !nowhere(s.Remote)
-}
-
-// decodeAddress decodes an address as the kernel has it.
-func decodeAddress(raw []byte) (event.SockAddr, bool) {
-	var room [unix.SizeofSockaddrAny + 32]byte
-	return event.DecodeSockAddr(event.AppendSockAddr(room[:0], raw))
 }
 
 // taken names what pidfd_getfd has made: as the other process has it, if that is

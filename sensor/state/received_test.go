@@ -1,7 +1,6 @@
 package state
 
 import (
-	"encoding/binary"
 	"fmt"
 	"net"
 	"os"
@@ -124,35 +123,6 @@ func deliver(t *testing.T, tab *Table, tid int64, control []byte, truth event.Tr
 	}
 	tab.Apply(&v)
 	check(t, tab)
-}
-
-func TestRights(t *testing.T) {
-	narrow := binary.NativeEndian.AppendUint32(nil, 12+8)
-	narrow = binary.NativeEndian.AppendUint32(narrow, unix.SOL_SOCKET)
-	narrow = binary.NativeEndian.AppendUint32(narrow, unix.SCM_RIGHTS)
-	narrow = append(narrow, 5, 0, 0, 0, 6, 0, 0, 0)
-	wide := rightsOf(7, 8)
-	for _, row := range []struct {
-		control []byte
-		size    int
-		want    []int64
-	}{
-		{wide, 16, []int64{7, 8}},
-		{narrow, 12, []int64{5, 6}},
-		{narrow, 16, nil},
-		{wide[:len(wide)-1], 16, nil},
-		{slices.Repeat([]byte{0xff}, 64), 16, nil},
-		{make([]byte, 64), 12, nil},
-		{nil, 16, nil},
-	} {
-		if diff := cmp.Diff(row.want, rights(nil, row.control, row.size)); diff != "" {
-			t.Errorf("%x: want (-), got (+):\n%s", row.control, diff)
-		}
-	}
-	many := make([]int, 2*maxRights)
-	if n := len(rights(nil, unix.UnixRights(many...), 16)); n != maxRights {
-		t.Errorf("got %d descriptors", n)
-	}
 }
 
 // TestTaken: pidfd_getfd makes a copy of what the other process has.
