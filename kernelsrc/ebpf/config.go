@@ -3,7 +3,7 @@ package ebpf
 import (
 	"github.com/rs/zerolog"
 
-	"github.com/pdig/pdig/syscalls"
+	"github.com/pdig/pdig/kernelsrc"
 )
 
 // Config says what is read, and how.
@@ -14,31 +14,11 @@ type Config struct {
 	RingSize int
 	// Snaplen is how many bytes of data are kept. 0: 80.
 	Snaplen int
-	// Wants selects system calls. nil: all.
-	Wants func(*syscalls.Call) bool
+	// Wants selects system calls.
+	Wants kernelsrc.Wanted
 	// Switches and Signals ask for events of the scheduler and of delivered signals.
 	Switches, Signals bool
 	Log               zerolog.Logger
-}
-
-// wantsNumber reports whether a native number is wanted. One that the table does
-// not know is, with all.
-func (c *Config) wantsNumber(nr int) bool {
-	if c.Wants == nil {
-		return true
-	}
-	call := syscalls.Lookup(syscalls.Native, nr)
-	return call != nil && c.Wants(call)
-}
-
-// wantsName reports whether one of these calls is wanted.
-func (c *Config) wantsName(names ...string) bool {
-	for _, n := range names {
-		if call := syscalls.LookupName(n); call != nil && (c.Wants == nil || c.Wants(call)) {
-			return true
-		}
-	}
-	return false
 }
 
 // wantsTracepoint reports whether the programs of a tracepoint are to run.
@@ -47,9 +27,9 @@ func (c *Config) wantsTracepoint(event string) bool {
 	case "sys_enter", "sys_exit", "sched_process_exit":
 		return true
 	case "sched_process_fork":
-		return c.wantsName("fork", "vfork", "clone", "clone3")
+		return c.Wants.Name("fork", "vfork", "clone", "clone3")
 	case "sched_process_exec":
-		return c.wantsName("execve", "execveat")
+		return c.Wants.Name("execve", "execveat")
 	case "sched_switch":
 		return c.Switches
 	case "signal_deliver":

@@ -29,9 +29,9 @@ type Driver struct {
 	links       []link.Link
 	rings       []*ring
 	shown       []source.Ring
-	lost        struct{ unknown, corrupt uint64 } // of records that were none
-	gone        tally                             // of a probe that was closed
-	restart     bool                              // a CPU has come that has no ring
+	bad         kernelsrc.Bad
+	gone        tally // of a probe that was closed
+	restart     bool  // a CPU has come that has no ring
 }
 
 // entry is a program that a tracepoint runs.
@@ -278,8 +278,7 @@ func (d *Driver) Stats() event.Stats {
 	s.Lost[event.CauseTooLarge] = t.large
 	s.Lost[event.CauseMemory] = t.memory
 	s.Lost[event.CauseEncode] = t.bug
-	s.Lost[event.CauseUnknown] = d.lost.unknown
-	s.Lost[event.CauseCorrupt] = d.lost.corrupt
+	d.bad.AddTo(&s)
 	return s
 }
 

@@ -75,7 +75,7 @@ func (d *Driver) fill(t *tables) error {
 	}
 	routing, wanted, ia32 := d.byName["syscall_code_routing_table"], d.byName["interesting_syscalls_table"], d.byName["ia32_64_map"]
 	for nr := range int(calls.MaxEntries()) {
-		wants := d.cfg.wantsNumber(nr)
+		wants := d.cfg.Wants.Number(nr)
 		key, row := uint32(nr), t.calls[nr]
 		errs := []error{d.put(calls, key, row.value(calls.ValueSize(), wanted == nil && !wants))}
 		if routing != nil {

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/kernelsrc"
 )
 
 // Records of a perf ring: u32 type, u16 misc, u16 size, and for a sample u32 size
@@ -16,13 +17,6 @@ const (
 	recordHeader = 8
 	sampleHeader = recordHeader + 4
 	recordSample = 9
-)
-
-// eventHotplug is the type of a record: a CPU without a ring was seen. offType is
-// where the type is.
-const (
-	eventHotplug = 244
-	offType      = 20
 )
 
 // ring is that of one CPU. It implements [source.Ring].
@@ -55,7 +49,7 @@ func (r *ring) Load() {
 	r.free()
 	head := r.head.Load()
 	if head-r.at > uint64(len(r.b)) {
-		r.d.lost.corrupt++
+		r.d.bad.Corrupt++
 		r.at = head
 	}
 	r.end = head
@@ -77,7 +71,7 @@ func (r *ring) Peek() []byte {
 		r.copy(head[:min(ready, sampleHeader)], r.at)
 		size := uint64(binary.NativeEndian.Uint16(head[6:]))
 		if size < recordHeader || size > ready {
-			r.d.lost.corrupt++
+			r.d.bad.Corrupt++
 			r.at = r.end
 			return nil
 		}
@@ -95,23 +89,18 @@ func (r *ring) Peek() []byte {
 // sample finds the event in a sample.
 func (r *ring) sample(size, raw uint64) {
 	if size < sampleHeader || raw > size-sampleHeader {
-		r.d.lost.corrupt++
+		r.d.bad.Corrupt++
 		return
 	}
 	rec, ok := event.Cut(r.slice(r.at+sampleHeader, raw))
-	cause := event.CauseCorrupt
-	if ok && rec != nil {
-		cause = event.Odd(rec)
-	}
 	switch {
-	case cause == event.CauseUnknown:
-		r.d.lost.unknown++
+	case !ok || rec == nil:
+		r.d.bad.Corrupt++
 		return
-	case cause < event.NumCauses:
-		r.d.lost.corrupt++
+	case r.d.bad.Is(rec):
 		return
 	}
-	if binary.NativeEndian.Uint16(rec[offType:]) == eventHotplug {
+	if event.Type(rec) == kernelsrc.TypeHotplug {
 		r.d.restart = true
 	}
 	r.rec = rec
@@ -138,9 +127,6 @@ func (r *ring) copy(to []byte, at uint64) {
 // CPU implements [source.Ring].
 func (r *ring) CPU() uint16 { return uint16(r.cpu) }
 
-// freeEvery is after which part of a ring its room is given back.
-const freeEvery = 8
-
 // Take implements [source.Ring].
 func (r *ring) Take() {
 	if r.rec == nil {
@@ -148,7 +134,7 @@ func (r *ring) Take() {
 	}
 	r.rec = nil
 	r.at += r.size
-	if r.at-r.freed > uint64(len(r.b))/freeEvery {
+	if r.at-r.freed > uint64(len(r.b))/kernelsrc.FreeEvery {
 		r.free()
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pdig/pdig/event"
 	"github.com/pdig/pdig/internal/testrecord"
+	"github.com/pdig/pdig/kernelsrc"
 	"github.com/pdig/pdig/syscalls"
 )
 
@@ -85,8 +86,8 @@ func TestWrap(t *testing.T) {
 			t.Fatalf("tail %d, head %d", r.tail.Load(), r.head.Load())
 		}
 	}
-	if read != next || r.d.lost.corrupt != 0 || r.wrapped == nil {
-		t.Errorf("read %d of %d, %+v, wrapped %v", read, next, r.d.lost, r.wrapped != nil)
+	if read != next || r.d.bad.Corrupt != 0 || r.wrapped == nil {
+		t.Errorf("read %d of %d, %+v, wrapped %v", read, next, r.d.bad, r.wrapped != nil)
 	}
 }
 
@@ -116,8 +117,8 @@ func TestBadRecords(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newDouble(t, 1<<12)
 			bad(r)
-			if got := take(r); len(got) != 0 || r.d.lost.corrupt != 1 {
-				t.Errorf("%v, %+v", got, r.d.lost)
+			if got := take(r); len(got) != 0 || r.d.bad.Corrupt != 1 {
+				t.Errorf("%v, %+v", got, r.d.bad)
 			}
 			r.Load()
 			write(r, recordSample, good)
@@ -127,7 +128,7 @@ func TestBadRecords(t *testing.T) {
 		})
 	}
 	r := newDouble(t, 1<<12)
-	write(r, recordSample, testrecord.Make(t, 1, 7, eventHotplug, 1, 0))
+	write(r, recordSample, testrecord.Make(t, 1, 7, kernelsrc.TypeHotplug, 1, 0))
 	if got := take(r); len(got) != 1 || !r.d.restart {
 		t.Errorf("%v, restart %v", got, r.d.restart)
 	}

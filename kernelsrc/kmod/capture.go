@@ -82,7 +82,7 @@ func (d *Driver) startByCalls() error {
 func (d *Driver) chooseCalls(onlyOn bool) error {
 	for nr := range maxCall {
 		req := uint(reqNoCall)
-		if d.cfg.wantsNumber(nr) {
+		if d.cfg.Wants.Number(nr) {
 			req = reqCall
 		} else if onlyOn {
 			continue

@@ -3,6 +3,7 @@ package kmod
 import (
 	"github.com/rs/zerolog"
 
+	"github.com/pdig/pdig/kernelsrc"
 	"github.com/pdig/pdig/syscalls"
 )
 
@@ -17,8 +18,8 @@ type Config struct {
 	RingSize int
 	// Snaplen is how many bytes of data are kept. 0: what the module does, 80.
 	Snaplen int
-	// Wants selects system calls. nil: all.
-	Wants func(*syscalls.Call) bool
+	// Wants selects system calls.
+	Wants kernelsrc.Wanted
 	// Switches and Signals ask for events of the scheduler and of delivered signals.
 	Switches, Signals bool
 	// DropRatio turns the dropping mode on: 1, 2, 4 ... 128. 0: nothing is left out.
@@ -31,16 +32,6 @@ func (c *Config) names() []string {
 		return []string{"falco", "scap"}
 	}
 	return c.Names
-}
-
-// wantsNumber reports whether a native number is wanted. One that the table does
-// not know is, with all.
-func (c *Config) wantsNumber(nr int) bool {
-	if c.Wants == nil {
-		return true
-	}
-	call := syscalls.Lookup(syscalls.Native, nr)
-	return call != nil && c.Wants(call)
 }
 
 // wantsEvent reports whether a type of event is wanted of a module that selects by

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/kernelsrc"
 	"github.com/pdig/pdig/sensor/source"
 )
 
@@ -33,14 +34,14 @@ type Driver struct {
 	rings       []*ring
 	shown       []source.Ring
 	gone        tally // of rings that were closed
-	lost        tally // of records that were none
-	restart     bool  // a CPU has come that has no ring
-	stopped     bool  // and nothing is recorded any more
-	failed      bool  // and it could not be opened anew
+	bad         kernelsrc.Bad
+	restart     bool // a CPU has come that has no ring
+	stopped     bool // and nothing is recorded any more
+	failed      bool // and it could not be opened anew
 }
 
 // tally is what the module counts of a ring.
-type tally struct{ seen, full, memory, nested, unknown, corrupt uint64 }
+type tally struct{ seen, full, memory, nested uint64 }
 
 // kernel is what the package asks of the machine: the real one, or a test's.
 type kernel interface {
@@ -256,8 +257,7 @@ func (d *Driver) Stats() event.Stats {
 	s.Lost[event.CauseRingFull] = t.full
 	s.Lost[event.CauseMemory] = t.memory
 	s.Lost[event.CauseNested] = t.nested
-	s.Lost[event.CauseUnknown] = d.lost.unknown
-	s.Lost[event.CauseCorrupt] = d.lost.corrupt
+	d.bad.AddTo(&s)
 	return s
 }
 

@@ -227,7 +227,7 @@ func TestBadRecords(t *testing.T) {
 		cause event.Cause
 		after int // records that are still found behind it
 	}{
-		"unknown type":         {change(offType, 0xff, 0xff), event.CauseUnknown, 1},
+		"unknown type":         {change(20, 0xff, 0xff), event.CauseUnknown, 1},
 		"too many parameters":  {change(22, 0xff), event.CauseCorrupt, 1},
 		"length 0":             {change(16, 0, 0), event.CauseCorrupt, 0},
 		"longer than the rest": {change(16, 0xff, 0x7f), event.CauseCorrupt, 0},
@@ -272,7 +272,7 @@ func TestHotplug(t *testing.T) {
 	}
 	m := source.Merge(drv)
 	d.online[1] = true
-	d.opened[0].write(testrecord.Make(t, 1, 7, eventHotplug, 1, 0))
+	d.opened[0].write(testrecord.Make(t, 1, 7, kernelsrc.TypeHotplug, 1, 0))
 	d.opened[0].write(testrecord.Make(t, 2, 7, syscalls.GenericE, 5, 39))
 	if got := times(t, m); len(got) != 2 {
 		t.Errorf("got %v", got)
@@ -285,7 +285,7 @@ func TestHotplug(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 	before := d.opened[1]
-	d.opened[0].write(testrecord.Make(t, 4, 7, eventHotplug, 1, 2))
+	d.opened[0].write(testrecord.Make(t, 4, 7, kernelsrc.TypeHotplug, 1, 2))
 	if got := times(t, m); len(got) != 1 || d.opened[1] != before {
 		t.Errorf("a CPU that goes: got %v, ring kept: %v", got, d.opened[1] == before)
 	}
@@ -304,7 +304,7 @@ func TestHotplugBusy(t *testing.T) {
 	}
 	m := source.Merge(drv)
 	d.online[1], d.consumers = true, doubleConsumers
-	d.opened[0].write(testrecord.Make(t, 1, 7, eventHotplug, 1, 1))
+	d.opened[0].write(testrecord.Make(t, 1, 7, kernelsrc.TypeHotplug, 1, 1))
 	if got := times(t, m); len(got) != 1 || len(d.opened) > 0 {
 		t.Errorf("got %v, %d devices are open", got, len(d.opened))
 	}

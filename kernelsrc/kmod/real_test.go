@@ -114,17 +114,7 @@ func TestRealFlood(t *testing.T) {
 	if err := d.stop(); err != nil {
 		t.Fatal(err)
 	}
-	for quiet := 0; quiet < 5; {
-		_, err := m.Next()
-		switch {
-		case errors.Is(err, os.ErrDeadlineExceeded):
-			quiet++
-		case err != nil:
-			t.Fatal(err)
-		default:
-			quiet = 0
-		}
-	}
+	times(t, m)
 	s := m.Stats()
 	if s.Delivered == 0 || s.Delivered+s.LostTotal() != s.Seen {
 		t.Errorf("%d delivered and %d lost of %d: %+v", s.Delivered, s.LostTotal(), s.Seen, s)

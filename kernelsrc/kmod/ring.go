@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/kernelsrc"
 )
 
 // Types of records that this package looks at.
@@ -15,11 +16,7 @@ const (
 	eventOldSwitch = 146
 	eventSwitch    = 152
 	eventSignal    = 232
-	eventHotplug   = 244 // a CPU has come online
 )
-
-// offType is where the type of a record is, u16.
-const offType = 20
 
 // ring is that of one CPU. It implements [source.Ring].
 type ring struct {
@@ -54,7 +51,7 @@ func (r *ring) Load() {
 	r.free()
 	head := int(r.head.Load())
 	if head >= r.size {
-		r.d.lost.corrupt++
+		r.d.bad.Corrupt++
 		return
 	}
 	if r.ready = head - r.at; r.ready < 0 {
@@ -79,19 +76,18 @@ func (r *ring) Peek() []byte {
 		rec, ok := event.Cut(r.data[r.at : r.at+r.ready])
 		if !ok || rec == nil && r.ready > 0 {
 			// The module publishes whole records only.
-			r.d.lost.corrupt++
+			r.d.bad.Corrupt++
 			r.skip(r.ready)
 			return nil
 		}
 		if rec == nil {
 			return nil
 		}
-		if cause := event.Odd(rec); cause < event.NumCauses {
-			r.odd(cause)
+		if r.d.bad.Is(rec) {
 			r.skip(len(rec))
 			continue
 		}
-		if binary.NativeEndian.Uint16(rec[offType:]) == eventHotplug && !r.d.has(hotplugged(rec)) {
+		if event.Type(rec) == kernelsrc.TypeHotplug && !r.d.has(hotplugged(rec)) {
 			r.d.restart = true
 		}
 		r.rec = rec
@@ -109,19 +105,8 @@ func hotplugged(rec []byte) int {
 	return int(binary.NativeEndian.Uint32(rec[at:]))
 }
 
-func (r *ring) odd(cause event.Cause) {
-	if cause == event.CauseUnknown {
-		r.d.lost.unknown++
-	} else {
-		r.d.lost.corrupt++
-	}
-}
-
 // CPU implements [source.Ring].
 func (r *ring) CPU() uint16 { return uint16(r.cpu) }
-
-// freeEvery is after which part of a ring its room is given back.
-const freeEvery = 8
 
 // Take implements [source.Ring].
 func (r *ring) Take() {
@@ -131,7 +116,7 @@ func (r *ring) Take() {
 	if taken < 0 {
 		taken += r.size
 	}
-	if taken > r.size/freeEvery {
+	if taken > r.size/kernelsrc.FreeEvery {
 		r.free()
 	}
 }

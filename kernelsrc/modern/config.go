@@ -3,13 +3,13 @@ package modern
 import (
 	"github.com/rs/zerolog"
 
-	"github.com/pdig/pdig/syscalls"
+	"github.com/pdig/pdig/kernelsrc"
 )
 
 // Config says what is recorded, and how.
 type Config struct {
-	// Wants selects system calls. nil: all.
-	Wants func(*syscalls.Call) bool
+	// Wants selects system calls.
+	Wants kernelsrc.Wanted
 	// RingSize is that of each ring, bytes: a power of two and of pages.
 	RingSize int
 	// CPUsPerRing is how many CPUs share a ring; 0: all.

@@ -23,6 +23,7 @@ const (
 type Probe struct {
 	*loaded
 	maps    []*ring
+	shown   []source.Ring // the same
 	merged  *source.Merged
 	decoder decoder
 	queue   []byte // records that wait
@@ -47,6 +48,9 @@ func Open(cfg Config) (*Probe, error) {
 			return nil, errors.Join(err, p.Close())
 		}
 		p.maps = append(p.maps, r)
+	}
+	for _, r := range p.maps {
+		p.shown = append(p.shown, r)
 	}
 	p.merged = source.Merge(&rings{p})
 	p.decoder.rec = tracer.NewRecorder(tracer.RecorderConfig{
@@ -83,12 +87,7 @@ func (p *Probe) Place() (cpu uint16, hidden bool) { return p.merged.Place() }
 // rings are those of a probe, as [source.Merge] wants them.
 type rings struct{ *Probe }
 
-func (r *rings) Rings() (all []source.Ring) {
-	for _, m := range r.maps {
-		all = append(all, m)
-	}
-	return all
-}
+func (r *rings) Rings() []source.Ring { return r.shown }
 
 func (r *rings) Stats() event.Stats { return event.Stats{} }
 func (r *rings) Close() error       { return nil }

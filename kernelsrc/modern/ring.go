@@ -12,6 +12,7 @@ import (
 	"github.com/cilium/ebpf"
 
 	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/kernelsrc"
 )
 
 // A ring of the kernel (kernel/bpf/ringbuf.c): a page with the position of the reader,
@@ -25,17 +26,17 @@ const (
 
 // ring is one of them. It implements [source.Ring].
 type ring struct {
-	cpu            int // the first that writes into it
-	size           uint64
-	consumer       []byte
-	producer       []byte // and the data
-	tail, head     *atomic.Uint64
-	at             uint64 // position of what Peek looks at
-	ready          uint64 // position up to which was looked
-	rec            []byte // the record of Peek, with its time changed
-	step           uint64 // how far Take goes
-	epoch          int64  // of the clock of the probe, ns since the Unix epoch
-	delivered, bad uint64
+	cpu        int // the first that writes into it
+	size       uint64
+	consumer   []byte
+	producer   []byte // and the data
+	tail, head *atomic.Uint64
+	at         uint64 // position of what Peek looks at
+	ready      uint64 // position up to which was looked
+	rec        []byte // the record of Peek, with its time changed
+	step       uint64 // how far Take goes
+	epoch      int64  // of the clock of the probe, ns since the Unix epoch
+	bad        uint64
 }
 
 func newRing(m *ebpf.Map, cpu int) (_ *ring, err error) {
@@ -91,20 +92,15 @@ func (r *ring) Peek() []byte {
 // CPU implements [source.Ring].
 func (r *ring) CPU() uint16 { return binary.NativeEndian.Uint16(r.rec[offCPU:]) }
 
-// freeEvery is after which part of a ring its room is given back.
-const freeEvery = 8
-
 // Take implements [source.Ring].
 func (r *ring) Take() {
 	r.at += r.step
 	r.step = 0
-	r.delivered++
-	if r.at-r.tail.Load() > r.size/freeEvery {
+	if r.at-r.tail.Load() > r.size/kernelsrc.FreeEvery {
 		r.tail.Store(r.at)
 	}
 }
 
-// unread is how many bytes nobody has taken.
 func (r *ring) close() error {
 	return errors.Join(unix.Munmap(r.consumer), unix.Munmap(r.producer))
 }

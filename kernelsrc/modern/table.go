@@ -69,7 +69,7 @@ func describe(cfg *Config) (table []description, wanted []byte) {
 	for abi, arch := range abis {
 		for nr := range numCalls {
 			c := syscalls.Lookup(arch, nr)
-			if c != nil && cfg.Wants != nil && !cfg.Wants(c) && !vital(c.Name) || c == nil && cfg.Wants != nil {
+			if c != nil && !cfg.Wants.Call(c) && !vital(c.Name) || c == nil && cfg.Wants != nil {
 				continue
 			}
 			key := abi*numCalls + nr
