@@ -352,6 +352,15 @@ func (s *Sensor) faults() error {
 	return fmt.Errorf("%d records are no events, the first at offset %d", s.corrupt, s.firstCorrupt)
 }
 
+// Forgotten is how many enter events were given up before the ends of their calls
+// came, which are shown without what those tell.
+func (s *Sensor) Forgotten() uint64 {
+	if s.fold == nil {
+		return 0
+	}
+	return s.fold.Lost()
+}
+
 // Stats is what became of the records of the source so far.
 func (s *Sensor) Stats() event.Stats {
 	st := s.cfg.Source.Stats()

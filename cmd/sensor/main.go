@@ -203,20 +203,20 @@ func (p *program) loop(ctx context.Context, src source.Source, table *state.Tabl
 	if closeErr := src.Close(); err == nil {
 		err = closeErr
 	}
-	p.report(s.Stats(), table.Stats())
+	p.report(s.Stats(), table.Stats(), s.Forgotten())
 	return err
 }
 
 // report says what was lost, and what the tables could not hold.
-func (p *program) report(events event.Stats, names state.Stats) {
+func (p *program) report(events event.Stats, names state.Stats, forgotten uint64) {
 	fmt.Fprintln(p.stderr, sensor.Summary(events))
 	level := zerolog.DebugLevel
-	if names.ThreadsLost > 0 || names.DescriptorsLost > 0 || names.ProgramsLost > 0 || names.Purged > 0 {
+	if names.ThreadsLost > 0 || names.DescriptorsLost > 0 || names.ProgramsLost > 0 || names.Purged > 0 || forgotten > 0 {
 		level = zerolog.WarnLevel
 	}
 	p.log.WithLevel(level).Int("threads", names.Threads).Int("descriptors", names.Descriptors).
 		Uint64("lookups", names.Lookups).Uint64("unknown", names.Unknown).Uint64("purged", names.Purged).
 		Uint64("threads_lost", names.ThreadsLost).Uint64("descriptors_lost", names.DescriptorsLost).
-		Uint64("programs_lost", names.ProgramsLost).
+		Uint64("programs_lost", names.ProgramsLost).Uint64("enters_forgotten", forgotten).
 		Msg("tables of threads and descriptors")
 }
