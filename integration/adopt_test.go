@@ -132,7 +132,7 @@ func TestAdoptNobody(t *testing.T) {
 	n.finish(t)
 	t.Run("no container", func(t *testing.T) {
 		if ino, err := os.Readlink("/proc/self/ns/pid"); err != nil || ino != "pid:[4026531836]" {
-			t.Skip("the test runs in a pid namespace")
+			t.Skip("needs the first pid namespace of the machine, which a container does not see")
 		}
 		for _, argv := range [][]string{{"true"}, {"-p", strconv.Itoa(os.Getpid())}} {
 			r := runCommand(t, append([]string{pdigPath, "--ring", ring(t), "--adopt"}, argv...)...)

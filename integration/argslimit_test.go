@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/pdig/pdig/event"
-	"github.com/pdig/pdig/syscalls"
 )
 
 // TestArgsLimit: more of arguments and environment is kept if that is asked for, and of
@@ -37,18 +36,10 @@ func TestArgsLimit(t *testing.T) {
 			}
 			_, records := traceInto(t, append(options, "env", "-i", variable, "sh", "-c", script, argument)...)
 			seen := map[string]bool{}
-			for i, rec := range records {
-				var v event.View
-				if err := v.Parse(rec); err != nil {
-					t.Fatalf("record %d: %v", i, err)
-				}
-				if v.Type() != syscalls.ExecveX {
-					continue
-				}
-				exe := strings.TrimSuffix(string(v.Param(1)), "\x00")
+			eachExec(t, records, func(exe string, v *event.View) {
 				call, known := calls[exe]
-				if !known || paramValue(&v, "res") != call.result {
-					continue
+				if !known || paramValue(v, "res") != call.result {
+					return
 				}
 				seen[exe] = true
 				whole := call.before + argument + "\x00"
@@ -56,7 +47,7 @@ func TestArgsLimit(t *testing.T) {
 				if exe == "sh" { // which adds to its own environment
 					checkList(t, exe+", environment", string(v.Param(15)), variable+"\x00", 0, tt.room, tt.limit > 0)
 				}
-			}
+			})
 			if len(seen) != 2 {
 				t.Fatalf("execs of %v", seen)
 			}

@@ -29,9 +29,7 @@ func TestEndpointsWithoutCopies(t *testing.T) {
 
 // endpoints runs the program below what stands in front.
 func endpoints(t *testing.T, front []string, how ...string) {
-	if _, err := os.Stat("/usr/bin/python3"); err != nil {
-		t.Skip("no /usr/bin/python3")
-	}
+	needProgram(t, "/usr/bin/python3")
 	script, err := filepath.Abs("testdata/endpoints.py")
 	if err != nil {
 		t.Fatal(err)

@@ -41,11 +41,11 @@ func TestEvasions(t *testing.T) {
 		{way: "int80", amd64: true},
 		{way: "x32", amd64: true, said: "x32: ENOENT\n"},
 	} {
+		if c.amd64 && runtime.GOARCH != "amd64" {
+			continue // the others have no such way
+		}
 		t.Run(c.way, func(t *testing.T) {
 			t.Parallel()
-			if c.amd64 && runtime.GOARCH != "amd64" {
-				t.Skip("amd64 only")
-			}
 			if c.root {
 				needRoot(t)
 			}

@@ -116,20 +116,26 @@ func tellsHandles() bool {
 func executed(t *testing.T, dir string, records [][]byte) map[string][]string {
 	t.Helper()
 	flags := map[string][]string{}
+	eachExec(t, records, func(exe string, v *event.View) {
+		if file, ok := strings.CutPrefix(path.Clean(exe), dir+"/"); ok {
+			flags[file] = append(flags[file], paramValue(v, "flags"))
+		}
+	})
+	return flags
+}
+
+// eachExec calls f with each end of an exec, and the program's own name for itself.
+func eachExec(t *testing.T, records [][]byte, f func(exe string, v *event.View)) {
+	t.Helper()
 	for i, rec := range records {
 		var v event.View
 		if err := v.Parse(rec); err != nil {
 			t.Fatalf("record %d: %v", i, err)
 		}
-		if v.Type() != syscalls.ExecveX {
-			continue
-		}
-		exe := strings.TrimSuffix(string(v.Param(1)), "\x00")
-		if file, ok := strings.CutPrefix(path.Clean(exe), dir+"/"); ok {
-			flags[file] = append(flags[file], paramValue(&v, "flags"))
+		if v.Type() == syscalls.ExecveX {
+			f(strings.TrimSuffix(string(v.Param(1)), "\x00"), &v)
 		}
 	}
-	return flags
 }
 
 // paramValue is the parameter of that name, as describe has it.

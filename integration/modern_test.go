@@ -1,14 +1,11 @@
 package integration
 
 import (
-	"bytes"
 	"errors"
-	"os"
 	"os/exec"
 	"slices"
 	"strconv"
 	"testing"
-	"time"
 
 	"github.com/pdig/pdig/event"
 	"github.com/pdig/pdig/kernelsrc/modern"
@@ -60,45 +57,11 @@ func probeInto(t *testing.T, schema, program string) (stdout string, records [][
 		t.Fatalf("%+v", err)
 	}
 	defer probe.Close()
-	cmd := exec.Command(program, schema, t.TempDir(), strconv.Itoa(snaplen))
-	var out, words bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &words
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	pid := int64(cmd.Process.Pid)
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	t.Cleanup(func() { _ = cmd.Process.Kill() })
-	family := map[int64]bool{pid: true}
-	deadline := time.Now().Add(patience)
-	for over := false; ; {
-		rec, err := probe.Next()
-		switch {
-		case err == nil:
-			if ofFamily(t, family, rec) {
-				records = append(records, bytes.Clone(rec))
-			}
-			continue
-		case !errors.Is(err, os.ErrDeadlineExceeded):
-			t.Fatal(err)
-		case over:
-			if stats := probe.Stats(); stats.LostTotal() != 0 {
-				t.Errorf("records are lost: %+v", stats)
-			}
-			return out.String(), records
-		case time.Now().After(deadline):
-			t.Fatal("the command does not end")
-		}
-		select {
-		case err := <-ended:
-			if err != nil || words.Len() > 0 {
-				t.Fatalf("the command: %v\n%s", err, words.String())
-			}
-			over = true
-		default:
-		}
-	}
+	family := map[int64]bool{}
+	return recordsOf(t, probe, exec.Command(program, schema, t.TempDir(), strconv.Itoa(snaplen)), func(pid int, rec []byte) bool {
+		family[int64(pid)] = true
+		return ofFamily(t, family, rec)
+	})
 }
 
 // ofFamily reports whether a record is about a thread that descends from those of

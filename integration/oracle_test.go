@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/sensor/source"
 	"github.com/pdig/pdig/shm"
 	"github.com/pdig/pdig/syscalls"
 )
@@ -391,7 +392,13 @@ func traceAs(t *testing.T, before []string, args ...string) (stdout string, reco
 	prefix := ring(t)
 	consumer := consume(t, shm.Config{Prefix: prefix})
 	argv := slices.Concat(before, []string{pdigPath, "-e", "all", "--ring", prefix, "--on-full", "block"}, args)
-	cmd := exec.Command(argv[0], argv[1:]...)
+	return recordsOf(t, consumer, exec.Command(argv[0], argv[1:]...), func(int, []byte) bool { return true })
+}
+
+// recordsOf runs a command to its end, and returns what it has printed and copies of
+// those of the records that come meanwhile that are wanted. pid is that of the command.
+func recordsOf(t *testing.T, src source.Source, cmd *exec.Cmd, wanted func(pid int, rec []byte) bool) (stdout string, records [][]byte) {
+	t.Helper()
 	var out, words bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &words
 	if err := cmd.Start(); err != nil {
@@ -400,27 +407,29 @@ func traceAs(t *testing.T, before []string, args ...string) (stdout string, reco
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	t.Cleanup(func() { _ = cmd.Process.Kill() })
-	deadline := time.Now().Add(patience)
-	for over := false; ; {
-		rec, err := consumer.Next()
+	for over, last := false, time.Now(); ; {
+		rec, err := src.Next()
 		switch {
 		case err == nil:
-			records = append(records, bytes.Clone(rec))
+			last = time.Now()
+			if wanted(cmd.Process.Pid, rec) {
+				records = append(records, bytes.Clone(rec))
+			}
 			continue
 		case !errors.Is(err, os.ErrDeadlineExceeded):
 			t.Fatal(err)
 		case over:
-			if stats := consumer.Stats(); stats.LostTotal() != 0 {
+			if stats := src.Stats(); stats.LostTotal() != 0 {
 				t.Errorf("records are lost: %+v", stats)
 			}
 			return out.String(), records
-		case time.Now().After(deadline):
-			t.Fatal("the command does not end")
+		case time.Since(last) > patience:
+			t.Fatal("no record comes any more, and the command does not end")
 		}
 		select {
 		case err := <-ended:
 			if err != nil || words.Len() > 0 {
-				t.Fatalf("the command under pdig: %v\n%s", err, words.String())
+				t.Fatalf("%q: %v\n%s", cmd.Args, err, words.String())
 			}
 			over = true // what is written before the end is in the ring by now
 		default:

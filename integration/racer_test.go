@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -90,52 +89,17 @@ type race struct {
 func (r *race) run(t *testing.T, command ...string) {
 	t.Helper()
 	prefix := ring(t)
-	consumer, err := shm.NewConsumer(shm.ConsumerConfig{Config: shm.Config{Prefix: prefix}, Truth: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer consumer.Close()
+	consumer := consumeAs(t, shm.ConsumerConfig{Config: shm.Config{Prefix: prefix}, Truth: true})
 	r.ports = map[uint16]int{}
 	argv := []string{"-e", "open,openat,openat2,execve,connect,lseek", "--ring", prefix, "--on-full", "block", "--"}
-	cmd := exec.Command(pdigPath, append(argv, command...)...)
-	var words bytes.Buffer
-	cmd.Stderr = &words
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
 	var v event.View
-	over := false
-	for last := time.Now(); ; {
-		rec, err := consumer.Next()
-		switch {
-		case err == nil:
-			last = time.Now()
-			if err := v.Parse(rec); err != nil {
-				t.Fatal(err)
-			}
-			r.event(t, &v)
-			continue
-		case !errors.Is(err, os.ErrDeadlineExceeded):
+	recordsOf(t, consumer, exec.Command(pdigPath, append(argv, command...)...), func(_ int, rec []byte) bool {
+		if err := v.Parse(rec); err != nil {
 			t.Fatal(err)
-		case over:
-			if s := consumer.Stats(); s.LostTotal() > 0 {
-				t.Fatalf("lost: %+v", s)
-			}
-			return
-		case time.Since(last) > patience:
-			t.Fatal("no event comes any more")
 		}
-		select {
-		case err := <-ended:
-			if err != nil {
-				t.Fatalf("%q: %v\n%s", command, err, words.String())
-			}
-			over = true
-		default:
-		}
-	}
+		r.event(t, &v)
+		return false
+	})
 }
 
 // param is a parameter by its name.

@@ -24,9 +24,7 @@ func TestReceived(t *testing.T) {
 }
 
 func received(t *testing.T, front []string, how string) {
-	if _, err := os.Stat("/usr/bin/python3"); err != nil {
-		t.Skip("no /usr/bin/python3")
-	}
+	needProgram(t, "/usr/bin/python3")
 	script, err := filepath.Abs("testdata/received.py")
 	if err != nil {
 		t.Fatal(err)

@@ -369,9 +369,7 @@ func containsString(list []string, s string) bool {
 // and one in Go, saw themselves: each prints a line per fact.
 func TestSysdigReadsSockets(t *testing.T) {
 	t.Parallel()
-	if _, err := os.Stat("/usr/bin/python3"); err != nil {
-		t.Skip("no /usr/bin/python3")
-	}
+	needProgram(t, "/usr/bin/python3")
 	script, err := filepath.Abs("testdata/sockets.py")
 	if err != nil {
 		t.Fatal(err)

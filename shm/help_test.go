@@ -66,7 +66,12 @@ func small(prefix string) Config { return Config{Prefix: prefix, Size: smallRing
 
 func newConsumer(tb testing.TB, cfg Config) *Consumer {
 	tb.Helper()
-	c, err := NewConsumer(ConsumerConfig{Config: cfg})
+	return newConsumerAs(tb, ConsumerConfig{Config: cfg})
+}
+
+func newConsumerAs(tb testing.TB, cfg ConsumerConfig) *Consumer {
+	tb.Helper()
+	c, err := NewConsumer(cfg)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -25,11 +25,7 @@ func truthful(tb testing.TB, e *event.Encoder, n int) []byte {
 // however the ring is cut into pieces, to a reader that wants it.
 func TestTruth(t *testing.T) {
 	cfg := small(testRing(t))
-	c, err := NewConsumer(ConsumerConfig{Config: cfg, Truth: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
+	c := newConsumerAs(t, ConsumerConfig{Config: cfg, Truth: true})
 	p := newProducer(t, ProducerConfig{Config: cfg, Block: true})
 	if !p.Active() || !p.Truth() {
 		t.Fatal("the producer does not know that the reader wants the truth")
@@ -71,11 +67,7 @@ func TestTruth(t *testing.T) {
 func TestNoTruth(t *testing.T) {
 	for _, short := range []bool{false, true} {
 		cfg := small(testRing(t))
-		c, err := NewConsumer(ConsumerConfig{Config: cfg, Truth: short})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
+		c := newConsumerAs(t, ConsumerConfig{Config: cfg, Truth: short})
 		if short {
 			c.extSize.Store(extLeast)
 		}
@@ -98,11 +90,7 @@ func TestNoTruth(t *testing.T) {
 // TestTruthWithoutRoom: a ring that is too small for both has the record.
 func TestTruthWithoutRoom(t *testing.T) {
 	cfg := small(testRing(t))
-	c, err := NewConsumer(ConsumerConfig{Config: cfg, Truth: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
+	newConsumerAs(t, ConsumerConfig{Config: cfg, Truth: true})
 	p := newProducer(t, ProducerConfig{Config: cfg, Block: true})
 	if !p.Active() {
 		t.Fatal("nobody reads")
