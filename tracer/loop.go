@@ -23,7 +23,7 @@ func (t *Tracer) loop() {
 		if t.adoption != nil && t.adoption.some.Load() && !t.draining {
 			t.admit()
 		}
-		if len(t.escapes) > 0 && !t.draining {
+		for len(t.escapes) > 0 && !t.draining { // others may have escaped meanwhile
 			t.catch()
 		}
 		var status uint32
