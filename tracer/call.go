@@ -113,8 +113,8 @@ func (t *Tracer) enters(th *thread) {
 	}
 	th.inCall = true
 	t.resume(th, unix.PTRACE_SYSCALL, 0)
-	if s.kind == kindExec {
-		th.proc.foresee(&t.proc)
+	if p := th.proc; s.kind == kindExec && th.tid == p.pid {
+		p.foresee(th.tid, &t.proc)
 	}
 }
 
@@ -190,7 +190,7 @@ func (t *Tracer) exits(th *thread) {
 func (t *Tracer) finish(th *thread) {
 	c := &th.call
 	if c.spec.kind == kindExec && c.ret < 0 {
-		th.proc.refresh(&t.proc)
+		th.proc.refresh(th.tid, &t.proc)
 		if t.root != nil {
 			t.refused(unix.Errno(-c.ret))
 		}

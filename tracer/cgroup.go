@@ -27,16 +27,18 @@ type foresight struct {
 	loginuid uint32      // that of the session, if it is one, can be set at any time before
 }
 
-// foresee looks at a process that executes a program. The kernel has begun to carry
-// the call out: here nothing else is to be done meanwhile.
-func (p *process) foresee(b *procBuffer) {
-	p.foreseen = foresight{p.readCgroups(b), readLoginUID(p.pid, b)}
+// foresee looks at a process by its thread tid, which lives: one that has ended is in
+// no cgroup of version 1 any more. At an execution the kernel has begun to carry the
+// call out, and here nothing else is to be done meanwhile; but only the leader keeps
+// its number while it does so.
+func (p *process) foresee(tid int, b *procBuffer) {
+	p.foreseen = foresight{p.readCgroups(tid, b), readLoginUID(tid, b)}
 }
 
 // takeForesight returns what was foreseen, or looks now.
-func (p *process) takeForesight(b *procBuffer) foresight {
+func (p *process) takeForesight(tid int, b *procBuffer) foresight {
 	if p.foreseen.cgroups == nil {
-		p.foresee(b)
+		p.foresee(tid, b)
 	}
 	f := p.foreseen
 	p.foreseen = foresight{}
@@ -51,9 +53,9 @@ func readLoginUID(pid int, b *procBuffer) uint32 {
 	return nobody
 }
 
-// readCgroups returns the cgroups that p is in, mostly those that it was in.
-func (p *process) readCgroups(b *procBuffer) *cgroupList {
-	content := b.read(p.pid, "cgroup")
+// readCgroups returns the cgroups that thread tid of p is in, mostly those that p was in.
+func (p *process) readCgroups(tid int, b *procBuffer) *cgroupList {
+	content := b.read(tid, "cgroup")
 	if im := p.image; im != nil && im.cgroups != nil && bytes.Equal(content, im.cgroups.content) {
 		return im.cgroups
 	}

@@ -205,7 +205,7 @@ const userHZ = 100
 // readImage looks at process p, which stands still. What cannot be known stays
 // zero; from is the image that it had before, or nil.
 func (p *process) readImage(b *procBuffer, from *image) *image {
-	f := p.takeForesight(b)
+	f := p.takeForesight(p.pid, b)
 	im := &image{loginuid: f.loginuid, cgroups: f.cgroups}
 	im.readStat(p, b)
 	if from == nil || p.nested || !im.readCreds(p.pid, b) {
@@ -243,10 +243,10 @@ func jobOf(stat [][]byte) (pgid int, tty uint32) {
 	return int(statField(stat, pgrp)), uint32(statField(stat, ttyNr))
 }
 
-// refresh is for after an exec that has failed, whose record is about the program
+// refresh is for after an exec of thread tid that has failed, whose record is about the program
 // that runs on: what may have changed since that was executed, by calls of others too.
-func (p *process) refresh(b *procBuffer) {
-	f := p.takeForesight(b)
+func (p *process) refresh(tid int, b *procBuffer) {
+	f := p.takeForesight(tid, b)
 	_, fields := splitStat(b.read(p.pid, "stat"))
 	if len(fields) == 0 {
 		return

@@ -308,7 +308,7 @@ func (r *Recorder) Exec(m *Moment, former int, f *TaskFacts) {
 	if f.ExeLinks == 0 && bytes.HasPrefix(im.file.path, []byte("/memfd:")) {
 		im.file.flags |= exeFromMemfd
 	}
-	im.cgroups = p.readCgroups(&t.proc)
+	im.cgroups = p.readCgroups(p.pid, &t.proc)
 	if len(im.cgroups.content) == 0 && p.image != nil && p.image.cgroups != nil {
 		im.cgroups = p.image.cgroups // it has ended already
 	}
