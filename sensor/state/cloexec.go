@@ -77,7 +77,7 @@ func (t *Table) closeRange(c *call) {
 	f := c.thread.files
 	for fd := range f.fds {
 		switch {
-		case fd < first || fd > int64(uint32(last)):
+		case fd < int64(uint32(first)) || fd > int64(uint32(last)):
 		case flags&closeRangeCloexec != 0:
 			t.onExec(f, fd, true)
 		default:
