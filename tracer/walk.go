@@ -85,7 +85,7 @@ func (w *walk) leadsFor(pid, tid int) bool {
 	if w.root, err = w.start("root"); err != nil {
 		return true
 	}
-	defer unix.Close(w.root)
+	defer func() { unix.Close(w.root) }()
 	if w.dir, err = w.begin(); err != nil {
 		return true // a descriptor that is closed by now
 	}
