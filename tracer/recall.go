@@ -130,7 +130,8 @@ func socketOf(pid, fd int) (uint64, unix.Errno) {
 
 // search looks for a socket in the network namespace of a process.
 func search(pid int, ino uint64) (found *recalled) {
-	procfs.Sockets("/proc", pid, func(s *procfs.Socket) bool {
+	root, _ := procfs.Root()
+	procfs.Sockets(root, pid, func(s *procfs.Socket) bool {
 		if s.Ino != ino {
 			return true
 		}
