@@ -1,7 +1,6 @@
 package state
 
 import (
-	"bytes"
 	"net/netip"
 
 	"golang.org/x/sys/unix"
@@ -86,14 +85,15 @@ func (t *Table) hasBound(d *descriptor, addr *event.SockAddr) {
 	d.call(t.buf)
 }
 
-// hasConnected is for a connect that has succeeded, or goes on.
-func (t *Table) hasConnected(d *descriptor, tuple *event.SockTuple) {
+// hasConnected is for a connect that has succeeded, or goes on, and reports whether it
+// tells something of the socket.
+func (t *Table) hasConnected(d *descriptor, tuple *event.SockTuple) bool {
 	s := sock{role: roleClient, bound: d.socket().bound, connected: true}
 	switch tuple.Family {
 	case unix.AF_INET, unix.AF_INET6:
 		if !nowhere(tuple.Dest) {
 			t.between(d, s, tuple, d.protocolOf())
-			return
+			return true
 		}
 		// Without a family it was to lose its peer.
 		t.hasDisconnected(d, tuple)
@@ -103,7 +103,10 @@ func (t *Table) hasConnected(d *descriptor, tuple *event.SockTuple) {
 		t.buf = tuple.AppendTo(t.buf[:0])
 		d.call(t.buf)
 		d.know(&s)
+	default:
+		return false
 	}
+	return true
 }
 
 func (t *Table) hasDisconnected(d *descriptor, tuple *event.SockTuple) {
@@ -124,11 +127,11 @@ func (t *Table) hasDisconnected(d *descriptor, tuple *event.SockTuple) {
 }
 
 // hasMoved is for a message. It names a socket that is not connected, and that
-// has a peer for each message.
-func (t *Table) hasMoved(d *descriptor, tuple *event.SockTuple, received bool) {
+// has a peer for each message, and reports whether it does.
+func (t *Table) hasMoved(d *descriptor, tuple *event.SockTuple, received bool) bool {
 	s := d.socket()
 	if s.connected {
-		return
+		return false
 	}
 	switch tuple.Family {
 	case unix.AF_INET, unix.AF_INET6:
@@ -137,7 +140,7 @@ func (t *Table) hasMoved(d *descriptor, tuple *event.SockTuple, received bool) {
 			remote = tuple.Source
 		}
 		if nowhere(remote) && d.Name != "" {
-			return // nobody has asked from where it came
+			return false // nobody has asked from where it came
 		}
 		if s.role == roleNone {
 			if s.role = roleClient; received {
@@ -149,13 +152,16 @@ func (t *Table) hasMoved(d *descriptor, tuple *event.SockTuple, received bool) {
 		}
 		t.between(d, s, tuple, d.protocolOf())
 	case unix.AF_UNIX:
-		if received && len(bytes.TrimRight(tuple.Path, "\x00")) == 0 {
-			return
+		if received && len(tuple.Path) == 0 {
+			return false
 		}
 		d.Letter = 'u'
 		s.putNodes(tuple)
 		t.buf = tuple.AppendTo(t.buf[:0])
 		d.call(t.buf)
 		d.know(&s)
+	default:
+		return false
 	}
+	return true
 }

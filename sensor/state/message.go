@@ -19,8 +19,7 @@ func (t *Table) message(c *call, received bool) {
 	}
 	d, ok := c.thread.files.fds[fd]
 	if !t.cfg.Sysdig {
-		if tuple, ok := event.DecodeTuple(c.bytes(fieldTuple)); ok {
-			t.hasMoved(&d, &tuple, received)
+		if tuple, ok := event.DecodeTuple(c.bytes(fieldTuple)); ok && t.hasMoved(&d, &tuple, received) {
 			t.set(c.thread.files, fd, d)
 		}
 		return

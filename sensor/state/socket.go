@@ -199,8 +199,9 @@ func (t *Table) connect(c *call) {
 	}
 	d, ok := c.thread.files.fds[fd]
 	if !t.cfg.Sysdig {
-		t.hasConnected(&d, &tuple)
-		t.set(c.thread.files, fd, d)
+		if t.hasConnected(&d, &tuple) {
+			t.set(c.thread.files, fd, d)
+		}
 		return
 	}
 	if !ok {
