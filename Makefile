@@ -10,14 +10,14 @@ BENCHARGS ?=
 SUITES    ?=
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
-LDFLAGS := -s -w -X main.version=$(VERSION)
+LDFLAGS := -s -w -X github.com/pdig/pdig/internal/cli.Version=$(VERSION)
 
 # Everything that is shipped is static; only the race detector needs cgo.
 export CGO_ENABLED = 0
 
 # Packages that the race detector can say something about: those that work in
 # their own process. The others drive traced programs or the built commands.
-RACE_EXCEPT = /(cmd|integration|tracer|internal/repocheck|internal/testsum)(/|$$)
+RACE_EXCEPT = /(cmd|cmdline|integration|tracer|internal/repocheck|internal/testsum)(/|$$)
 TESTED = $(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...
 
 .DEFAULT_GOAL := build
@@ -79,7 +79,7 @@ bench: build
 # Where the compiler is to do its best for the sensor: a profile of it reading the file
 # CAPTURE, of a million events or more. Without a new one it builds as well.
 profile:
-	$(GO) test -tags profile -run '^TestProfiled$$' -cpuprofile cmd/sensor/default.pgo -o $(BIN)/profile.test ./cmd/sensor -profiled $(abspath $(CAPTURE))
+	$(GO) test -tags profile -run '^TestProfiled$$' -cpuprofile cmd/sensor/default.pgo -o $(BIN)/profile.test ./sensor/cmdline -profiled $(abspath $(CAPTURE))
 	@rm $(BIN)/profile.test
 
 # The Go benchmarks of the packages.

@@ -28,7 +28,7 @@ func rows(t *testing.T, letter string, last int, without map[int]string) {
 	t.Helper()
 	named := map[int]bool{}
 	row := regexp.MustCompile(`\b` + letter + `(\d+)\b`)
-	for _, dir := range []string{".", "../tracer", "../tracer/launch", "../tracer/seccomp", "../cmd/pdig", "../cmd/sensor",
+	for _, dir := range []string{".", "../tracer", "../tracer/launch", "../tracer/seccomp", "../tracer/cmdline", "../sensor/cmdline",
 		"../event", "../shm", "../syscalls", "../sensor/output"} {
 		files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
 		if err != nil {

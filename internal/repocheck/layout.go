@@ -52,15 +52,19 @@ var ranks = map[string]int{
 	"sensor/output": 7,
 	"sensor/top":    7,
 
+	"tracer/cmdline": 5,
+
 	"sensor": 8,
 
-	"cmd/pdig":           9,
-	"cmd/sensor":         9,
-	"images/...":         9,
-	"integration":        9,
-	"integration/...":    9,
-	"internal/repocheck": 9,
-	"internal/testsum":   9,
+	"sensor/cmdline": 9,
+
+	"cmd/pdig":           10,
+	"cmd/sensor":         10,
+	"images/...":         10,
+	"integration":        10,
+	"integration/...":    10,
+	"internal/repocheck": 10,
+	"internal/testsum":   10,
 }
 
 // topLevel is all that the top of the repository holds; bin is what make

@@ -62,7 +62,7 @@ func TestRules(t *testing.T) {
 		"lower rank":             {"shm/a.go", doc + "import _ \"github.com/pdig/pdig/event\"\n", nil},
 		"own rank":               {"shm/a.go", doc + "import _ \"github.com/pdig/pdig/sensor/source\"\n", []string{"shm/a.go:4: shm (rank 3) imports sensor/source (rank 3): only lower ranks may be imported"}},
 		"higher rank":            {"event/a_test.go", doc + "import _ \"github.com/pdig/pdig/shm\"\n", []string{"event/a_test.go:4: event (rank 2) imports shm (rank 3): only lower ranks may be imported"}},
-		"higher rank, pattern":   {"sensor/a.go", doc + "import _ \"github.com/pdig/pdig/images/x/y\"\n", []string{"sensor/a.go:4: sensor (rank 8) imports images/x/y (rank 9): only lower ranks may be imported"}},
+		"higher rank, pattern":   {"sensor/a.go", doc + "import _ \"github.com/pdig/pdig/images/x/y\"\n", []string{"sensor/a.go:4: sensor (rank 8) imports images/x/y (rank 10): only lower ranks may be imported"}},
 		"external test":          {"event/a_test.go", "package event_test\n\nimport _ \"github.com/pdig/pdig/event\"\n", nil},
 		"no rank":                {"sensor/new/a.go", doc, []string{"sensor/new: package without a rank: add it to ranks in internal/repocheck/layout.go"}},
 		"unsafe":                 {"shm/a.go", doc + "import _ \"unsafe\"\n", []string{"shm/a.go:4: unsafe is imported by files named *_unsafe.go only"}},
