@@ -162,6 +162,21 @@ func (v *View) Int(i int) (int64, bool) {
 // does not have it.
 func (v *View) Str(i int) []byte { return cstring(v.Param(i)) }
 
+// Failed reports whether the result of a call, or the descriptor that it was to
+// make, is an error. Where a call begins nothing has failed yet.
+func (v *View) Failed() bool {
+	if syscalls.IsEnter(v.typ) {
+		return false
+	}
+	for i := range v.info.Params {
+		if name := v.info.Params[i].Name; name == "res" || name == "fd" && i == 0 {
+			n, ok := v.Int(i)
+			return ok && n < 0
+		}
+	}
+	return false
+}
+
 // number reads b, once, as an unsigned and as a signed number.
 func number(b []byte) (u uint64, s int64, ok bool) {
 	switch len(b) {

@@ -175,11 +175,16 @@ func (m *terminal) end() string {
 // numbers are pids in what bash prints.
 var numbers = regexp.MustCompile(`\b\d{2,}\b`)
 
-// transcript is all that was printed, without the pids.
-func (m *terminal) transcript() string {
+// all is what has been written so far.
+func (m *terminal) all() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return numbers.ReplaceAllStringFunc(m.text.String(), func(s string) string {
+	return m.text.String()
+}
+
+// transcript is all that was printed, without the pids.
+func (m *terminal) transcript() string {
+	return numbers.ReplaceAllStringFunc(m.all(), func(s string) string {
 		if len(s) >= 4 || s[0] != '1' { // but for statuses and the arguments of sleep
 			return "PID"
 		}

@@ -37,7 +37,8 @@ func (e *FormatError) Unwrap() error { return e.Err }
 // Reader hands out the events of a capture file: a source of the sensor.
 type Reader struct {
 	file    string
-	closer  io.Closer
+	disk    *os.File // nil: there is none to close
+	size    int64    // of a file that lies on a disk
 	entries func(Entry)
 	in      input
 	block   int64 // offset of the current block
@@ -67,9 +68,12 @@ func Open(path string, stdin io.Reader, entries func(Entry)) (*Reader, error) {
 		return nil, err
 	}
 	r := NewReader(f, path, entries)
-	r.closer = f
-	st, err := f.Stat()
-	r.in.slow = err != nil || !st.Mode().IsRegular()
+	r.disk = f
+	if st, err := f.Stat(); err == nil && st.Mode().IsRegular() {
+		r.size = st.Size()
+	} else {
+		r.in.slow = true
+	}
 	return r, nil
 }
 
@@ -333,13 +337,26 @@ func (r *Reader) Place() (cpu uint16, hidden bool) { return r.cpu, r.hidden }
 // Offset is where the block of the last record begins, in the unpacked file.
 func (r *Reader) Offset() int64 { return r.block }
 
+// Progress returns how much of the file was read, as it lies on the disk, and its
+// size, 0 if that is not known. It may be called from any goroutine.
+func (r *Reader) Progress() (read, size int64) {
+	if r.size == 0 {
+		return 0, 0
+	}
+	read, err := r.disk.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return 0, 0 // closed
+	}
+	return read, r.size
+}
+
 // Stats counts the events that were read.
 func (r *Reader) Stats() event.Stats { return r.stats }
 
 // Close closes the file. What was read stays valid.
 func (r *Reader) Close() error {
-	if r.closer == nil {
+	if r.disk == nil {
 		return nil
 	}
-	return r.closer.Close()
+	return r.disk.Close()
 }

@@ -124,7 +124,7 @@ func TestLists(t *testing.T) {
 		want string
 		not  string
 	}{
-		{[]string{"-l"}, "\nproc.name ", "evt.outputtime"},
+		{[]string{"-l"}, "\nevt.outputtime ", "span."},
 		{[]string{"-l=user"}, "\nuser.name ", "proc.name "},
 		{[]string{"--list=evt"}, "\nevt.arg.NAME ", "proc.name "},
 		{[]string{"-L"}, "\n> close(FD fd)\n", "procinfo"},

@@ -97,6 +97,7 @@ type program struct {
 	*options
 	stdin          io.Reader
 	stdout, stderr io.Writer
+	to             io.Writer // where events go
 	log            zerolog.Logger
 	writer         *output.Writer
 	top            *top.Top     // nil: nothing is counted
@@ -115,19 +116,19 @@ func (p *program) run() (status int, err error) {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, closeLog()) }()
-	to := p.stdout
+	p.to = p.stdout
 	if len(p.command) > 0 {
-		to = p.stderr // the other belongs to the command
+		p.to = p.stderr // the other belongs to the command
 	}
-	if to, closeOutput, err = p.open(to); err != nil {
+	if p.to, closeOutput, err = p.open(p.to); err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, closeOutput()) }()
 	if p.options.top {
-		p.top = tables(to)
+		p.top = tables(p.to)
 	}
 	if p.prints() {
-		p.writer = output.NewWriter(to, p.outputFormat())
+		p.writer = output.NewWriter(p.to, p.outputFormat(coloured(p.to)))
 	}
 	if p.write != "" {
 		if p.files, err = p.create(); err != nil {
@@ -144,7 +145,7 @@ func (p *program) run() (status int, err error) {
 	case p.driver != "":
 		return 0, p.drive()
 	case p.engines:
-		usable, err := p.listEngines(to)
+		usable, err := p.listEngines(p.to)
 		if !usable {
 			return statusFailed, err
 		}
@@ -194,7 +195,9 @@ func (p *program) loop(ctx context.Context, src source.Source, table *state.Tabl
 		cfg.Watch = p.top
 	}
 	s := sensor.New(cfg)
+	quiet := p.progress(src)
 	err := s.Run(ctx)
+	quiet()
 	if p.top != nil {
 		err = errors.Join(err, p.top.End())
 	}

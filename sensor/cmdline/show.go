@@ -77,7 +77,7 @@ func (o *options) makeFormat() (err error) {
 }
 
 // outputFormat is what events are written in.
-func (o *options) outputFormat() output.Format {
+func (o *options) outputFormat(colour bool) output.Format {
 	switch s := &o.show; {
 	case s.fields != nil && (o.json || o.msgpack):
 		return output.NewObject(s.fields, o.msgpack)
@@ -88,8 +88,8 @@ func (o *options) outputFormat() output.Format {
 	case o.msgpack:
 		return &output.Msgpack{Data: s.style}
 	case s.clock != fields.LocalTime:
-		return &output.Text{Data: s.style, Clock: &o.event}
+		return &output.Text{Data: s.style, Clock: &o.event, Colour: colour}
 	default:
-		return &output.Text{Data: s.style}
+		return &output.Text{Data: s.style, Colour: colour}
 	}
 }

@@ -33,7 +33,7 @@ var aboutFields = []Field{
 	{Name: "thread.vmrss", Type: filter.Uint, Desc: "proc.vmrss of the first thread, 0 of others", get: ofFirst(func(th *state.Thread) uint32 { return th.VMRSS })},
 	{Name: "thread.pfmajor", Type: filter.Uint, Desc: "page faults for which something had to be read", get: amount(func(th *state.Thread) uint64 { return th.MajorFaults })},
 	{Name: "thread.pfminor", Type: filter.Uint, Desc: "other page faults", get: amount(func(th *state.Thread) uint64 { return th.MinFaults })},
-	{Name: "thread.nametid", Type: filter.String, Desc: "name and number of the thread", get: threadNameTID, bounds: hidden},
+	{Name: "thread.nametid", Type: filter.String, Desc: "name and number of the thread", get: threadNameTID},
 	{Name: "thread.cap_permitted", Type: filter.String, Desc: "capabilities that the thread may use, joined by blanks", get: capabilities(func(th *state.Thread) uint64 { return th.CapPermitted })},
 	{Name: "thread.cap_inheritable", Type: filter.String, Desc: "capabilities that a program it executes may have", get: capabilities(func(th *state.Thread) uint64 { return th.CapInheritable })},
 	{Name: "thread.cap_effective", Type: filter.String, Desc: "capabilities that it uses", get: capabilities(func(th *state.Thread) uint64 { return th.CapEffective })},

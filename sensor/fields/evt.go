@@ -11,7 +11,7 @@ import (
 var evtFields = []Field{
 	{Name: "evt.num", Type: filter.Uint, Desc: "number of the event, from 1", get: evtNum},
 	{Name: "evt.time", Type: filter.String, Desc: "local time with nanoseconds", get: clock(timeOfDay, false), moment: true},
-	{Name: "evt.outputtime", Type: filter.String, Desc: "the same, as the lines have it", get: evtOutputTime, bounds: hidden, moment: true},
+	{Name: "evt.outputtime", Type: filter.String, Desc: "the time as --time says", get: evtOutputTime, moment: true},
 	{Name: "evt.time.s", Type: filter.String, Desc: "local time, whole seconds", get: clock(time.TimeOnly, false), moment: true},
 	{Name: "evt.time.iso8601", Type: filter.String, Desc: "date and time in UTC, as in ISO 8601", get: clock(iso8601, true), moment: true},
 	{Name: "evt.datetime", Type: filter.String, Desc: "local date and time with nanoseconds", get: clock(dateAndTime, false), moment: true},

@@ -65,7 +65,6 @@ const (
 	filterOnly bounds = 1 << iota
 	noRight
 	noTransformer
-	hidden // works and is not listed
 	firstInList
 )
 
@@ -75,7 +74,7 @@ type Class struct {
 	Fields     []Field
 }
 
-// Classes returns all fields that are listed.
+// Classes returns all fields.
 func Classes() []Class { return classes }
 
 var classes = []Class{

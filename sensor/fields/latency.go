@@ -54,7 +54,7 @@ func appendHuman(dst []byte, ns uint64) []byte {
 var countFields = []Field{
 	{Name: "evt.count", Type: filter.Uint, Desc: "1", get: one(func(*Event) bool { return true })},
 	{Name: "evt.count.exit", Type: filter.Uint, Desc: "1 where a call ends", get: one((*Event).exit)},
-	{Name: "evt.count.error", Type: filter.Uint, Desc: "1 if the call has failed", get: one((*Event).failed)},
+	{Name: "evt.count.error", Type: filter.Uint, Desc: "1 if the call has failed", get: one(func(e *Event) bool { return e.View.Failed() })},
 	{Name: "evt.count.error.file", Type: filter.Uint, Desc: "1 if a call about a file has failed", get: failure(fileCall)},
 	{Name: "evt.count.error.net", Type: filter.Uint, Desc: "1 if a call about a socket has failed", get: failure(netCall)},
 	{Name: "evt.count.error.memory", Type: filter.Uint, Desc: "1 if a call about memory has failed", get: failure(memoryCall)},
@@ -69,23 +69,7 @@ func one(is func(*Event) bool) getter {
 }
 
 func failure(of callKind) getter {
-	return one(func(e *Event) bool { return e.failed() && e.callKind() == of })
-}
-
-// failed reports whether the result of a call, or the descriptor that it was to
-// make, is an error.
-func (e *Event) failed() bool {
-	if !e.exit() {
-		return false
-	}
-	for i := range e.View.Info().Params {
-		switch p := &e.View.Info().Params[i]; {
-		case p.Name == "res", p.Name == "fd" && i == 0:
-			n, ok := e.View.Int(i)
-			return ok && n < 0
-		}
-	}
-	return false
+	return one(func(e *Event) bool { return e.View.Failed() && e.callKind() == of })
 }
 
 type callKind uint8

@@ -24,9 +24,8 @@ func List(to io.Writer, class string) error {
 		found = true
 		fmt.Fprintf(w, "%s: %s\n\n", c.Name, c.Desc)
 		for i := range c.Fields {
-			if f := &c.Fields[i]; f.bounds&hidden == 0 {
-				fmt.Fprintf(w, "%-26s %-8s %s\n", f.Name+f.argText(), f.Type, f.Desc)
-			}
+			f := &c.Fields[i]
+			fmt.Fprintf(w, "%-26s %-8s %s\n", f.Name+f.argText(), f.Type, f.Desc)
 		}
 	}
 	return w.Flush()

@@ -28,9 +28,6 @@ func ListJSON(w io.Writer, class string) error {
 		}
 		for i := range c.Fields {
 			f := &c.Fields[i]
-			if f.bounds&hidden != 0 {
-				continue
-			}
 			if err := out.Encode(listedField{
 				Class: c.Name, Name: f.Name, Type: f.Type.String(), Argument: f.argText(), Desc: f.Desc,
 				List: f.several == filter.List, FilterOnly: f.bounds&filterOnly != 0,

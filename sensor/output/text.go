@@ -11,8 +11,9 @@ import (
 // Text is sysdig's line: number, local time, CPU, name, thread, direction, type
 // and parameters, each followed by a blank.
 type Text struct {
-	Data  event.DataStyle // of raw bytes
-	Clock *fields.Event   // whose clock shows the time; nil: local time
+	Data   event.DataStyle // of raw bytes
+	Clock  *fields.Event   // whose clock shows the time; nil: local time
+	Colour bool            // for a terminal
 
 	printer event.Printer
 	clock   clock
@@ -39,6 +40,7 @@ func (c *clock) append(dst []byte, ns uint64) []byte {
 
 // Append appends a line.
 func (f *Text) Append(dst []byte, e *Event) []byte {
+	dst = f.paint(dst, faint)
 	dst = strconv.AppendUint(dst, e.Num, 10)
 	dst = append(dst, ' ')
 	if f.Clock != nil {
@@ -48,17 +50,38 @@ func (f *Text) Append(dst []byte, e *Event) []byte {
 	}
 	dst = append(dst, ' ')
 	dst = strconv.AppendUint(dst, uint64(e.CPU), 10)
-	dst = append(dst, ' ')
+	dst = append(f.paint(dst, plain), ' ')
 	dst = appendName(dst, e.Comm)
 	dst = append(dst, " ("...)
 	dst = strconv.AppendInt(dst, e.View.TID(), 10)
 	dst = append(dst, ") "...)
 	dst = append(dst, e.dir(), ' ')
+	if e.View.Failed() {
+		dst = f.paint(dst, red)
+	} else {
+		dst = f.paint(dst, bold)
+	}
 	dst = append(dst, e.View.Name()...)
-	dst = append(dst, ' ')
+	dst = append(f.paint(dst, plain), ' ')
 	f.printer.Data = f.Data
 	dst = f.printer.AppendInfo(dst, e.View, e.Names)
 	return append(dst, '\n')
+}
+
+// Ways to write on a terminal (ECMA-48, Select Graphic Rendition).
+const (
+	plain = "\x1b[m"
+	bold  = "\x1b[1m"
+	faint = "\x1b[2m"
+	red   = "\x1b[1;31m"
+)
+
+// paint goes on in another way, if there are colours.
+func (f *Text) paint(dst []byte, way string) []byte {
+	if !f.Colour {
+		return dst
+	}
+	return append(dst, way...)
 }
 
 // appendName keeps a name on its line: what would end it, or move the cursor of

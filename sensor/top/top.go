@@ -55,8 +55,8 @@ func (t *Top) Watch(v *event.View, st *state.Table) {
 	}
 	th := st.Current()
 	one := count{calls: 1, ns: th.Latency}
-	res, ok := v.Int(0)
-	if ok && res < 0 && returns(v) {
+	res, _ := v.Int(0)
+	if v.Failed() {
 		one.errors = 1
 	}
 	t.calls.at(key{text: v.Name()}).add(&one)
@@ -87,12 +87,6 @@ func (t *Top) Watch(v *event.View, st *state.Table) {
 			t.peers.at(key{text: peer}).add(&one)
 		}
 	}
-}
-
-// returns reports whether the first parameter is the result of a call.
-func returns(v *event.View) bool {
-	params := v.Info().Params
-	return len(params) > 0 && (params[0].Name == "res" || params[0].Name == "fd")
 }
 
 // nameOf is the name of a thread's process.
