@@ -40,6 +40,7 @@ func TestEvasions(t *testing.T) {
 		// E6: other ways into the kernel.
 		{way: "int80", amd64: true},
 		{way: "x32", amd64: true, said: "x32: ENOENT\n"},
+		{way: "vsyscall", amd64: true, said: "vsyscall: done\n"},
 	} {
 		if c.amd64 && runtime.GOARCH != "amd64" {
 			continue // the others have no such way
@@ -50,8 +51,8 @@ func TestEvasions(t *testing.T) {
 				needRoot(t)
 			}
 			native := start(t, exec.Command(program, c.way)).wait(t).String()
-			if native == "x32: ENOSYS\nstatus 0x0\n" {
-				t.Skip("the kernel takes no calls of x32 (CONFIG_X86_X32_ABI)")
+			if native == c.way+": ENOSYS\nstatus 0x0\n" {
+				t.Skip("the kernel takes no such calls (CONFIG_X86_X32_ABI, CONFIG_LEGACY_VSYSCALL_XONLY)")
 			}
 			want := c.native
 			if want == "" {

@@ -51,6 +51,11 @@ func (th *thread) usesGate(ip uint64) bool {
 	return th.proc.mem.full(code[:], ip-uint64(len(code))) && code == [...]byte{0xcd, 0x80}
 }
 
+// inVsyscall reports whether a call at ip is one that the kernel carries out when a
+// program jumps to a page without code (arch/x86/entry/vsyscall/vsyscall_64.c): to
+// gettimeofday, time or getcpu.
+func inVsyscall(ip uint64) bool { return ip&^0xfff == 0xffffffffff600000 }
+
 // frameResult is the distance from the stack pointer at the start of a signal
 // handler to the saved result of the interrupted call: struct rt_sigframe of
 // arch/x86/include/asm/sigframe.h, field rax of its sigcontext.

@@ -116,6 +116,9 @@ func infoFromRegs(th *thread, in *sys.SyscallInfo, op uint8) unix.Errno {
 	return 0
 }
 
+// inVsyscall: there is no such page here.
+func inVsyscall(uint64) bool { return false }
+
 // frameResult is the distance from the stack pointer at the start of a signal
 // handler to the saved result of the interrupted call: struct rt_sigframe of
 // arch/arm64/kernel/signal.c, regs[0] of its sigcontext.

@@ -106,6 +106,12 @@ func (t *Tracer) enters(th *thread) {
 		// has none: without us the kernel would refuse the call with this error.
 		skipCall(th.tid, -int64(unix.ENOSYS))
 	}
+	if inVsyscall(c.ip) { // there is no stop at its end, and no failure but a signal
+		c.ret = 0
+		t.report(th, s.enter+1)
+		t.resume(th, unix.PTRACE_CONT, 0)
+		return
+	}
 	needed := c.sent || th.awaits || t.sum != nil && s.report || s.kind.result()
 	if s.noReturn || !needed {
 		t.resume(th, unix.PTRACE_CONT, 0)
