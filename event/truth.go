@@ -24,19 +24,17 @@ const (
 	// OtherObject: what the argument of the event leads to is not what the call
 	// has worked on.
 	OtherObject
+	// ArgumentHidden: the kernel has read the argument from memory that nobody else
+	// can read, so the event lacks it.
+	ArgumentHidden
 )
 
-// String is "argument", "object", both joined by a comma, or "".
-func (m Mismatch) String() string {
-	switch m & (ArgumentChanged | OtherObject) {
-	case ArgumentChanged:
-		return "argument"
-	case OtherObject:
-		return "object"
-	case ArgumentChanged | OtherObject:
-		return "argument,object"
-	}
-	return ""
+// String is "argument", "object", "memory", those that apply joined by commas, or "".
+func (m Mismatch) String() string { return mismatches[m&(ArgumentChanged|OtherObject|ArgumentHidden)] }
+
+var mismatches = [...]string{
+	"", "argument", "object", "argument,object",
+	"memory", "argument,memory", "object,memory", "argument,object,memory",
 }
 
 // typeTruth is the type of such a record. No table of events goes as far.

@@ -27,6 +27,7 @@ func TestTruth(t *testing.T) {
 		{Object: []byte("/etc/passwd")},
 		{Mismatch: OtherObject, Object: []byte("/a\x00\n\xff")},
 		{Mismatch: ArgumentChanged, Argument: []byte("/b")},
+		{Mismatch: ArgumentHidden, Argument: []byte("/c")},
 		{Mismatch: ArgumentChanged | OtherObject, Object: long, Argument: long},
 	} {
 		rec := withTruth(t, want)

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/pdig/pdig/event"
 )
 
@@ -117,5 +119,33 @@ func TestTruthNotAskedFor(t *testing.T) {
 	}
 	if opens == 0 {
 		t.Error("nothing was opened")
+	}
+}
+
+// TestHiddenArguments: what is only for the kernel to read is missing in the event of
+// a call that has succeeded, which is marked.
+func TestHiddenArguments(t *testing.T) {
+	t.Parallel()
+	program := fixture(t, "secret")
+	dir := t.TempDir()
+	r := runCommand(t, sensorPath, "-A", "-p", "*%evt.type|%evt.arg.name%evt.arg.path|%truth.object|%truth.argument",
+		"truth.mismatch = memory", "--", program, dir)
+	if r.status.ExitStatus() == 77 {
+		t.Skip("the kernel has no memfd_secret (Linux 5.14, CONFIG_SECRETMEM, before 6.5 also secretmem.enable)")
+	}
+	call, _, _ := strings.Cut(r.stderr, "|") // open or openat
+	want := []string{
+		call + "|" + dir + "/file<NA>|" + dir + "/file|<NA>",
+		"mkdir|<NA><NA>|<NA>|<NA>",
+		"sendto|<NA><NA>|<NA>|<NA>",
+		"connect|<NA><NA>|127.0.0.1:9|<NA>",
+		"sendmsg|<NA><NA>|<NA>|<NA>",
+		"sendmsg|<NA><NA>|<NA>|<NA>",
+		"execve|<NA><NA>|" + program + "|/proc/self/exe",
+	}
+	got := strings.Split(r.stderr, "\n")
+	got = got[:min(len(want), len(got))]
+	if diff := cmp.Diff(want, got); diff != "" || r.status != 0 || !strings.HasSuffix(r.stderr, "; 7 did something else than they say (truth.mismatch)\n") {
+		t.Errorf("status %#x, want (-), got (+):\n%s\n%s", r.status, diff, r.stderr)
 	}
 }

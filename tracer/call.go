@@ -260,6 +260,9 @@ func (t *Tracer) capture(th *thread) {
 		th.readHow()
 	}
 	th.readAddress()
+	if m := &th.proc.mem; th.call.missing && th.call.spec.kind == kindExec && (m.served == nil || !m.served.memory) {
+		th.call.hidden = th.hides() // afterwards there is another program
+	}
 }
 
 // captureAgain reads what could not be read at the entry. Memory can be filled
@@ -275,9 +278,27 @@ func (t *Tracer) captureAgain(th *thread) {
 	late := open && c.ret >= 0 && th.proc.mem.copies == nil && !c.texts[at].whole
 	th.readStrings()
 	th.readAddress()
+	c.hidden = c.hidden || th.hides()
 	if late {
 		t.trueName(th)
 	}
+}
+
+// hides reports whether a string or the address of the call of th lies where nobody
+// reads but the kernel in a call of the program itself: in memory of memfd_secret, or
+// of a device.
+func (th *thread) hides() bool {
+	c := &th.call
+	if !th.proc.mem.admits() {
+		return false
+	}
+	for n := range uint8(len(c.args)) {
+		if c.spec.strings>>n&1 != 0 && c.args[n] != 0 && !c.texts[n].whole {
+			return true
+		}
+	}
+	a := c.spec.addr
+	return a >= 0 && c.args[a] != 0 && len(c.addr) < min(int(uint32(c.args[c.spec.addrLen])), unix.SizeofSockaddrAny)
 }
 
 // forgetUnpermitted is for a call that has failed because of its memory: what

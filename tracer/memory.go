@@ -92,6 +92,10 @@ func (m *memory) read(buf []byte, addr uint64) int {
 	return sys.Peek(m.still, buf, addr)
 }
 
+// admits reports whether the memory may be read, so that what cannot be is no memory
+// for others.
+func (m *memory) admits() bool { return m.copies == nil && (m.fd > 0 || !m.hidden) }
+
 // refuses reports whether process_vm_readv is not for us, whatever the address:
 // a filter of seccomp, a kernel without it, or another user.
 func refuses(errno unix.Errno) bool {

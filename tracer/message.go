@@ -44,6 +44,7 @@ func (t *Tracer) readMessage(th *thread) (m message) {
 	var raw [64]byte
 	b := raw[:stride]
 	if !th.proc.mem.full(b, c.args[1]+n*stride) {
+		c.hidden = c.hidden || th.proc.mem.admits()
 		return m
 	}
 	m.name, m.nameLen = c.word(b), binary.LittleEndian.Uint32(b[w:])
@@ -107,6 +108,15 @@ func (t *Tracer) address(th *thread, addr uint64, size uint32) []byte {
 	return buf[:th.proc.mem.read(buf, addr)]
 }
 
+// destination is address for one that the kernel reads.
+func (t *Tracer) destination(th *thread, addr uint64, size uint32) []byte {
+	a := t.address(th, addr, size)
+	if addr != 0 && len(a) < min(int(size), len(t.addr)) && th.proc.mem.admits() {
+		th.call.hidden = true
+	}
+	return a
+}
+
 // msgSendTuple is the way of a message that is sent.
 func msgSendTuple(t *Tracer, th *thread, _ *syscalls.Param) {
 	c := &th.call
@@ -115,7 +125,7 @@ func msgSendTuple(t *Tracer, th *thread, _ *syscalls.Param) {
 		t.enc.Empty()
 		return
 	}
-	t.packetTuple(th, int(int32(c.args[0])), t.address(th, m.name, m.nameLen), outbound)
+	t.packetTuple(th, int(int32(c.args[0])), t.destination(th, m.name, m.nameLen), outbound)
 }
 
 // msgRecvTuple is the way of a message that has come.
@@ -136,7 +146,7 @@ func sendTuple(t *Tracer, th *thread, _ *syscalls.Param) {
 		t.enc.Empty()
 		return
 	}
-	t.packetTuple(th, int(int32(c.args[0])), t.address(th, c.args[4], uint32(c.args[5])), outbound)
+	t.packetTuple(th, int(int32(c.args[0])), t.destination(th, c.args[4], uint32(c.args[5])), outbound)
 }
 
 // recvTuple is the way of what recvfrom has got.

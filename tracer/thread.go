@@ -57,6 +57,7 @@ type call struct {
 	addr     []byte    // the socket address, as the kernel has it
 	flags    uint64    // of clone and clone3, native
 	missing  bool      // of text or addr something could not be read
+	hidden   bool      // of what the kernel reads something is in no memory for others
 	creates  bool      // an open that makes the file, if it succeeds
 	changed  bool      // clone: the flags are not those of the program
 	child    int       // clone: tid of the child, once that is told

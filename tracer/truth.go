@@ -52,11 +52,14 @@ type truth struct {
 // end ends the record of an event: at the exit of a call with its truth.
 func (t *Tracer) end(th *thread, typ uint16) ([]byte, error) {
 	c := &th.call
-	if syscalls.IsEnter(typ) || c.spec == nil || c.spec.truth == truthNone || !t.sink.Truth() {
+	if syscalls.IsEnter(typ) || c.spec == nil || c.spec.truth == truthNone && !c.hidden || !t.sink.Truth() {
 		return t.enc.End()
 	}
 	t.truth.Truth = event.Truth{}
 	t.findTruth(th)
+	if c.hidden && (c.ret >= 0 || c.ret == einprogress) {
+		t.truth.Mismatch |= event.ArgumentHidden
+	}
 	if t.truth.Mismatch != 0 && t.sum != nil {
 		t.sum.of(c.spec).mismatches++
 	}

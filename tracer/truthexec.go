@@ -19,12 +19,17 @@ func (t *Tracer) execTruth(th *thread) {
 		return
 	}
 	t.truth.Object = p.file.path
-	if !c.texts[n].whole || c.missing || p.envEnd == 0 {
+	if p.envEnd == 0 {
 		return
 	}
-	asked, _ := t.filename(th)
 	now, ok := p.mem.appendString(t.truth.argument[:0], p.envEnd, maxPath-1)
-	if ok && !bytes.Equal(now, asked) {
+	asked, _ := t.filename(th)
+	switch {
+	case !ok && c.missing:
+		return
+	case c.missing:
+		t.truth.Argument, asked = now, now
+	case ok && !bytes.Equal(now, asked):
 		t.truth.Mismatch |= event.ArgumentChanged
 		t.truth.Argument = now
 	}

@@ -9,8 +9,8 @@ import (
 // that class.
 var truthFields = []Field{
 	{Name: "truth.object", Type: filter.String, Desc: "path of the file that the descriptor is really of or the call has executed, or address of the socket as the kernel has it", get: truthObject},
-	{Name: "truth.mismatch", Type: filter.String, Desc: "what the kernel has not done as the event says: argument, object or argument,object; missing where it has", get: truthMismatch},
-	{Name: "truth.argument", Type: filter.String, Desc: "the argument as it was when the call had ended, if that is another one", get: truthArgument},
+	{Name: "truth.mismatch", Type: filter.String, Desc: "what the kernel has not done as the event says: argument, object, memory, with commas between them; missing where it has", get: truthMismatch},
+	{Name: "truth.argument", Type: filter.String, Desc: "the argument as it was when the call had ended, if the event has another one or none", get: truthArgument},
 }
 
 // truthObject is that of the event or else of its descriptor.
@@ -34,5 +34,5 @@ func truthMismatch(e *Event, _ *argument, v *filter.Values) bool {
 func truthArgument(e *Event, _ *argument, v *filter.Values) bool {
 	t, ok := e.View.Truth()
 	v.Borrow(t.Argument)
-	return ok && t.Mismatch&event.ArgumentChanged != 0
+	return ok && (t.Mismatch&event.ArgumentChanged != 0 || len(t.Argument) > 0)
 }
