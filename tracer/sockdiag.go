@@ -36,20 +36,27 @@ func (d *sockDiag) queue(ino uint32) (waiting, limit uint32) {
 	put.PutUint32(msg[12:], diagShowQueue)
 	put.PutUint64(msg[16:], ^uint64(0)) // no cookie
 	n := d.ask(buf[:], diagRequest)
-	if n < diagMessage {
-		return 0, 0
+	if q := diagAttribute(buf[:n], diagQueue); len(q) >= 8 {
+		return put.Uint32(q), put.Uint32(q[4:])
 	}
-	for attr := buf[diagMessage:n]; len(attr) >= unix.SizeofNlAttr; {
+	return 0, 0
+}
+
+// diagAttribute is the value of an attribute of an answer about a unix socket, nil if
+// it has none.
+func diagAttribute(answer []byte, attribute uint16) []byte {
+	put := binary.NativeEndian
+	for attr := answer[min(diagMessage, len(answer)):]; len(attr) >= unix.SizeofNlAttr; {
 		size := int(put.Uint16(attr))
 		if size < unix.SizeofNlAttr || size > len(attr) {
 			break
 		}
-		if put.Uint16(attr[2:]) == diagQueue && size >= unix.SizeofNlAttr+8 {
-			return put.Uint32(attr[4:]), put.Uint32(attr[8:])
+		if put.Uint16(attr[2:]) == attribute {
+			return attr[unix.SizeofNlAttr:size]
 		}
 		attr = attr[min((size+3)&^3, len(attr)):]
 	}
-	return 0, 0
+	return nil
 }
 
 // ask sends the request of that size in buf, whose header is still missing, and
@@ -62,10 +69,7 @@ func (d *sockDiag) ask(buf []byte, size int) int {
 		return 0
 	}
 	put := binary.NativeEndian
-	put.PutUint32(buf, uint32(size))
-	put.PutUint16(buf[4:], diagByFamily)
-	put.PutUint16(buf[6:], unix.NLM_F_REQUEST)
-	if _, err := unix.Write(d.fd-1, buf[:size]); err != nil {
+	if !d.send(buf[:size], unix.NLM_F_REQUEST) {
 		return 0
 	}
 	// The answer is there when the request has been sent.
@@ -74,6 +78,16 @@ func (d *sockDiag) ask(buf []byte, size int) int {
 		return 0
 	}
 	return n
+}
+
+// send sends a request, whose header is still missing.
+func (d *sockDiag) send(request []byte, flags uint16) bool {
+	put := binary.NativeEndian
+	put.PutUint32(request, uint32(len(request)))
+	put.PutUint16(request[4:], diagByFamily)
+	put.PutUint16(request[6:], flags)
+	_, err := unix.Write(d.fd-1, request)
+	return err == nil
 }
 
 func (d *sockDiag) open() {

@@ -78,7 +78,8 @@ func (t *Tracer) compareAddress(th *thread, kernel []byte) {
 }
 
 // sameSocket reports whether two names of unix sockets may be of the same: a server
-// has bound its socket to a name that need not be the one that leads there.
+// has bound its socket to a name that need not be the one that leads there, and that
+// may be of another one by now.
 func (t *Tracer) sameSocket(th *thread, asked, has []byte) bool {
 	if asked[0] == '@' || has[0] == '@' {
 		return false
@@ -88,7 +89,7 @@ func (t *Tracer) sameSocket(th *thread, asked, has []byte) bool {
 		t.served.statPath(t.seenBy(th, unix.AT_FDCWD, asked), &a) != 0 || t.served.statPath(t.seenBy(th, unix.AT_FDCWD, has), &b) != 0 {
 		return true
 	}
-	return identity{a.Dev, a.Ino} == identity{b.Dev, b.Ino}
+	return identity{a.Dev, a.Ino} == identity{b.Dev, b.Ino} || t.diag.bound(has, uint32(a.Ino))
 }
 
 // appendAddress appends the text of an address as the kernel has it.

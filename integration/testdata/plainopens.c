@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -147,6 +148,35 @@ static void addresses(void)
 			err(1, "%s", any[i]);
 		close(fd);
 	}
+}
+
+static int serve(const char *name)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	int fd = keep(socket(AF_UNIX, SOCK_STREAM, 0), "socket");
+	snprintf(a.sun_path, sizeof a.sun_path, "%s", name);
+	if (bind(fd, (struct sockaddr *)&a, sizeof a) < 0 || listen(fd, 5) < 0)
+		err(1, "%s", name);
+	return fd;
+}
+
+// moved connects to a socket that had another name when it was bound, which is now that
+// of another one.
+static void moved(const char *where)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	char first[4200];
+	if (snprintf(a.sun_path, sizeof a.sun_path, "%s/socket", where) >= (int)sizeof a.sun_path)
+		errx(1, "%s: too long", where);
+	snprintf(first, sizeof first, "%s/so", where);
+	int one = serve(first);
+	keep(rename(first, a.sun_path), "rename");
+	int other = serve(first);
+	int fd = keep(socket(AF_UNIX, SOCK_STREAM, 0), "socket");
+	keep(connect(fd, (struct sockaddr *)&a, sizeof a), a.sun_path);
+	close(fd);
+	close(one);
+	close(other);
 }
 
 // programs executes this program by all kinds of names.
@@ -296,6 +326,7 @@ int main(int argc, char **argv)
 	keep(link("d/f", "hard"), "link");
 	names();
 	addresses();
+	moved(where);
 	programs();
 	if (asprintf(&target, "%s/other", where) < 0)
 		err(1, "asprintf");
