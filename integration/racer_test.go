@@ -26,7 +26,7 @@ var racerRounds = flag.Int("racer.rounds", 3000, "calls of each kind that a raci
 // each event, and where it had asked for something else the event is marked.
 func TestRacer(t *testing.T) {
 	program := fixture(t, "racer")
-	for _, kind := range []string{"path", "openat2", "link", "names", "exec", "connect", "pending"} {
+	for _, kind := range []string{"path", "openat2", "how", "link", "names", "exec", "connect", "pending", "unix", "bind"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
@@ -39,15 +39,18 @@ func TestRacer(t *testing.T) {
 				exits(t, filepath.Join(dir, fmt.Sprintf("exit%d", i+1)), i+1)
 			}
 			// On a machine that does one thing at a time it may take long.
-			for n := 0; r.calls < rounds || r.marked == 0 && n < 50; n++ {
+			for n := 0; r.calls < rounds || (r.marked == 0 || r.changed == 0 && r.changes()) && n < 50; n++ {
 				for i := range r.inodes { // the program before may have left them exchanged
 					r.inodes[i] = create(t, filepath.Join(dir, fmt.Sprintf("file%d", i+1)))
 				}
 				r.run(t, program, kind, dir, fmt.Sprint(rounds))
 			}
-			t.Logf("%d calls, %d got something else than they had asked for, %d marked", r.calls, r.others, r.marked)
+			t.Logf("%d calls, %d got something else than they had asked for, %d marked, %d because of the argument", r.calls, r.others, r.marked, r.changed)
 			if r.marked == 0 {
 				t.Error("no call is marked")
+			}
+			if r.changed == 0 && r.changes() {
+				t.Error("no argument has changed")
 			}
 		})
 	}
@@ -83,15 +86,18 @@ type race struct {
 	ino           uint64
 	ports         map[uint16]int // what the program calls them
 
-	calls, others, marked int
+	calls, others, marked, changed int
 }
+
+// changes reports whether it is the argument itself that changes.
+func (r *race) changes() bool { return r.kind != "link" && r.kind != "names" }
 
 func (r *race) run(t *testing.T, command ...string) {
 	t.Helper()
 	prefix := ring(t)
 	consumer := consumeAs(t, shm.ConsumerConfig{Config: shm.Config{Prefix: prefix}, Truth: true})
 	r.ports = map[uint16]int{}
-	argv := []string{"-e", "open,openat,openat2,execve,connect,lseek", "--ring", prefix, "--on-full", "block", "--"}
+	argv := []string{"-e", "open,openat,openat2,execve,connect,bind,lseek", "--ring", prefix, "--on-full", "block", "--"}
 	var v event.View
 	recordsOf(t, consumer, exec.Command(pdigPath, append(argv, command...)...), func(_ int, rec []byte) bool {
 		if err := v.Parse(rec); err != nil {
@@ -116,18 +122,25 @@ func (r *race) event(t *testing.T, v *event.View) {
 			r.judge(t, int(got))
 		}
 		r.object = ""
-	case !slices.Contains([]string{"open", "openat", "openat2", "execve", "connect"}, name):
+	case !slices.Contains([]string{"open", "openat", "openat2", "execve", "connect", "bind"}, name):
 	case enter && name == "execve":
 		r.asked = string(v.Str(param(v, "filename")))
 	case enter && name == "connect":
 		a, _ := event.DecodeSockAddr(v.Param(param(v, "addr")))
-		r.asked = a.IP.String()
+		if r.asked = a.IP.String(); r.kind == "unix" {
+			r.asked = string(a.Path)
+		}
+	case enter && name == "bind":
 	case enter:
 		r.asked = string(v.Str(param(v, "name")))
 	default:
 		truth, ok := v.Truth()
 		r.object, r.truth = string(truth.Object), truth.Mismatch
 		r.ino, _ = v.Uint(param(v, "ino"))
+		if name == "bind" {
+			a, _ := event.DecodeSockAddr(v.Param(param(v, "addr")))
+			r.asked = a.IP.String()
+		}
 		if res, _ := v.Int(0); (res >= 0 || res == -int64(unix.EINPROGRESS)) && (!ok || r.object == "") {
 			t.Errorf("a call that has succeeded has no truth: %s", v.Name())
 		}
@@ -140,7 +153,9 @@ func (r *race) judge(t *testing.T, got int) {
 	r.calls++
 	want, other := fmt.Sprintf("%s/file%d", r.dir, got), event.OtherObject
 	switch r.kind {
-	case "connect", "pending":
+	case "unix":
+		want = fmt.Sprintf("%s/socket%d", r.dir, got)
+	case "connect", "pending", "bind":
 		peer := netip.MustParseAddrPort(r.object)
 		if n := r.ports[peer.Port()]; n == 0 {
 			r.ports[peer.Port()] = got
@@ -157,6 +172,9 @@ func (r *race) judge(t *testing.T, got int) {
 	}
 	if r.truth != 0 {
 		r.marked++
+	}
+	if r.truth&event.ArgumentChanged != 0 {
+		r.changed++
 	}
 	switch r.kind {
 	case "link", "names": // they are asked for by a name that says nothing of what they are

@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,7 +25,9 @@ static const char *directory;
 static atomic_bool over;
 static volatile char path[4096]; // of the calls; the last byte is changed
 static volatile char *last;
+static volatile struct open_how how = {.flags = O_RDONLY};
 static volatile struct sockaddr_in address;
+static volatile struct sockaddr_un name;
 static in_port_t ports[2];
 static ino_t inodes[2];
 
@@ -72,7 +75,6 @@ static void open_path(void)
 
 static void open2_path(void)
 {
-	struct open_how how = {.flags = O_RDONLY};
 	int fd = syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
 	say(which(fd));
 	if (fd >= 0)
@@ -125,6 +127,31 @@ static void connect_pending(void)
 	close(fd);
 }
 
+static void connect_name(void)
+{
+	struct sockaddr_un peer = {0};
+	socklen_t size = sizeof peer;
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	int got = 0;
+	if (connect(fd, (struct sockaddr *)&name, sizeof name) == 0 && getpeername(fd, (struct sockaddr *)&peer, &size) == 0)
+		got = peer.sun_path[strlen(peer.sun_path) - 1] - '0';
+	say(got);
+	close(fd);
+}
+
+static void bind_address(void)
+{
+	struct sockaddr_in own = {0};
+	socklen_t size = sizeof own;
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	int got = 0;
+	if (bind(fd, (struct sockaddr *)&address, sizeof address) == 0 && getsockname(fd, (struct sockaddr *)&own, &size) == 0)
+		got = own.sin_port == ports[0] ? 1 : own.sin_port == ports[1] ? 2 : 3;
+	say(got);
+	close(fd);
+}
+
+static void change_how(void) { how.flags ^= O_APPEND; }
 static void change_path(void) { *last ^= '1' ^ '2'; }
 static void change_address(void) { address.sin_port ^= ports[0] ^ ports[1]; }
 
@@ -162,6 +189,27 @@ static int bind_at(int i)
 	if (i == 0)
 		address = a;
 	return fd;
+}
+
+static void *accept_all(void *fd);
+
+static void serve(void *(*server)(void *), long fd)
+{
+	pthread_t t;
+	if (pthread_create(&t, NULL, server, (void *)fd) != 0)
+		errx(1, "no thread");
+}
+
+static void listen_as(const char *path)
+{
+	strcpy((char *)name.sun_path, path);
+	name.sun_family = AF_UNIX;
+	unlink(path);
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	if (bind(fd, (struct sockaddr *)&name, sizeof name) < 0 || listen(fd, 4096) < 0)
+		err(1, "%s", path);
+	serve(accept_all, fd);
+	last = name.sun_path + strlen(path) - 1;
 }
 
 static void listen_at(int i)
@@ -211,10 +259,20 @@ int main(int argc, char **argv)
 		int first = dup(0);
 		listen_at(0);
 		listen_at(1);
-		pthread_t t;
 		for (long fd = first + 1; fd <= first + 2; fd++)
-			if (pthread_create(&t, NULL, accept_all, (void *)fd) != 0)
-				errx(1, "no thread");
+			serve(accept_all, fd);
+	} else if (strcmp(kind, "unix") == 0) {
+		call = connect_name;
+		listen_as(in("socket1"));
+		listen_as(in("socket2"));
+	} else if (strcmp(kind, "bind") == 0) {
+		call = bind_address;
+		change = change_address;
+		for (int i = 0; i < 2; i++)
+			close(bind_at(i));
+	} else if (strcmp(kind, "how") == 0) {
+		call = open2_path;
+		change = change_how;
 	} else if (strcmp(kind, "pending") == 0) {
 		call = connect_pending;
 		change = change_address;
