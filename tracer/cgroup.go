@@ -65,15 +65,25 @@ func (p *process) readCgroups(tid int, b *procBuffer) *cgroupList {
 // maxCgroups bounds the list of a record, in bytes.
 const maxCgroups = 4096
 
+// controllers are those that Falco's kernel module lists, in its order. Its probes list
+// the first few; the others are listed where they have a hierarchy of version 1: a process
+// may be in the cgroup of its container in one of these only.
+var controllers = [...]string{
+	"cpuset", "cpu", "cpuacct", "io", "memory", // few
+	"devices", "freezer", "net_cls", "perf_event", "net_prio", "hugetlb", "pids", "rdma", "misc",
+}
+
+const few = 5
+
 // cgroups makes Falco's list of the content of /proc/PID/cgroup: for the
 // controllers that it knows, in its order, the path, each with a NUL. The one
-// hierarchy of version 2 stands for all of them.
+// hierarchy of version 2 stands for the first few.
 func cgroups(content []byte) []byte {
 	var list []byte
-	for _, want := range []string{"cpuset", "cpu", "cpuacct", "io", "memory"} {
+	for i, want := range controllers {
 		for line := range bytes.Lines(content) {
 			f := bytes.SplitN(bytes.TrimSuffix(line, []byte("\n")), []byte(":"), 3)
-			if len(f) != 3 || !hasController(string(f[1]), want) {
+			if len(f) != 3 || len(f[1]) == 0 && i >= few || !hasController(string(f[1]), want) {
 				continue
 			}
 			list = append(append(append(list, want...), '='), f[2]...)

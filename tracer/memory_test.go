@@ -122,6 +122,7 @@ func TestCgroups(t *testing.T) {
 		{"0::/a b\n", "cpuset=/a b|cpu=/a b|cpuacct=/a b|io=/a b|memory=/a b|"},
 		{"5:memory:/m\n4:cpu,cpuacct:/c\n3:blkio:/b\n2:cpuset:/s\n1:name=systemd:/x\n", "cpuset=/s|cpu=/c|cpuacct=/c|io=/b|memory=/m|"},
 		{"4:cpu,cpuacct:/c\n0::/u\n", "cpuset=/u|cpu=/c|cpuacct=/c|io=/u|memory=/u|"},
+		{"8:pids:/p\n5:memory:/m\n3:net_cls,net_prio:/n\n0::/u\n", "cpuset=/u|cpu=/u|cpuacct=/u|io=/u|memory=/m|net_cls=/n|net_prio=/n|pids=/p|"},
 		{"", ""},
 		{"nonsense\n", ""},
 	} {

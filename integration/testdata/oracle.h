@@ -148,7 +148,8 @@ static inline void arguments(const char **exe, const char **args)
 
 static inline const char *cgroups(void)
 {
-	static const char *const names[] = {"cpuset", "cpu", "cpuacct", "io", "memory"};
+	static const char *const names[] = {"cpuset", "cpu", "cpuacct", "io", "memory", // the rest of version 1 only
+		"devices", "freezer", "net_cls", "perf_event", "net_prio", "hugetlb", "pids", "rdma", "misc"};
 	static char all[4096], file[1 << 14];
 	char list[4096];
 	size_t n = 0;
@@ -163,7 +164,7 @@ static inline const char *cgroups(void)
 			char padded[300], key[40];
 			sprintf(padded, ",%s,", controllers);
 			sprintf(key, ",%s,", strcmp(want, "io") ? want : "blkio");
-			if (*controllers && !strstr(padded, key))
+			if (*controllers ? !strstr(padded, key) : i >= 5)
 				continue;
 			n += sprintf(list + n, "%s=%s", want, path) + 1;
 			break;
