@@ -31,7 +31,7 @@ type Driver struct {
 	shown       []source.Ring
 	bad         kernelsrc.Bad
 	gone        tally // of a probe that was closed
-	restart     bool  // a CPU has come that has no ring
+	came        []int // CPUs that have come and have no ring, or one of before they went
 }
 
 // entry is a program that a tracepoint runs.
@@ -81,6 +81,9 @@ func (d *Driver) known() (*object, *tables, error) {
 	t, err := findTables(o.api, o.schema)
 	return o, t, err
 }
+
+// API is the version of the interface of the probe.
+func (d *Driver) API() kernelsrc.Version { return d.api }
 
 func (d *Driver) begin() error {
 	o, t, err := d.known()
@@ -263,8 +266,7 @@ func calibrate() {
 
 // Rings implements [source.Rings].
 func (d *Driver) Rings() []source.Ring {
-	if d.restart {
-		d.restart = false
+	if len(d.came) > 0 {
 		d.addRings()
 	}
 	return d.shown

@@ -4,11 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"time"
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
-
-	"github.com/pdig/pdig/sensor/source"
 )
 
 // openRings opens the ring of each CPU.
@@ -46,32 +46,31 @@ func (d *Driver) openRing(cpu int) error {
 	if err != nil {
 		return errors.Join(err, r.close())
 	}
+	r.opened = uint64(time.Now().UnixNano())
 	d.rings = append(d.rings, r)
 	d.shown = append(d.shown, r)
 	return nil
 }
 
-// addRings opens rings for CPUs that have come online.
+// addRings opens rings for CPUs that have come online. One that was there before has a
+// ring that nothing is written into any more: the kernel has taken its event away when
+// the CPU went (perf_event_exit_cpu of kernel/events/core.c).
 func (d *Driver) addRings() {
-	_, online, err := readCPUs()
-	if err != nil {
-		d.cfg.Log.Error().Err(err).Msg("a CPU came online and cannot be found")
-		return
-	}
-	has := map[int]bool{}
-	for _, r := range d.rings {
-		has[r.cpu] = true
-	}
-	shown := d.shown
-	d.shown = append([]source.Ring(nil), shown...)
-	for _, cpu := range online {
-		if has[cpu] {
-			continue
-		}
+	d.shown = slices.Clone(d.shown)
+	for _, cpu := range d.came {
+		old := slices.IndexFunc(d.rings, func(r *ring) bool { return r.cpu == cpu })
 		if err := d.openRing(cpu); err != nil {
 			d.cfg.Log.Error().Err(err).Int("cpu", cpu).Msg("a CPU came online and has no ring")
 			continue
 		}
 		d.cfg.Log.Warn().Int("cpu", cpu).Msg("a CPU came online: what it did before is lost")
+		if old < 0 {
+			continue
+		}
+		if err := d.rings[old].close(); err != nil { // it was read before that of another CPU told of this one
+			d.cfg.Log.Error().Err(err).Int("cpu", cpu).Msg("closing the ring of before")
+		}
+		d.rings, d.shown = slices.Delete(d.rings, old, old+1), slices.Delete(d.shown, old, old+1)
 	}
+	d.came = d.came[:0]
 }

@@ -3,6 +3,7 @@ package ebpf
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
@@ -21,11 +22,12 @@ const (
 
 // ring is that of one CPU. It implements [source.Ring].
 type ring struct {
-	d   *Driver
-	fd  int
-	cpu int
-	all []byte // the mapping
-	b   []byte // the data of it
+	d      *Driver
+	fd     int
+	cpu    int
+	opened uint64 // when, ns since the Unix epoch
+	all    []byte // the mapping
+	b      []byte // the data of it
 
 	head, tail *atomic.Uint64
 
@@ -101,9 +103,28 @@ func (r *ring) sample(size, raw uint64) {
 		return
 	}
 	if event.Type(rec) == kernelsrc.TypeHotplug {
-		r.d.restart = true
+		r.d.hasCome(rec)
 	}
 	r.rec = rec
+}
+
+// hasCome notes the CPU of which a record tells, the first parameter: unless it
+// has got a ring since.
+func (d *Driver) hasCome(rec []byte) {
+	var v event.View
+	if v.Parse(rec) != nil {
+		return
+	}
+	cpu, ok := v.Uint(0)
+	if !ok || cpu >= maxCPUs || slices.Contains(d.came, int(cpu)) {
+		return
+	}
+	for _, r := range d.rings {
+		if r.cpu == int(cpu) && r.opened >= v.Time() {
+			return
+		}
+	}
+	d.came = append(d.came, int(cpu))
 }
 
 // slice is a part of the ring, copied only if it wraps.

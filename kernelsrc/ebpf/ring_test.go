@@ -3,6 +3,7 @@ package ebpf
 import (
 	"encoding/binary"
 	"os"
+	"slices"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -127,9 +128,23 @@ func TestBadRecords(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestHotplug: a CPU without a ring is noted once, and not again when records of before
+// it got one are read.
+func TestHotplug(t *testing.T) {
 	r := newDouble(t, 1<<12)
-	write(r, recordSample, testrecord.Make(t, 1, 7, kernelsrc.TypeHotplug, 1, 0))
-	if got := take(r); len(got) != 1 || !r.d.restart {
-		t.Errorf("%v, restart %v", got, r.d.restart)
+	for _, row := range []struct {
+		opened uint64 // of the ring of CPU 1
+		want   []int
+	}{{0, []int{1}}, {4, []int{1}}, {5, nil}} {
+		r.d.came = nil
+		r.d.rings = []*ring{{cpu: 1, opened: row.opened}}
+		for range 2 {
+			write(r, recordSample, testrecord.Make(t, 5, 7, kernelsrc.TypeHotplug, 1, 0))
+		}
+		if got := take(r); len(got) != 2 || !slices.Equal(r.d.came, row.want) {
+			t.Errorf("ring of %d: %v, came %v, want %v", row.opened, got, r.d.came, row.want)
+		}
 	}
 }
