@@ -33,9 +33,9 @@ func load(cfg *Config) (_ *loaded, err error) {
 	if _, err := btf.LoadKernelSpec(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNoBTF, err)
 	}
-	// Before 5.11 memory of maps counts as locked. Where the limit may not be
-	// raised the maps tell.
-	_ = rlimit.RemoveMemlock()
+	// Before 5.11 memory of maps counts as locked. A limit that may not be raised may be
+	// enough.
+	limited := rlimit.RemoveMemlock()
 	spec, err := ebpf.LoadCollectionSpecFromReader(bytes.NewReader(object))
 	if err != nil {
 		return nil, fmt.Errorf("the embedded object: %w", err)
@@ -48,6 +48,7 @@ func load(cfg *Config) (_ *loaded, err error) {
 	defer func() {
 		if err != nil {
 			_ = l.close()
+			err = refused(err, limited)
 		}
 	}()
 	table, wanted := describe(cfg)
@@ -56,7 +57,7 @@ func load(cfg *Config) (_ *loaded, err error) {
 		return nil, err
 	}
 	if l.coll, err = ebpf.NewCollection(spec); err != nil {
-		return nil, refused(err)
+		return nil, err
 	}
 	for key := range table {
 		if table[key] == (description{}) {
@@ -72,7 +73,7 @@ func load(cfg *Config) (_ *loaded, err error) {
 	for name, p := range l.coll.Programs {
 		at, err := link.AttachTracing(link.TracingOptions{Program: p})
 		if err != nil {
-			return nil, fmt.Errorf("attaching %s: %w", name, refused(err))
+			return nil, fmt.Errorf("attaching %s: %w", name, err)
 		}
 		l.links = append(l.links, at)
 	}
@@ -107,7 +108,7 @@ func (l *loaded) makeRings(cfg *Config, cpus int) error {
 		if cpu%share == 0 {
 			m, err := ebpf.NewMap(&ebpf.MapSpec{Name: "ring", Type: ebpf.RingBuf, MaxEntries: uint32(cfg.RingSize)})
 			if err != nil {
-				return fmt.Errorf("a ring of %d bytes: %w", cfg.RingSize, refused(err))
+				return fmt.Errorf("a ring of %d bytes: %w", cfg.RingSize, err)
 			}
 			l.rings = append(l.rings, m)
 		}
@@ -135,20 +136,6 @@ func (l *loaded) close() error {
 	}
 	if l.coll != nil {
 		l.coll.Close()
-	}
-	return err
-}
-
-// Why a probe does not start.
-var (
-	ErrNoBTF      = errors.New("the kernel does not describe its types (no /sys/kernel/btf/vmlinux: CONFIG_DEBUG_INFO_BTF)")
-	ErrPermission = errors.New("no permission to load eBPF programs")
-)
-
-// refused is the error of a kernel that does not take what was given to it.
-func refused(err error) error {
-	if errors.Is(err, unix.EPERM) {
-		return fmt.Errorf("%w: %w", ErrPermission, err)
 	}
 	return err
 }

@@ -22,7 +22,9 @@ func (p *program) openModern() (source.Source, error) {
 	case errors.Is(err, modern.ErrNoBTF):
 		return nil, &refusal{err, "another source is --kmod, or pdig and -u"}
 	case errors.Is(err, modern.ErrPermission):
-		return nil, &refusal{err, "run as root, or with CAP_BPF and CAP_PERFMON, and without a lockdown of the kernel"}
+		return nil, &refusal{err, "run as root, or give it to the program (setpriv, setcap)"}
+	case errors.Is(err, modern.ErrLockdown):
+		return nil, &refusal{err, "boot without lockdown=confidentiality, or use pdig and -u"}
 	case err != nil:
 		return nil, err
 	}

@@ -1,0 +1,101 @@
+package integration
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// withRights is the sensor, with arguments, of a user who has these capabilities only.
+func withRights(t *testing.T, caps []uintptr, args ...string) *exec.Cmd {
+	t.Helper()
+	if os.Getuid() != 0 {
+		t.Skip("needs root, to give a part of its capabilities to another user")
+	}
+	sensor := filepath.Join(dirOf(t, nobody), "sensor")
+	b, err := os.ReadFile(sensorPath)
+	if err == nil {
+		err = os.WriteFile(sensor, b, 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(sensor, args...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}, AmbientCaps: caps}
+	return cmd
+}
+
+// TestModernRights: the modern probe works with what docs/engines.md says that it needs,
+// and nothing else, and says by name what is missing.
+func TestModernRights(t *testing.T) {
+	if out, err := exec.Command(sensorPath, "--modern-bpf", "-q", "-M", "1").CombinedOutput(); err != nil {
+		t.Skipf("needs the modern probe: %s", out)
+	}
+	const remedy = ": run as root, or give it to the program (setpriv, setcap)\n"
+	const no = "sensor: --modern-bpf: no permission to load eBPF programs: "
+	for _, row := range []struct {
+		name string
+		caps []uintptr
+		want string
+	}{
+		{"none", nil, no + "CAP_BPF and CAP_PERFMON are missing" + remedy},
+		{"no CAP_PERFMON", []uintptr{unix.CAP_BPF, unix.CAP_SYS_PTRACE}, no + "CAP_PERFMON is missing" + remedy},
+		{"no CAP_BPF", []uintptr{unix.CAP_PERFMON, unix.CAP_DAC_READ_SEARCH}, no + "CAP_BPF is missing" + remedy},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			out, err := withRights(t, row.caps, "--modern-bpf", "-M", "1").CombinedOutput()
+			if err == nil || string(out) != row.want {
+				t.Errorf("got %v, %q, want %q", err, out, row.want)
+			}
+		})
+	}
+	t.Run("enough", func(t *testing.T) { enoughRights(t) })
+}
+
+// enoughRights lets a sensor run with the capabilities that it needs: it knows what a
+// process of another user has had open before, and has given up what it needs no more.
+func enoughRights(t *testing.T) {
+	early := filepath.Join(t.TempDir(), "early")
+	before := exec.Command("/bin/sh", "-c", "exec 7>"+early+"; while :; do echo x >&7; sleep 0.1; done")
+	if err := before.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = before.Process.Kill(); _ = before.Wait() })
+	cmd := withRights(t, []uintptr{unix.CAP_BPF, unix.CAP_PERFMON, unix.CAP_SYS_PTRACE, unix.CAP_DAC_READ_SEARCH},
+		"--modern-bpf", "-A", fmt.Sprintf("proc.pid=%d and evt.type=write", before.Process.Pid))
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	lines := bufio.NewScanner(out)
+	if !lines.Scan() || !strings.Contains(lines.Text(), "(<f>"+early+")") {
+		t.Errorf("got %q, %v, want a write to %s", lines.Text(), lines.Err(), early)
+	}
+	const kept = 1<<unix.CAP_BPF | 1<<unix.CAP_SYS_PTRACE | 1<<unix.CAP_DAC_READ_SEARCH
+	for _, set := range []string{"CapPrm", "CapEff"} {
+		if got, want := statusField(cmd.Process.Pid, set), fmt.Sprintf("%016x", kept); got != want {
+			t.Errorf("%s %s, want %s", set, got, want)
+		}
+	}
+	if err := cmd.Process.Signal(unix.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	for lines.Scan() {
+		continue // to the end, so that it can write it
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+}

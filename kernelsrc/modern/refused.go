@@ -1,0 +1,78 @@
+package modern
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Why a probe does not start.
+var (
+	ErrNoBTF = errors.New("the kernel does not describe its types (no /sys/kernel/btf/vmlinux: CONFIG_DEBUG_INFO_BTF)")
+	// ErrPermission is what every [PermissionError] is.
+	ErrPermission = errors.New("no permission to load eBPF programs")
+	ErrLockdown   = errors.New("the kernel is locked down (confidentiality): no probe may read its memory")
+)
+
+// PermissionError is a kernel that does not let this process load programs.
+type PermissionError struct {
+	Missing []string // the capabilities that it lacks; none: something else forbids it
+	Err     error
+}
+
+func (e *PermissionError) Error() string {
+	switch len(e.Missing) {
+	case 0:
+		return fmt.Sprintf("%v, though it has CAP_BPF and CAP_PERFMON here (a user namespace or a seccomp filter?): %v", ErrPermission, e.Err)
+	case 1:
+		return fmt.Sprintf("%v: %s is missing", ErrPermission, e.Missing[0])
+	}
+	return fmt.Sprintf("%v: %s are missing", ErrPermission, strings.Join(e.Missing, " and "))
+}
+
+func (e *PermissionError) Unwrap() []error { return []error{ErrPermission, e.Err} }
+
+// refused is the error of a kernel that does not take what was given to it. limited is
+// why the limit of locked memory was not raised.
+func refused(err, limited error) error {
+	switch {
+	case lockedDown():
+		return fmt.Errorf("%w: %w", ErrLockdown, err)
+	case !errors.Is(err, unix.EPERM):
+		return err
+	}
+	e := &PermissionError{Missing: lacking(), Err: err}
+	if len(e.Missing) == 0 && limited != nil {
+		e.Missing = []string{"CAP_SYS_RESOURCE"}
+	}
+	return e
+}
+
+// lacking are those of the capabilities that are needed which this process does not have.
+func lacking() (names []string) {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if unix.Capget(&header, &data[0]) != nil {
+		return nil
+	}
+	has := func(c int) bool { return data[c/32].Effective>>(c%32)&1 != 0 }
+	if has(unix.CAP_SYS_ADMIN) {
+		return nil // which stands for both
+	}
+	if !has(unix.CAP_BPF) {
+		names = append(names, "CAP_BPF")
+	}
+	if !has(unix.CAP_PERFMON) {
+		names = append(names, "CAP_PERFMON")
+	}
+	return names
+}
+
+// lockedDown reports whether the kernel hides its memory, as far as it tells.
+func lockedDown() bool {
+	modes, err := os.ReadFile("/sys/kernel/security/lockdown")
+	return err == nil && strings.Contains(string(modes), "[confidentiality]")
+}
