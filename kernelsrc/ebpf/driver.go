@@ -32,6 +32,13 @@ type Driver struct {
 	bad         kernelsrc.Bad
 	gone        tally // of a probe that was closed
 	came        []int // CPUs that have come and have no ring, or one of before they went
+	late        map[int]*late
+}
+
+// late is a CPU that had no ring for a while.
+type late struct {
+	read     uint64 // from the rings that it had before
+	ringless uint64
 }
 
 // entry is a program that a tracepoint runs.
@@ -49,7 +56,7 @@ func (e *ReleaseError) Error() string {
 
 // Open loads the probe and lets it record.
 func Open(cfg Config) (*Driver, error) {
-	d := &Driver{cfg: cfg, byName: map[string]*ebpf.Map{}}
+	d := &Driver{cfg: cfg, byName: map[string]*ebpf.Map{}, late: map[int]*late{}}
 	if err := d.begin(); err != nil {
 		return nil, errors.Join(capability(err), d.Close())
 	}
@@ -280,6 +287,7 @@ func (d *Driver) Stats() event.Stats {
 	s.Lost[event.CauseTooLarge] = t.large
 	s.Lost[event.CauseMemory] = t.memory
 	s.Lost[event.CauseEncode] = t.bug
+	s.Lost[event.CauseRing] = t.ringless
 	d.bad.AddTo(&s)
 	return s
 }

@@ -162,7 +162,7 @@ const (
 )
 
 // tally is what the probe counts of a CPU.
-type tally struct{ seen, full, large, memory, bug uint64 }
+type tally struct{ seen, full, large, memory, bug, ringless uint64 }
 
 func parseState(b []byte) tally {
 	end := len(b) - stateTail
@@ -179,16 +179,37 @@ func (d *Driver) tallies() tally {
 	}
 	t := tally{}
 	for cpu := range m.MaxEntries() {
-		b, err := m.LookupBytes(cpu)
-		if err != nil || len(b) != int(m.ValueSize()) {
-			continue
-		}
-		x := parseState(b)
+		x := tallyOf(m, cpu)
 		t.seen += x.seen
 		t.full += x.full
 		t.large += x.large
 		t.memory += x.memory
 		t.bug += x.bug
+		t.ringless += d.ringless(cpu, x)
 	}
 	return t
+}
+
+func tallyOf(m *ebpf.Map, cpu uint32) tally {
+	b, err := m.LookupBytes(cpu)
+	if err != nil || len(b) != int(m.ValueSize()) {
+		return tally{}
+	}
+	return parseState(b)
+}
+
+// ringless is what a CPU has seen while it had no ring. The probe does not count it: it
+// is what is missing when all is read.
+func (d *Driver) ringless(cpu uint32, t tally) uint64 {
+	late := d.late[int(cpu)]
+	if late == nil {
+		return 0
+	}
+	i := slices.IndexFunc(d.rings, func(r *ring) bool { return r.cpu == int(cpu) })
+	if i < 0 || d.rings[i].rec != nil || d.rings[i].at != d.rings[i].head.Load() {
+		return late.ringless
+	}
+	known := t.full + t.large + t.memory + t.bug + late.read + d.rings[i].samples
+	late.ringless = t.seen - min(known, t.seen)
+	return late.ringless
 }

@@ -207,7 +207,7 @@ func TestState(t *testing.T) {
 		for i, at := range []int{g.seen, g.full, g.large, g.memory, g.bug} {
 			le.PutUint64(b[at:], uint64(i+1))
 		}
-		if got := parseState(b); got != (tally{1, 2, 3, 4, 5}) {
+		if got := parseState(b); got != (tally{seen: 1, full: 2, large: 3, memory: 4, bug: 5}) {
 			t.Errorf("size %d: %+v", g.size, got)
 		}
 	}

@@ -64,9 +64,13 @@ func (d *Driver) addRings() {
 			continue
 		}
 		d.cfg.Log.Warn().Int("cpu", cpu).Msg("a CPU came online: what it did before is lost")
+		if d.late[cpu] == nil {
+			d.late[cpu] = &late{}
+		}
 		if old < 0 {
 			continue
 		}
+		d.late[cpu].read += d.rings[old].samples
 		if err := d.rings[old].close(); err != nil { // it was read before that of another CPU told of this one
 			d.cfg.Log.Error().Err(err).Int("cpu", cpu).Msg("closing the ring of before")
 		}

@@ -31,6 +31,8 @@ type ring struct {
 
 	head, tail *atomic.Uint64
 
+	samples uint64 // that were read
+
 	at, end uint64 // what has been loaded: positions that only grow
 	freed   uint64 // the tail that the kernel knows
 	size    uint64 // of the record that Peek has returned, with its header
@@ -78,6 +80,7 @@ func (r *ring) Peek() []byte {
 			return nil
 		}
 		if binary.NativeEndian.Uint32(head[:]) == recordSample {
+			r.samples++
 			r.sample(size, uint64(binary.NativeEndian.Uint32(head[recordHeader:])))
 		}
 		if r.rec == nil {
