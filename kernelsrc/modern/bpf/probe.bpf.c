@@ -161,6 +161,8 @@ __attribute__((noinline)) int put_string(u32 slot, u32 off, u64 addr)
 		return off;
 	BOUND(at, ROOM - 1);
 	n = bpf_probe_read_user_str(s->data + at, COPY, (void *)addr);
+	if (!n)
+		n = 1; /* an empty string: before 6.16 its NUL does not count */
 	if (n < 0)
 		missing(slot);
 	put_head(s, off, addr, n < 0 ? 0 : n, MEMORY, n < 0);
