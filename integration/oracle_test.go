@@ -256,16 +256,21 @@ func describe(v *event.View) string {
 		if i >= len(params) {
 			return s + " and more parameters than the event has"
 		}
-		s += " " + params[i].Name + "="
-		if b := v.Param(i); params[i].Type != syscalls.Dyn {
-			s += value(params[i].Type, b)
-		} else if len(b) == 0 || int(b[0]) >= len(params[i].Dyn) {
-			s += "no-selector:" + quoteBytes(b)
-		} else { // the selector and what it selects
-			s += fmt.Sprintf("%d:%s", b[0], value(params[i].Dyn[b[0]].Type, b[1:]))
-		}
+		s += " " + params[i].Name + "=" + paramText(v, i)
 	}
 	return s
+}
+
+// paramText is a parameter that the event has.
+func paramText(v *event.View, i int) string {
+	p, b := &v.Info().Params[i], v.Param(i)
+	switch {
+	case p.Type != syscalls.Dyn:
+		return value(p.Type, b)
+	case len(b) == 0 || int(b[0]) >= len(p.Dyn):
+		return "no-selector:" + quoteBytes(b)
+	}
+	return fmt.Sprintf("%d:%s", b[0], value(p.Dyn[b[0]].Type, b[1:])) // the selector and what it selects
 }
 
 func value(typ syscalls.Type, b []byte) string {

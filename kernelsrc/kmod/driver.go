@@ -92,6 +92,9 @@ func (d *Driver) find() error {
 	return fmt.Errorf("%w: there is no device /dev/%s0", ErrNotLoaded, strings.Join(d.cfg.names(), "0 nor /dev/"))
 }
 
+// API is the version of the interface of the module.
+func (d *Driver) API() Version { return d.api }
+
 // begin opens all devices, from one thread, and starts the capture.
 func (d *Driver) begin() (err error) {
 	d.setRingSize()
