@@ -227,14 +227,14 @@ func (s *Sensor) record(rec []byte) (done bool, err error) {
 	if truth, ok := s.view.Truth(); ok && truth.Mismatch != 0 {
 		s.mismatches++
 	}
-	leading := s.leading()
-	if !leading {
+	leading, internal := s.leading(), s.view.Info().Class == syscalls.CategoryInternal
+	if !leading && (!internal || s.fold == nil) { // 0.41.4 does not begin its times with internal ones
 		s.event.Begin()
 	}
 	if own := s.cfg.Own; own != 0 && s.cfg.State.Current().PID == own {
 		return false, nil
 	}
-	if leading || stateOnly || s.view.Info().Class == syscalls.CategoryInternal {
+	if leading || stateOnly || internal {
 		return false, nil // of use to the state only
 	}
 	if s.cfg.Filter != nil {

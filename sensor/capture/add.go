@@ -74,7 +74,7 @@ func (w *Writer) machine(m *Machine) {
 	var host [128]byte
 	copy(host[:len(host)-1], m.Host)
 	w.buf = append(w.buf, host[:]...)
-	for _, v := range m.More {
+	for _, v := range [...]uint64{m.Boot, m.More[0], m.More[1], m.More[2]} {
 		w.u64(v)
 	}
 }

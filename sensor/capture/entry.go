@@ -16,7 +16,8 @@ type Machine struct {
 	Memory uint64 // bytes
 	MaxPID uint64
 	Host   string
-	More   [4]uint64 // of newer writers: boot time in ns, flags
+	Boot   uint64    // ns since the epoch; 0 of old writers
+	More   [3]uint64 // of newer writers: flags
 }
 
 // Process is a thread as of the beginning. What a list is too old to have is 0,

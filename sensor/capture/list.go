@@ -112,9 +112,9 @@ func (l *list) machine() *Machine {
 		host = host[:i]
 	}
 	m.Host = string(host)
-	for i := range m.More {
+	for _, to := range [...]*uint64{&m.Boot, &m.More[0], &m.More[1], &m.More[2]} {
 		if l.rest() >= 8 {
-			m.More[i] = l.u64()
+			*to = l.u64()
 		}
 	}
 	return m

@@ -101,7 +101,8 @@ func TestProcessLists(t *testing.T) {
 	}
 }
 
-// everything is a file with every type of block.
+// everything is a file with every type of block, which others have from
+// testdata/everything.scap.
 func everything() *file {
 	host := make([]byte, 128)
 	copy(host, "host")
@@ -137,7 +138,12 @@ func everything() *file {
 	f.block(typeInterfaces2, sized(0, u16(kindIPv4NoSpeed), u16(2), v4, []byte("lo")), sized(0, u16(kindIPv6), u16(2), v6, u64(1), []byte("e6"), []byte("more")))
 	f.block(typeUsers, root, staff).block(typeUsersOld, root, staff)
 	f.block(typeUsers2, sized(4, root), sized(4, staff, []byte("more")))
-	f.block(typeProcesses9, processEntry(9))
+	for _, typ := range []uint32{
+		typeProcesses1, typeProcesses1Old, typeProcesses2, typeProcesses2Old, typeProcesses3, typeProcesses3Old,
+		typeProcesses4, typeProcesses5, typeProcesses6, typeProcesses7, typeProcesses8, typeProcesses9,
+	} {
+		f.block(typ, processEntry(processVersion(typ)))
+	}
 	f.block(typeFDs, plain).block(typeFDsOld, plain).block(typeFDs2, counted...)
 	f.block(0x999, []byte("nobody knows"))
 	r := rec("/x")
@@ -150,12 +156,17 @@ func everything() *file {
 }
 
 func TestEverything(t *testing.T) {
+	golden(t, "testdata/everything.scap", everything().String())
 	lines, err := read(everything())
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := strings.Join(lines, "\n") + "\n"
-	const path = "testdata/everything.txt"
+	golden(t, "testdata/everything.txt", strings.Join(lines, "\n")+"\n")
+}
+
+// golden compares a file of the test data, or writes it.
+func golden(t *testing.T, path, got string) {
+	t.Helper()
 	if *update {
 		if err := os.WriteFile(path, []byte(got), 0o666); err != nil {
 			t.Fatal(err)
@@ -166,7 +177,7 @@ func TestEverything(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("(-want +got)\n%s", diff)
+		t.Errorf("%s: (-want +got)\n%s", path, diff)
 	}
 }
 

@@ -23,7 +23,7 @@ func addr(s string) netip.AddrPort { return netip.MustParseAddrPort(s) }
 // entries are one of each kind, and more descriptors.
 func entries() []Entry {
 	return []Entry{
-		&Machine{CPUs: 2, Memory: 3, MaxPID: 4, Host: "host", More: [4]uint64{5, 6, 7, 8}},
+		&Machine{CPUs: 2, Memory: 3, MaxPID: 4, Host: "host", Boot: 5, More: [3]uint64{6, 7, 8}},
 		&Interface{Name: "lo", Addr: netip.MustParseAddr("127.0.0.1"), Mask: netip.MustParseAddr("255.0.0.0"), Broadcast: netip.MustParseAddr("127.255.255.255"), Speed: 9},
 		&Interface{Name: "e6", Addr: netip.MustParseAddr("fe80::1"), Mask: netip.MustParseAddr("ffff::"), Broadcast: netip.MustParseAddr("::")},
 		&User{UID: 0, GID: 0, Name: "root", Home: "/root", Shell: "/bin/sh"},

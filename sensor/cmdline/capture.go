@@ -59,5 +59,9 @@ func machine() *capture.Machine {
 	if unix.Sysinfo(&info) == nil {
 		m.Memory = uint64(info.Totalram) * uint64(info.Unit)
 	}
+	var now, up unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_REALTIME, &now) == nil && unix.ClockGettime(unix.CLOCK_BOOTTIME, &up) == nil {
+		m.Boot = uint64(now.Nano() - up.Nano())
+	}
 	return m
 }

@@ -67,7 +67,11 @@ func sameColumns(t *testing.T, capture string, names []string) {
 	for i := range ours {
 		a, b := strings.Split(ours[i], separator), strings.Split(theirs[i], separator)
 		for k := 1; k < min(len(a), len(b)); k++ {
-			if name := names[k-1]; a[k] != b[k] && !differ[name] {
+			name := names[k-1]
+			if strings.HasPrefix(name, "fd.") && strings.Contains(a[0], " getsockopt") {
+				continue // it looks in the enter event, which has none
+			}
+			if a[k] != b[k] && !differ[name] {
 				differ[name] = true
 				t.Errorf("%s: %s: %s %q, sysdig has %q", filepath.Base(capture), a[0], name, a[k], b[k])
 			}

@@ -44,8 +44,11 @@ func TestMutatedCaptures(t *testing.T) {
 			t.Fatal(err)
 		}
 		args := []string{"-r", path, "-w", filepath.Join(dir, "again"), "-o", "/dev/null", "--log-level", "error"}
-		if i%2 == 0 {
+		switch i % 3 {
+		case 1:
 			args = []string{"-r", path, "-q", "fd.name contains x or proc.aname = y"}
+		case 2:
+			args = []string{"-r", path, "-o", "/dev/null", "-j", "--style", "newest"}
 		}
 		began := time.Now()
 		status, _, stderr := runWith(args...)
@@ -75,11 +78,11 @@ func heapMiB() uint64 {
 	return sample[0].Value.Uint64() >> 20
 }
 
-// seedCaptures are whole files, plain and packed.
+// seedCaptures are whole files, plain and packed, of all versions.
 func seedCaptures(t *testing.T, dir string) [][]byte {
 	path := filepath.Join(dir, "seed")
 	writeCapture(t, path, 20)
-	paths := []string{path}
+	paths := []string{path, "../../sensor/capture/testdata/everything.scap"}
 	if *seedFiles != "" {
 		more, err := filepath.Glob(*seedFiles)
 		if err != nil || len(more) == 0 {

@@ -23,7 +23,7 @@ var aboutFields = []Field{
 	{Name: "proc.exe_ino.mtime", Type: filter.Uint, Desc: "when the file was written", get: exeFact(func(_ *state.Thread, p *state.Program) uint64 { return p.Mtime })},
 	{Name: "proc.exe_ino.ctime_duration_proc_start", Type: filter.Uint, Desc: "nanoseconds from proc.exe_ino.ctime to the start of the process", get: exeFact(ctimeToStart)},
 	{Name: "proc.exe_ino.ctime_duration_pidns_start", Type: filter.Uint, Desc: "nanoseconds from proc.exe_ino.ctime to the start of the pid namespace", get: exeFact(ctimeToNamespace)},
-	{Name: "proc.pidns_init_start_ts", Type: filter.Uint, Desc: "when the process's pid namespace began, in nanoseconds since the Unix epoch", get: amount(func(th *state.Thread) uint64 { return th.PIDNSStart })},
+	{Name: "proc.pidns_init_start_ts", Type: filter.Uint, Desc: "when the process's pid namespace began, in nanoseconds since the Unix epoch", get: startOfNamespace},
 	{Name: "proc.fdlimit", Type: filter.Int, Desc: "how many descriptors the process may open, -1 if not known", get: number(func(th *state.Thread) int64 { return th.FDLimit })},
 	{Name: "proc.fdusage", Type: filter.Float, Desc: "how many percent of them are open", get: procFDUsage},
 	{Name: "proc.vmsize", Type: filter.Uint, Desc: "virtual memory of the process, in KiB", get: ofProcess(func(th *state.Thread) uint64 { return uint64(th.VMSize) })},
@@ -83,12 +83,24 @@ func exeFact(of func(*state.Thread, *state.Program) uint64) getter {
 	}
 }
 
-func ctimeToStart(th *state.Thread, p *state.Program) uint64 {
-	return th.Started - min(p.Ctime, th.Started)
-}
+func ctimeToStart(th *state.Thread, p *state.Program) uint64 { return between(p.Ctime, th.Started) }
 
 func ctimeToNamespace(th *state.Thread, p *state.Program) uint64 {
-	return th.PIDNSStart - min(p.Ctime, th.PIDNSStart)
+	return between(p.Ctime, th.PIDNSStart)
+}
+
+// between is the time from one moment to a later one, 0 if the first is not known.
+func between(from, to uint64) uint64 {
+	if from == 0 {
+		return 0
+	}
+	return to - min(from, to)
+}
+
+func startOfNamespace(e *Event, _ *argument, v *filter.Values) bool {
+	start := e.State.Current().PIDNSStart
+	v.Uint(start)
+	return start != 0
 }
 
 func amount(of func(*state.Thread) uint64) getter {

@@ -38,6 +38,28 @@ func (e *Event) paramText(i int, v *filter.Values) (ok bool) {
 	return ok
 }
 
+// absPath gives a path as an absolute one, without the detours that the program has
+// put into it.
+func (e *Event) absPath(i int, v *filter.Values) bool {
+	ok := e.appendAbsPath(i)
+	v.Copy(e.buf)
+	return ok
+}
+
+// appendAbsPath puts it into the buffer.
+func (e *Event) appendAbsPath(i int) (ok bool) {
+	e.buf = e.buf[:0]
+	if i < 0 {
+		return false
+	}
+	if path := e.View.Str(i); len(path) > 0 && path[0] == '/' {
+		e.buf = event.JoinPath(e.buf, 0, path, e.View.Style)
+		return true
+	}
+	e.buf, ok = e.printer.AppendValue(e.buf, e.View, i, e.State)
+	return ok
+}
+
 // rawType is the type of evt.rawarg for a parameter.
 func rawType(p *syscalls.Param) filter.Type {
 	switch p.Type {
@@ -191,7 +213,7 @@ func evtAbspath(e *Event, a *argument, v *filter.Values) bool {
 			continue
 		}
 		if seen == want {
-			return e.paramText(i, v)
+			return e.absPath(i, v)
 		}
 		seen++
 	}

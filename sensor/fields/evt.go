@@ -226,10 +226,10 @@ func evtRawRes(e *Event, _ *argument, v *filter.Values) bool {
 	return ok
 }
 
-// evtFailed is false where a call begins, as nothing has failed yet. sysdig
-// 0.29.3 says so of all that has no result, too.
+// evtFailed is missing of what has no result; sysdig 0.29.3 says that it has not
+// failed.
 func evtFailed(e *Event, _ *argument, v *filter.Values) bool {
 	res, ok := e.result()
 	v.Bool(ok && res < 0)
-	return ok || !e.newest() || !e.exit()
+	return ok || !e.newest()
 }

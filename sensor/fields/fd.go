@@ -144,8 +144,12 @@ func (e *Event) fdName() (d event.FDName, ok bool) {
 	if _, ok := e.eventFD(); !ok || !e.exit() {
 		return d, false
 	}
-	if param := e.nameParam(fd); param != "" {
-		e.buf, _ = e.printer.AppendValue(e.buf, e.View, e.paramNamed(param), e.State)
+	switch i := e.nameParam(fd); {
+	case i < 0:
+	case e.opened():
+		e.appendAbsPath(i)
+	case len(e.View.Param(i)) > 0:
+		e.buf, _ = e.printer.AppendValue(e.buf, e.View, i, e.State)
 	}
 	return d, true
 }
@@ -161,16 +165,16 @@ func (e *Event) refusedConnect() bool {
 }
 
 // nameParam is which parameter would be the name of the descriptor that the
-// event is about and that nobody knows.
-func (e *Event) nameParam(fd int64) string {
+// event is about and that nobody knows, -1 if none.
+func (e *Event) nameParam(fd int64) int {
 	switch e.View.Name() {
 	case "accept", "accept4", "connect":
-		return "tuple"
+		return e.paramNamed("tuple")
 	}
 	if fd < 0 && e.opened() {
-		return "name"
+		return e.paramNamed("name")
 	}
-	return ""
+	return -1
 }
 
 // opened reports whether the event is of a call that opens a path.

@@ -28,6 +28,7 @@ const (
 	connectX, acceptX  = 23, 247
 	execveX, genericX  = 293, 1
 	pollE, renameX     = 80, 175
+	pipeX              = 61
 	thread, start, now = 100, 1700000000000000000, 1700000000000001000
 )
 
@@ -80,6 +81,10 @@ func player(t testing.TB) (e *Event, play func(rec []byte)) {
 
 // TestValues wants the text of fields on events, by their numbers.
 func TestValues(t *testing.T) {
+	events := append(life(t),
+		rec(t, now, openatX, -13, -100, "/tmp/../etc//./shadow/", 1, 0),
+		rec(t, now, pipeX, 0, 6, 7, 77),
+	)
 	for _, row := range []struct {
 		num          uint64
 		format, want string
@@ -115,6 +120,8 @@ func TestValues(t *testing.T) {
 		{8, "*%fd.cproto %fd.sproto %fd.lproto %fd.rproto %fd.types", "12345 80 12345 80 (ipv4)"},
 		{11, "%fdlist.nums %fdlist.names %fdlist.cips %fdlist.sports %fd.types", "4,9 10.0.0.1:12345->10.0.0.2:80,<NA> 10.0.0.1,<NA> 80,<NA> (ipv4)"},
 		{12, "%fs.path.source %fs.path.sourceraw %fs.path.target", "/a /a /b"},
+		{13, "%evt.abspath %fd.name %fd.directory %evt.arg.name", "/etc/shadow /etc/shadow /etc /tmp/../etc//./shadow/"},
+		{14, "%fd.num %fd.typechar %fd.ino", "7 p 77"},
 		{3, `a\tb%evt.num.\n%proc.name:%evt.arg.fd,`, "a\tb3.\ncat:<f>/etc/passwd,"},
 	} {
 		e, play := player(t)
@@ -123,7 +130,7 @@ func TestValues(t *testing.T) {
 			t.Errorf("%s: %v", row.format, err)
 			continue
 		}
-		for _, r := range life(t)[:row.num] {
+		for _, r := range events[:row.num] {
 			play(r)
 		}
 		want := strings.ReplaceAll(row.want, "<GENERIC>", e.View.Name())

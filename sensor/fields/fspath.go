@@ -69,6 +69,9 @@ func fsPath(role pathRole, raw bool) getter {
 			v.Borrow(s)
 			return s != nil
 		}
+		if t := e.View.Info().Params[i].Type; t == syscalls.FSPath || t == syscalls.FSRelPath {
+			return e.absPath(i, v)
+		}
 		return e.paramText(i, v)
 	}
 }

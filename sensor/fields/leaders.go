@@ -43,6 +43,9 @@ func leader(group func(*state.Thread) int64, add text) getter {
 	return func(e *Event, _ *argument, v *filter.Values) bool {
 		th := e.State.Current()
 		id := group(th)
+		if id < 0 && e.newest() {
+			return true // nobody knows
+		}
 		if th.VPID == 0 || th.VPID == th.PID {
 			if lead := e.State.Known(id); lead != nil {
 				add(e, lead, v)

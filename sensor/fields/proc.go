@@ -268,17 +268,27 @@ func procLoginShell(e *Event, _ *argument, v *filter.Values) bool {
 }
 
 func procThreads(e *Event, _ *argument, v *filter.Values) bool {
-	v.Uint(uint64(e.State.Current().NumThreads()))
+	v.Uint(uint64(e.numThreads()))
 	return true
+}
+
+// numThreads is how many threads the process has. One that ends is none of them, but
+// for 0.29.3, where it goes with the next event.
+func (e *Event) numThreads() int {
+	n := e.State.Current().NumThreads()
+	if e.newest() && e.View.Name() == "procexit" {
+		n--
+	}
+	return n
 }
 
 // procOtherThreads is of the first thread only for sysdig 0.29.3.
 func procOtherThreads(e *Event, _ *argument, v *filter.Values) bool {
 	n := 0
 	if th := e.State.Current(); e.newest() || th.TID == th.PID {
-		n = th.NumThreads() - 1
+		n = e.numThreads() - 1
 	}
-	v.Uint(uint64(n))
+	v.Uint(uint64(max(n, 0)))
 	return true
 }
 

@@ -60,15 +60,18 @@ func put[T int64 | uint64 | uint32](exit half, f field, to *T) {
 	}
 }
 
-// tells fills in what an exit event of clone or exec says of the thread.
-func (a *About) tells(exit half) {
+// tells fills in what an exit event of clone or exec says of the thread. The start of
+// a pid namespace is counted there from the boot, which old captures do not tell.
+func (a *About) tells(exit half, boot uint64) {
 	put(exit, fieldFDLimit, &a.FDLimit)
 	put(exit, fieldMajorFaults, &a.MajorFaults)
 	put(exit, fieldMinFaults, &a.MinFaults)
 	put(exit, fieldCapInheritable, &a.CapInheritable)
 	put(exit, fieldCapPermitted, &a.CapPermitted)
 	put(exit, fieldCapEffective, &a.CapEffective)
-	put(exit, fieldPIDNSStart, &a.PIDNSStart)
+	if n, ok := exit.int(fieldPIDNSStart); ok && n > 0 && boot > 0 {
+		a.PIDNSStart = boot + uint64(n)
+	}
 	put(exit, fieldPGID, &a.PGID)
 	a.grown(exit)
 	if groups := exit.bytes(fieldCgroups); len(groups) > 0 {

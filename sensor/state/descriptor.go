@@ -59,9 +59,14 @@ func (t *Table) copy(c *call, fd int64) {
 
 // pair is a call that makes two descriptors.
 func (t *Table) pair(c *call) {
+	var of *file
+	if ino, ok := c.exit.int(fieldIno); ok && ino != 0 {
+		of = &file{ino: uint64(ino)}
+	}
 	for _, f := range [...]field{fieldFD1, fieldFD2} {
 		if fd, ok := c.exit.int(f); ok {
 			d := kind(c.exit.letter)
+			d.file = of
 			d.cloexec = c.cloexec()
 			t.set(c.thread.files, fd, d)
 		}

@@ -95,6 +95,9 @@ func (t *Table) EventFD(v *event.View) (fd int64, ok bool) {
 		}
 	case s.rule == ruleFcntl && t.newest() && !syscalls.IsEnter(v.Type()):
 		fd, ok = v.Int(int(s.fd))
+		if cmd, _ := v.Int(int(s.at[fieldCmd])); cmd == fDupFD || cmd == fDupFDCloexec {
+			fd, ok = v.Int(0) // that it has made
+		}
 	case s.rule == ruleFcntl && !syscalls.IsEnter(v.Type()):
 		fd, ok = t.cur.lastFD, true // which it may have made
 	default:

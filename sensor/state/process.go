@@ -198,7 +198,7 @@ func (t *Table) inherit(child, parent *Thread, flags int64, exit half) {
 		child.UID = uint32(uid)
 		t.superuser(child.UID)
 	}
-	child.begins(parent, exit)
+	child.begins(parent, exit, t.machine.Boot)
 	t.account(child)
 	child.leader = child
 	if child.PID != child.TID {
@@ -230,7 +230,7 @@ func (t *Table) exec(c *call) {
 	th := c.thread
 	t.alone(th)
 	th.Comm = commOf(c.exit)
-	th.executes(c.exit)
+	th.executes(c.exit, t.machine.Boot)
 	t.account(th)
 	if pid, ok := c.exit.int(fieldPID); ok {
 		th.PID = pid

@@ -82,10 +82,10 @@ func (p *Program) renamed(exit half) *Program {
 }
 
 // executes fills in what an exec exit tells of the thread.
-func (th *Thread) executes(exit half) {
+func (th *Thread) executes(exit half, boot uint64) {
 	th.Program = programOf(exit)
 	th.setGroup(exit)
-	th.tells(exit)
+	th.tells(exit, boot)
 	if n, ok := exit.int(fieldTTY); ok {
 		th.TTY = uint32(n)
 	}
@@ -105,7 +105,7 @@ func (th *Thread) setGroup(exit half) {
 
 // begins fills in what a clone exit tells of the new thread, and what it has
 // from its parent, which may be nil.
-func (th *Thread) begins(parent *Thread, exit half) {
+func (th *Thread) begins(parent *Thread, exit half, boot uint64) {
 	if parent != nil {
 		th.Program, th.TTY, th.LoginUID, th.VPGID, th.GID = parent.Program.renamed(exit), parent.TTY, parent.LoginUID, parent.VPGID, parent.GID
 		th.About = parent.About
@@ -115,7 +115,7 @@ func (th *Thread) begins(parent *Thread, exit half) {
 		th.Program.Flags = 0 // those are of the clone
 	}
 	th.Started = exit.Time()
-	th.tells(exit)
+	th.tells(exit, boot)
 	th.setGroup(exit)
 	if n, ok := exit.int(fieldVTID); ok {
 		th.VTID = n

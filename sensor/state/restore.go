@@ -69,6 +69,9 @@ func (t *Table) restoreThread(p *capture.Process) {
 	th.dir.path, th.origin = asDir(p.Cwd), fromList
 	th.GID, th.LoginUID, th.TTY = p.GID, p.LoginUID, p.TTY
 	th.VTID, th.VPID, th.VPGID = max(p.VTID, 0), max(p.VPID, 0), p.VPGID
+	if t.newest() && p.VTID <= 0 { // of a list that is too old to have them
+		th.VTID, th.VPID = p.TID, p.PID
+	}
 	th.Program, th.About = listed(p), about(p)
 	t.account(th)
 	if th.PID == th.TID {
