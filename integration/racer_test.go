@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -26,9 +27,12 @@ var racerRounds = flag.Int("racer.rounds", 3000, "calls of each kind that a raci
 // each event, and where it had asked for something else the event is marked.
 func TestRacer(t *testing.T) {
 	program := fixture(t, "racer")
-	for _, kind := range []string{"path", "openat2", "how", "link", "names", "exec", "connect", "pending", "unix", "bind"} {
+	for _, kind := range []string{"path", "openat2", "how", "link", "names", "exec", "connect", "pending", "unix", "bind", "packed"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
+			if kind == "packed" && runtime.GOARCH != "amd64" {
+				t.Skip("there is no socketcall")
+			}
 			dir := t.TempDir()
 			r := &race{kind: kind, dir: dir}
 			rounds := *racerRounds
@@ -155,7 +159,7 @@ func (r *race) judge(t *testing.T, got int) {
 	switch r.kind {
 	case "unix":
 		want = fmt.Sprintf("%s/socket%d", r.dir, got)
-	case "connect", "pending", "bind":
+	case "connect", "pending", "bind", "packed":
 		peer := netip.MustParseAddrPort(r.object)
 		if n := r.ports[peer.Port()]; n == 0 {
 			r.ports[peer.Port()] = got

@@ -33,6 +33,7 @@ func (t *Tracer) enters(th *thread) {
 	if active && t.sink.Ceiling() != t.specs.ceiling {
 		t.specs = newSpecs(t.cfg.Calls, t.sink.Ceiling())
 	}
+	packed := t.in.Words[2]
 	s := t.specOf(th)
 	if len(th.interrupted) > 0 && t.restarted(th, s) {
 		th.cut = false
@@ -59,6 +60,8 @@ func (t *Tracer) enters(th *thread) {
 	c.begin()
 	c.spec, c.arch, c.nr, c.ip, c.sp = s, t.in.Arch, t.in.Words[0], t.in.IP, t.in.SP
 	copy(c.args[:], t.in.Words[1:7])
+	c.packed = packed
+	c.hidden = s.fold == foldSockets && th.proc.mem.admits() // what it does could not be read
 	t.pin.before(th, s.kind)
 	switch s.kind {
 	case kindClone:

@@ -3,6 +3,8 @@ package tracer
 import (
 	"encoding/binary"
 	"slices"
+
+	"github.com/pdig/pdig/event"
 )
 
 // Two calls of i386 are many: the first argument of socketcall and of ipc says
@@ -81,6 +83,7 @@ func (s *specs) partSpecs(sel *Selection) {
 				continue
 			}
 			s.parts[f][n] = newSpec(sel, callIndex(p.name), maxNumber, s.ceiling)
+			s.parts[f][n].packed = fold(f) == foldSockets
 		}
 	}
 }
@@ -133,6 +136,20 @@ func (t *Tracer) unfold(th *thread, s *spec) *spec {
 }
 
 const enterSemctl = 252
+
+// rereadPacked compares the arguments of a socketcall with what they were at the entry.
+func (t *Tracer) rereadPacked(th *thread) {
+	c := &th.call
+	var b [4 * 3]byte // of bind and connect
+	if !c.spec.packed || !th.proc.mem.full(b[:], c.packed) {
+		return
+	}
+	for i := range len(b) / 4 {
+		if uint64(binary.LittleEndian.Uint32(b[4*i:])) != c.args[i] {
+			t.truth.Mismatch |= event.ArgumentChanged
+		}
+	}
+}
 
 // hasPart reports whether a part of the call of that name is selected.
 func (s *Selection) hasPart(name string) bool {

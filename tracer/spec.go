@@ -131,6 +131,7 @@ type spec struct {
 	wideTimes bool     // times have 64 bits in a call of 32-bit programs
 	shortIDs  bool     // the users or groups that it gives back have 16 bits
 	noReturn  bool
+	packed    bool // a part of socketcall, which has its arguments in memory
 	truth     truthKind
 	refused   bool // it fails with ENOSYS
 	class     shm.Class
@@ -180,6 +181,9 @@ func newSpec(sel *Selection, index, n, ceiling int) spec {
 	c := &syscalls.Calls[index]
 	s.sc = c.SCKnown(ceiling)
 	s.kind, s.fold = callKind(c.Name), folds[c.Name]
+	if s.fold == foldSockets { // if its arguments cannot be read, it may be any of them
+		s.report = s.report || sel.hasPart(c.Name)
+	}
 	s.truth = truthKinds[c.Name]
 	s.refused = sel.refused[index]
 	s.noReturn = c.Name == "exit" || c.Name == "exit_group"

@@ -43,14 +43,15 @@ type thread struct {
 
 // call is one system call of a thread.
 type call struct {
-	spec *spec
-	args [6]uint64
-	nr   uint64
-	ret  int64
-	ip   uint64
-	sp   uint64
-	arch uint32 // AUDIT_ARCH_*
-	sent bool   // the enter half was written, so the exit half has to be
+	spec   *spec
+	args   [6]uint64
+	nr     uint64
+	ret    int64
+	ip     uint64
+	sp     uint64
+	arch   uint32 // AUDIT_ARCH_*
+	packed uint64 // where a socketcall has its arguments
+	sent   bool   // the enter half was written, so the exit half has to be
 
 	text     []byte    // the strings of args, one behind the other, without NUL
 	texts    [6]extent // where they stand, by argument

@@ -77,9 +77,11 @@ func (t *Tracer) findTruth(th *thread) {
 	case truthExec:
 		t.execTruth(th)
 	case truthConnect:
+		t.rereadPacked(th)
 		t.rereadAddress(th)
 		t.connectTruth(th)
 	case truthBind:
+		t.rereadPacked(th)
 		t.rereadAddress(th)
 		t.bindTruth(th)
 	case truthReceived, truthTaken:

@@ -139,6 +139,28 @@ static void connect_name(void)
 	close(fd);
 }
 
+#ifdef __x86_64__
+// connect_packed connects by socketcall, which has its arguments in memory: there they
+// change. All of it is within the first 4 GB.
+static volatile unsigned packed[3];
+
+static void connect_packed(void)
+{
+	struct sockaddr_in peer = {0};
+	socklen_t size = sizeof peer;
+	int fd = packed[0] = socket(AF_INET, SOCK_DGRAM, 0);
+	int got = 0, res;
+	__asm__ volatile("int $0x80" : "=a"(res) : "a"(102), "b"(3), "c"(packed) : "memory", "r8", "r9", "r10", "r11");
+	if (res == 0 && getpeername(fd, (struct sockaddr *)&peer, &size) == 0)
+		got = peer.sin_port == ports[0] ? 1 : peer.sin_port == ports[1] ? 2 : 3;
+	say(got);
+	close(fd);
+}
+
+static struct sockaddr_in both[2];
+static void change_packed(void) { packed[1] ^= (unsigned)(long)&both[0] ^ (unsigned)(long)&both[1]; }
+#endif
+
 static void bind_address(void)
 {
 	struct sockaddr_in own = {0};
@@ -270,6 +292,18 @@ int main(int argc, char **argv)
 		change = change_address;
 		for (int i = 0; i < 2; i++)
 			close(bind_at(i));
+#ifdef __x86_64__
+	} else if (strcmp(kind, "packed") == 0) {
+		call = connect_packed;
+		change = change_packed;
+		for (int i = 0; i < 2; i++) {
+			close(bind_at(i));
+			both[i] = *(struct sockaddr_in *)&address;
+			both[i].sin_port = ports[i];
+		}
+		packed[1] = (unsigned)(long)&both[0];
+		packed[2] = sizeof *both;
+#endif
 	} else if (strcmp(kind, "how") == 0) {
 		call = open2_path;
 		change = change_how;

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <err.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -53,6 +54,16 @@ int main(int argc, char **argv)
 	memcpy(secret + 4096, &message, sizeof message);
 	if (sendmsg(s, (struct msghdr *)(secret + 4096), 0) < 0)
 		err(1, "sendmsg");
+#ifdef __x86_64__
+	// socketcall of i386 has its arguments in memory, of the first 4 GB.
+	unsigned *packed = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_32BIT, memory, 4096);
+	packed[0] = s, packed[1] = (unsigned)(long)packed + 64, packed[2] = sizeof *a;
+	memcpy((char *)packed + 64, a, sizeof *a);
+	int res;
+	__asm__ volatile("int $0x80" : "=a"(res) : "a"(102), "b"(3), "c"(packed) : "memory", "r8", "r9", "r10", "r11");
+	if (res < 0 && res != -ENOSYS)
+		errx(1, "socketcall: %d", res);
+#endif
 	char *none[] = {"secret", NULL};
 	execv(strcpy(secret, "/proc/self/exe"), none);
 	err(1, "exec");
