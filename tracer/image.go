@@ -330,7 +330,11 @@ func readExecutable(p *process, im *image, b *procBuffer) (x executable) {
 	x.dev, x.ino = unix.Mkdev(st.Dev_major, st.Dev_minor), st.Ino
 	x.ctime, x.mtime = nanoseconds(st.Ctime), nanoseconds(st.Mtime)
 	var fs unix.Statfs_t
-	if errno := p.mem.served.statFS(link, &fs); (errno == 0 || errno == unix.EAGAIN) && writable(&fs, &st, im) {
+	errno = p.mem.served.statFS(link, &fs)
+	if errno == unix.EAGAIN && readOnly(mountOf(p.pid, st.Mnt_id)) { // this its server need not say
+		fs.Flags |= unix.ST_RDONLY
+	}
+	if (errno == 0 || errno == unix.EAGAIN) && writable(&fs, &st, im) {
 		x.flags |= exeWritable
 	}
 	if fs.Type == unix.OVERLAYFS_SUPER_MAGIC {

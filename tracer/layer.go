@@ -89,14 +89,33 @@ const layerMask = unix.STATX_BASIC_STATS | unix.STATX_BTIME | statxMntID
 // find looks for a mount among those that a process sees.
 func (o *overlay) find(pid int, id uint64) bool {
 	*o = overlay{}
+	f := mountOf(pid, id)
+	return f != nil && o.parse(f)
+}
+
+// mountOf is the line of /proc/PID/mountinfo about a mount, by fields: nil if there is
+// none.
+func mountOf(pid int, id uint64) [][]byte {
 	mounts, err := os.ReadFile(procPath(pid, "mountinfo"))
 	if err != nil {
-		return false
+		return nil
 	}
 	for line := range bytes.Lines(mounts) {
-		f := bytes.Fields(line)
-		if len(f) > 4 && decimal(f[0]) == id {
-			return o.parse(f)
+		if f := bytes.Fields(line); len(f) > 5 && decimal(f[0]) == id {
+			return f
+		}
+	}
+	return nil
+}
+
+// readOnly reports whether nobody writes to a mount, or to its file system.
+func readOnly(mount [][]byte) bool {
+	if mount == nil {
+		return false
+	}
+	for _, options := range [2][]byte{mount[5], mount[len(mount)-1]} {
+		if first, _, _ := bytes.Cut(options, []byte(",")); string(first) == "ro" {
+			return true
 		}
 	}
 	return false
