@@ -97,7 +97,8 @@ struct sock_common {
 struct sock { struct sock_common __sk_common; u32 sk_ack_backlog, sk_max_ack_backlog; u16 sk_type; struct socket *sk_socket; };
 struct socket { struct file *file; struct sock *sk; };
 struct inet_sock { struct sock sk; u16 inet_sport; };
-struct unix_address { int len; };
+struct sockaddr_un { u16 sun_family; };
+struct unix_address { int len; struct sockaddr_un name[0]; };
 struct unix_sock { struct sock sk; struct unix_address *addr; struct sock *peer; };
 
 #pragma clang attribute pop

@@ -275,6 +275,8 @@ static __always_inline struct file *file_of(int fd)
 	return f;
 }
 
+#define CTIME_QUERIED (1u << 31) /* I_CTIME_QUERIED, since 6.13 */
+
 static __always_inline void times(struct inode *i, u64 *ctime, u64 *mtime)
 {
 	struct inode___6_11 *new = (void *)i;
@@ -282,7 +284,7 @@ static __always_inline void times(struct inode *i, u64 *ctime, u64 *mtime)
 	struct inode___old *old = (void *)i;
 
 	if (bpf_core_field_exists(new->i_ctime_sec)) {
-		*ctime = BPF_CORE_READ(new, i_ctime_sec) * 1000000000ull + BPF_CORE_READ(new, i_ctime_nsec);
+		*ctime = BPF_CORE_READ(new, i_ctime_sec) * 1000000000ull + (BPF_CORE_READ(new, i_ctime_nsec) & ~CTIME_QUERIED);
 		*mtime = BPF_CORE_READ(new, i_mtime_sec) * 1000000000ull + BPF_CORE_READ(new, i_mtime_nsec);
 		return;
 	}
@@ -349,8 +351,8 @@ static __always_inline u32 unix_name(struct sock *sk, u8 *dst)
 	BOUND(n, 127);
 	if (n > 110)
 		return 0;
-	/* Behind struct unix_address: refcount, len, then the name, of exactly n bytes. */
-	if (bpf_probe_read_kernel(dst, n, (char *)a + 8))
+	/* Of exactly n bytes. Before 5.16 there is a hash before the name. */
+	if (bpf_probe_read_kernel(dst, n, (char *)a + bpf_core_field_offset(struct unix_address, name)))
 		return 0;
 	return n;
 }
