@@ -21,7 +21,7 @@ RACE_EXCEPT = /(cmd|cmdline|integration|tracer|internal/repocheck|internal/tests
 TESTED = $(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...
 
 .DEFAULT_GOAL := build
-.PHONY: build test test-race oracle suites generate docs lint bench profile microbench fuzz cross vm-arm64 vm-kmod arm64-tests clean
+.PHONY: build test test-race oracle suites generate docs lint bench profile microbench fuzz cross vm-arm64 guests guest-tests arm64-tests clean
 
 # The entry point of pdig is our own: it runs before the Go runtime does.
 build:
@@ -125,25 +125,27 @@ vm-arm64: arm64-tests
 		-patience 5m -attach.rounds 6 -attach.pairs 8 \
 		-test.v -test.short -test.parallel 1 -test.timeout 2h -test.run '$(ARM64_TESTS)' -test.skip '$(ARM64_SKIP)'
 
-# What Falco's kernel module says, where it is loaded and root may read it:
+# What the engines of the kernel tell, in a guest with another kernel:
 #
-#	make vm-kmod RUN_KMOD='ssh board' KMOD_SYSDIG=sysdig
+#	make guests RUN_GUEST='ssh board' PROBES='/tmp/probe.o' KMOD_SYSDIG=sysdig
 #
-# RUN_KMOD runs its arguments there, in the current directory, which has to be the
-# same. KMOD_SYSDIG is a sysdig of the module's age, whose lines are compared. Without
-# it and without a module the tests are skipped. The flood wants small rings: with the
-# oldest modules, which have 8 MiB, it takes longer.
-RUN_KMOD    ?=
+# RUN_GUEST runs its arguments there, as root, in the current directory, which has to be
+# the same: in an emulated machine that shares this file system, say. A kernel module that
+# is loaded there is tested, and so are PROBES, classic probes that were built for its kernel.
+# KMOD_SYSDIG is a sysdig of the module's age, whose lines are compared. What is not there
+# is skipped. An emulated machine takes 10 minutes, and an hour on a busy one.
+RUN_GUEST   ?=
+PROBES      ?=
 KMOD_SYSDIG ?= sysdig
-KMOD         = $(BIN)/kmod
-vm-kmod: build
-	$(GO) test -c -o $(KMOD)/kmod.test ./kernelsrc/kmod
-	$(GO) test -c -o $(KMOD)/integration.test ./integration
-	cp $(BIN)/pdig $(BIN)/sensor $(KMOD)/
-	@for p in parity oracle-files; do gcc -O1 -static -pthread -o $(KMOD)/$$p integration/testdata/$$p.c || exit 1; done
-	cd kernelsrc/kmod && $(RUN_KMOD) $(abspath $(KMOD))/kmod.test -test.v -test.run '^TestReal'
-	cd integration && $(RUN_KMOD) $(abspath $(KMOD))/integration.test -prebuilt $(abspath $(KMOD)) -patience 5m \
-		-kmod.sysdig '$(KMOD_SYSDIG)' -test.v -test.run '^TestKernelModule'
+GUESTS       = $(BIN)/guests
+guests: guest-tests
+	$(RUN_GUEST) sh integration/guests.sh $(abspath $(GUESTS)) '$(KMOD_SYSDIG)' $(abspath $(PROBES))
+
+guest-tests: build
+	@mkdir -p $(GUESTS)
+	for p in kernelsrc/kmod kernelsrc/ebpf integration; do $(GO) test -c -o $(GUESTS)/$$(basename $$p).test ./$$p || exit 1; done
+	cp $(BIN)/pdig $(BIN)/sensor $(GUESTS)/
+	@for p in parity oracle-files oracle-messages oracle-data; do gcc -O1 -static -pthread -o $(GUESTS)/$$p integration/testdata/$$p.c || exit 1; done
 
 arm64-tests: cross
 	GOARCH=arm64 $(GO) test -c -o $(ARM64)/integration.test ./integration

@@ -19,7 +19,7 @@ import (
 var moduleSysdig = flag.String("kmod.sysdig", "sysdig", "the `command` of the sysdig that reads the kernel module of this machine")
 
 // TestKernelModuleLines lets two sensors and a sysdig read Falco's kernel module at
-// the same time, and compares what they print of programs: see the target vm-kmod.
+// the same time, and compares what they print of programs: see the target guests.
 func TestKernelModuleLines(t *testing.T) {
 	if out, err := exec.Command(sensorPath, "--kmod", "-q", "-M", "1").CombinedOutput(); err != nil {
 		t.Skipf("needs Falco's kernel module: %s", bytes.TrimSpace(out))
@@ -156,18 +156,19 @@ var (
 
 	untypedSocket = regexp.MustCompile(`<([46])[tu]>`)
 	openedName    = regexp.MustCompile(`( fd=\d+)\(<[fd]>[^)]*\)+`)
+	longName      = regexp.MustCompile(`( name=\S{1000})\S*`)
 	longDirs      = regexp.MustCompile(`\((?:<[fd]>)?/(?:PATH|DIR)_TOO_LONG[^)]*\)`)
 )
 
 // moduleKnown takes from lines what docs/engines.md says of sysdig: it does not see
-// what a socket is when its type has flags, and gives a descriptor another name if
-// its path was too long, or was not read at the enter event.
+// what a socket is when its type has flags, gives a descriptor another name if its path
+// was too long, or was not read at the enter event, and cuts long paths elsewhere.
 func moduleKnown(s string) string {
 	s = untypedSocket.ReplaceAllString(s, "<$1>")
 	if strings.Contains(s, "(NULL)") || strings.Contains(s, "_TOO_LONG") || strings.Contains(s, "/etc/passwd") {
-		s = openedName.ReplaceAllString(longDirs.ReplaceAllString(s, "(long)"), "$1")
+		s = longDirs.ReplaceAllString(openedName.ReplaceAllString(s, "$1"), "(long)")
 	}
-	return s
+	return longName.ReplaceAllString(s, "$1")
 }
 
 // equalLines compares lines in order, and returns how many are the same.

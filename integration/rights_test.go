@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -97,5 +98,33 @@ func enoughRights(t *testing.T) {
 	}
 	if err := cmd.Wait(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestModernRefused: a kernel that has not what the probe needs is told so, in one line.
+func TestModernRefused(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		argv []string // before the sensor's
+		want string   // an expression
+	}{
+		{"too old", []string{"setarch", "--uname-2.6"},
+			`^Error: Actual kernel version is: '2\.6\.\d+' while the minimum required is: '5\.8\.0'\n$`},
+		{"no BTF", []string{"unshare", "-m", "sh", "-c", `mount -t tmpfs none /sys/kernel/btf && exec "$@"`, "-"},
+			`^sensor: --modern-bpf: the kernel does not describe its types \(no /sys/kernel/btf/vmlinux: CONFIG_DEBUG_INFO_BTF\).*: another source is --kmod, or pdig and -u\n$`},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			needProgram(t, row.argv[0])
+			if out, err := exec.Command(row.argv[0], append(row.argv[1:], "true")...).CombinedOutput(); err != nil {
+				t.Skipf("needs %s: %s", strings.Join(row.argv, " "), out)
+			}
+			if _, err := os.Stat("/sys/kernel/btf"); err != nil && row.name == "no BTF" {
+				t.Skip("needs a kernel with BTF that can be hidden: ", err)
+			}
+			out, err := exec.Command(row.argv[0], append(row.argv[1:], sensorPath, "--modern-bpf", "-M", "1")...).CombinedOutput()
+			if err == nil || !regexp.MustCompile(row.want).Match(out) {
+				t.Errorf("got %v, %q, want %s", err, out, row.want)
+			}
+		})
 	}
 }

@@ -20,7 +20,7 @@ import (
 	"github.com/pdig/pdig/syscalls"
 )
 
-// The tests below read the module of this machine: see the target vm-kmod.
+// The tests below read the module of this machine: see the target guests.
 
 // openReal opens it, or skips the test.
 func openReal(t *testing.T, change func(*Config)) (*Driver, *source.Merged) {
