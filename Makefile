@@ -21,12 +21,27 @@ RACE_EXCEPT = /(cmd|cmdline|integration|tracer|internal/repocheck|internal/tests
 TESTED = $(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...
 
 .DEFAULT_GOAL := build
-.PHONY: build test test-race oracle suites generate docs lint bench profile microbench fuzz cross vm-arm64 guests guest-tests arm64-tests clean
+.PHONY: build plugin test test-race oracle suites generate docs lint bench profile microbench fuzz cross vm-arm64 guests guest-tests arm64-tests clean
 
 # The entry point of pdig is our own: it runs before the Go runtime does.
 build:
 	$(GO) build -buildvcs=false -trimpath -ldflags '$(LDFLAGS) -E _pdig_start' -o $(BIN)/pdig ./cmd/pdig
 	$(GO) build -buildvcs=false -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/sensor ./cmd/sensor
+
+# The plugin that a Falco without userspace source loads. It is a shared library, and so
+# needs a C compiler: gcc, and gcc-aarch64-linux-gnu for the other architecture. PLUGINS
+# are the architectures. It asks for no name of a host or a user, and so not for libc's
+# ways to do that.
+PLUGINS ?= amd64 arm64
+PLUGIN_BUILD = CGO_ENABLED=1 $(GO) build -buildvcs=false -trimpath -tags netgo,osusergo -buildmode=c-shared -ldflags '-s -w'
+plugin:
+	@for arch in $(PLUGINS); do \
+		case $$arch in amd64) cc=x86_64-linux-gnu-gcc ;; arm64) cc=$(ARM64_CC) ;; esac; \
+		command -v $$cc >/dev/null || { echo "make plugin: no $$cc: install gcc, for arm64 gcc-aarch64-linux-gnu, or name what you want: PLUGINS=amd64"; exit 1; }; \
+		echo "$(BIN)/plugin/$$arch/libpdig.so"; \
+		GOARCH=$$arch CC=$$cc $(PLUGIN_BUILD) -o $(BIN)/plugin/$$arch/libpdig.so ./shm/falcoplugin/libpdig || exit 1; \
+		rm -f $(BIN)/plugin/$$arch/libpdig.h; \
+	done
 
 # Not cached: what is tested is this kernel and this machine too.
 test: build test-race

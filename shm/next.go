@@ -27,11 +27,24 @@ func (c *Consumer) Next() ([]byte, error) {
 		c.tally.delivered++
 		return rec, nil
 	}
-	if err := c.refill(); err != nil {
+	return c.look(true)
+}
+
+// Poll is Next that does not wait.
+func (c *Consumer) Poll() ([]byte, error) {
+	if rec := c.take(); rec != nil {
+		c.tally.delivered++
+		return rec, nil
+	}
+	return c.look(false)
+}
+
+// look returns the first record of what is in the ring. Not more than one look a
+// call: whatever is there, the caller gets back to what else it has to do.
+func (c *Consumer) look(wait bool) ([]byte, error) {
+	if err := c.refill(wait); err != nil {
 		return nil, err
 	}
-	// Not more than one look a call: whatever is in the ring, the caller gets
-	// back to what else it has to do.
 	if rec := c.take(); rec != nil {
 		c.tally.delivered++
 		return rec, nil
@@ -81,8 +94,8 @@ func (c *Consumer) resync() {
 	c.pos = c.end
 }
 
-// refill gets more bytes out of the ring, or waits a while for them.
-func (c *Consumer) refill() (err error) {
+// refill gets more bytes out of the ring, or waits a while for them if it may.
+func (c *Consumer) refill(wait bool) (err error) {
 	if c.err != nil {
 		return c.err
 	}
@@ -105,6 +118,9 @@ func (c *Consumer) refill() (err error) {
 	}
 	if c.stopping && c.drained() {
 		return io.EOF
+	}
+	if !wait {
+		return nil
 	}
 	c.wait()
 	if !c.load() {

@@ -1,6 +1,8 @@
 package shm
 
 import (
+	"time"
+
 	"github.com/pdig/pdig/event"
 )
 
@@ -102,4 +104,18 @@ func (c *Consumer) refresh() {
 	var err error // the next call of Next finds it too
 	defer c.catch(arm(), &err)
 	c.tally.update(&c.page)
+}
+
+// Name is that of the ring: the path of its objects without their endings.
+func (c *Consumer) Name() string { return c.name }
+
+// Writer is the process that came last of those of ours that write the ring, 0 if
+// there is none, and its last sign of life: it gives one each second.
+func (c *Consumer) Writer() (pid int, sign time.Time) {
+	if c.err != nil || !c.ours {
+		return 0, time.Time{}
+	}
+	var err error // the next call of Next finds it too
+	defer c.catch(arm(), &err)
+	return int(int32(c.page.producer.Load())), time.Unix(0, int64(c.heartbeat.Load()))
 }

@@ -71,6 +71,15 @@ func Merge(d Rings) *Merged {
 
 // Next implements [Source].
 func (m *Merged) Next() ([]byte, error) {
+	rec, err := m.Poll()
+	if err != nil {
+		m.rest()
+	}
+	return rec, err
+}
+
+// Poll is Next that does not wait.
+func (m *Merged) Poll() ([]byte, error) {
 	if m.last >= 0 {
 		m.rings[m.last].Take()
 		m.look(m.last)
@@ -79,7 +88,6 @@ func (m *Merged) Next() ([]byte, error) {
 	i, t := m.oldest()
 	if t == none || t > m.horizon {
 		if i, t = m.refill(); t == none || t > m.horizon {
-			m.rest()
 			return nil, os.ErrDeadlineExceeded
 		}
 	}

@@ -1,0 +1,86 @@
+package falcoplugin
+
+import (
+	"bytes"
+	"encoding/binary"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/syscalls"
+)
+
+// known is which event codes a host can be given: those of system calls and of
+// threads. Others would tell it of containers and users that somebody has made up.
+func (s *schema) known() []bool {
+	list := make([]bool, s.codes)
+	for typ := range list {
+		info := &syscalls.Events[typ]
+		name, _, _ := strings.Cut(info.Enum, "_")
+		switch name {
+		case "SYSCALL", "SOCKET", "GENERIC", "PROCEXIT", "SIGNALDELIVER", "SCHEDSWITCH":
+			list[typ] = info.Flags&(syscalls.Unused|syscalls.LargePayload) == 0
+		}
+	}
+	return list
+}
+
+// fit reports whether all parameters of an event are there, and of lengths that
+// their types can have.
+func (s *schema) fit(v *event.View) bool {
+	info := v.Info()
+	if s.exits && v.NumParams() < syscalls.NewestParams(v.Type()) {
+		return false
+	}
+	for i := range min(v.NumParams(), len(info.Params)) {
+		if !whole(&info.Params[i], v.Param(i)) {
+			return false
+		}
+	}
+	return true
+}
+
+// whole reports whether b is a value of a parameter's type.
+func whole(p *syscalls.Param, b []byte) bool {
+	if size := p.Type.Size(); size > 0 {
+		return len(b) == size
+	}
+	if len(b) == 0 {
+		return true
+	}
+	switch p.Type {
+	case syscalls.CharBuf, syscalls.FSPath, syscalls.FSRelPath:
+		return bytes.IndexByte(b, 0) == len(b)-1
+	case syscalls.CharBufArray, syscalls.CharBufPairs:
+		return b[len(b)-1] == 0
+	case syscalls.SockAddr:
+		return wholeAddress(b, 1)
+	case syscalls.SockTuple:
+		return wholeAddress(b, 2)
+	case syscalls.FDList:
+		return len(b) >= 2 && len(b) == 2+10*int(binary.NativeEndian.Uint16(b))
+	case syscalls.Dyn:
+		return int(b[0]) < len(p.Dyn) && whole(&p.Dyn[b[0]], b[1:])
+	}
+	return true
+}
+
+// wholeAddress reports whether b is a family with one address of it, or two.
+func wholeAddress(b []byte, n int) bool {
+	const port = 2
+	switch family, rest := b[0], b[1:]; family {
+	case unix.AF_INET:
+		return len(rest) == n*(4+port)
+	case unix.AF_INET6:
+		return len(rest) == n*(16+port)
+	case unix.AF_UNIX:
+		// Two addresses in the kernel stand before the path of a tuple.
+		path := 0
+		if n == 2 {
+			path = 16
+		}
+		return len(rest) > path && bytes.IndexByte(rest[path:], 0) == len(rest)-path-1
+	}
+	return true // nobody looks further
+}

@@ -1,0 +1,208 @@
+package falcoplugin
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/sensor/source"
+)
+
+// maxRings bounds how many rings are read, and how many names are looked at.
+const (
+	maxRings = 256
+	maxNames = 4096
+)
+
+// directory is the rings of a directory, in the order of their times.
+type directory struct {
+	*source.Merged
+	cfg  *Config
+	log  zerolog.Logger
+	set  [maxRings]*member
+	list []source.Ring // of them, those that there are
+	gone event.Stats   // of those that there were
+	said map[string]string
+}
+
+// member is a ring of a directory; its number is the place in the set.
+type member struct {
+	*ring
+	number uint16
+	rec    []byte // the oldest record, if it is known
+	err    error  // nothing more comes
+}
+
+func openDirectory(cfg *Config, log zerolog.Logger) (*directory, error) {
+	d := &directory{cfg: cfg, log: log, said: map[string]string{}}
+	d.Merged = source.Merge((*members)(d))
+	if _, err := ringsIn(cfg.Dir); err != nil {
+		return nil, err
+	}
+	d.scan()
+	return d, nil
+}
+
+// ringsIn are the names of the rings in a directory.
+func ringsIn(dir string) ([]string, error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, fmt.Errorf("directory of rings %s: %w: mount the volume that the tracers write to, or name another in ring_dir", dir, err)
+	}
+	defer f.Close()
+	files, err := f.Readdirnames(maxNames)
+	if err != nil && len(files) == 0 {
+		return nil, nil // it is empty
+	}
+	var names []string
+	for _, file := range files {
+		if name, ok := strings.CutSuffix(file, "_descs"); ok && name != "" {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// Ring implements rings.
+func (d *directory) Ring() string {
+	number, _ := d.Place()
+	if m := d.set[number]; m != nil {
+		return m.name
+	}
+	return ""
+}
+
+// Look implements rings: it follows the directory.
+func (d *directory) Look(now time.Time) (said []string) {
+	for _, m := range d.set {
+		if m == nil {
+			continue
+		}
+		if text := m.look(now); text != "" {
+			said = append(said, text)
+		}
+	}
+	return append(said, d.scan()...)
+}
+
+// scan gives up the rings that have gone and opens those that have come, and says
+// which it could not.
+func (d *directory) scan() (said []string) {
+	read := map[string]bool{}
+	for _, m := range d.set {
+		if m == nil {
+			continue
+		}
+		if m.over() || m.moved() && m.Peek() == nil {
+			d.drop(m)
+			continue
+		}
+		read[filepath.Base(m.name)] = true
+	}
+	names, err := ringsIn(d.cfg.Dir)
+	if err != nil {
+		return d.say(said, d.cfg.Dir, err.Error())
+	}
+	for _, name := range names {
+		if read[name] {
+			continue
+		}
+		number := slices.Index(d.set[:], nil)
+		if number < 0 {
+			return d.say(said, d.cfg.Dir, fmt.Sprintf("more than %d rings in %s: the others are not read", maxRings, d.cfg.Dir))
+		}
+		r, err := openRing(d.cfg, filepath.Join(d.cfg.Dir, name), d.log)
+		if err != nil {
+			said = d.say(said, name, explain(err).Error())
+			continue
+		}
+		delete(d.said, name)
+		d.set[number] = &member{ring: r, number: uint16(number)}
+	}
+	return said
+}
+
+// say says something of a ring once.
+func (d *directory) say(said []string, name, text string) []string {
+	if d.said[name] == text {
+		return said
+	}
+	if len(d.said) >= maxNames {
+		clear(d.said)
+	}
+	d.said[name] = text
+	return append(said, text)
+}
+
+func (d *directory) drop(m *member) {
+	_ = m.Consumer.Close() // it is no more, or the error has been seen
+	s := m.Consumer.Stats()
+	add(&d.gone, &s)
+	d.set[m.number] = nil
+}
+
+// members is the directory as a producer with several rings.
+type members directory
+
+// Rings implements [source.Rings].
+func (d *members) Rings() []source.Ring {
+	d.list = d.list[:0]
+	for _, m := range d.set {
+		if m != nil {
+			d.list = append(d.list, m)
+		}
+	}
+	return d.list
+}
+
+// Stats implements [source.Rings].
+func (d *members) Stats() event.Stats {
+	sum := d.gone
+	for _, m := range d.set {
+		if m != nil {
+			s := m.Consumer.Stats()
+			add(&sum, &s)
+		}
+	}
+	return sum
+}
+
+// Close implements [source.Rings].
+func (d *members) Close() error {
+	for _, m := range d.set {
+		if m != nil {
+			(*directory)(d).drop(m)
+		}
+	}
+	return nil
+}
+
+// Load implements [source.Ring].
+func (m *member) Load() { m.Peek() }
+
+// Peek implements [source.Ring].
+func (m *member) Peek() []byte {
+	if m.rec == nil && m.err == nil {
+		rec, err := m.Poll()
+		if m.rec = rec; over(err) {
+			m.err = err
+		}
+	}
+	return m.rec
+}
+
+// CPU implements [source.Ring]: the number stands in its place.
+func (m *member) CPU() uint16 { return m.number }
+
+// Take implements [source.Ring].
+func (m *member) Take() { m.rec = nil }
+
+// over reports whether nothing more comes out of the ring.
+func (m *member) over() bool { return m.err != nil && m.rec == nil }
