@@ -3,9 +3,13 @@ package shm
 import (
 	"encoding/binary"
 	"errors"
+	"flag"
+	"fmt"
 	"math"
 	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -30,6 +34,23 @@ func with(rec []byte, change func(b []byte)) []byte {
 
 func length(n uint32) func([]byte) {
 	return func(b []byte) { binary.NativeEndian.PutUint32(b[offLen:], n) }
+}
+
+var update = flag.Bool("update", false, "write the hostile bytes into the test data")
+
+// corpus holds the file of hostile bytes, by which other readers of rings are tried
+// too, to those that are tried here. Its name says how many records arrive.
+func corpus(t *testing.T, name string, want int, bytes []byte) {
+	t.Helper()
+	file := filepath.Join("testdata", "hostile", fmt.Sprintf("%s-%d", strings.ReplaceAll(name, " ", "-"), want))
+	if *update {
+		must(t, os.WriteFile(file, bytes, 0o666))
+	}
+	got, err := os.ReadFile(file)
+	must(t, err)
+	if !slices.Equal(got, bytes) {
+		t.Errorf("%s is not what is tried here: run with -update", file)
+	}
 }
 
 // TestHostile: whatever stands in the ring, the reader gets on, and the records
@@ -77,6 +98,7 @@ func TestHostile(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel() // it mostly waits
+			corpus(t, name, tt.want, tt.bytes)
 			c, p := newPair(t, small(testRing(t)))
 			p.Active()
 			raw(c, tt.bytes)
