@@ -89,21 +89,36 @@ func (p *Private) inherit(flags int) error {
 }
 
 // Consumer begins to read. Prefix, Size and Mode of cfg are not used.
-func (p *Private) Consumer(cfg ConsumerConfig) (*Consumer, error) {
-	buf, err := unix.FcntlInt(uintptr(p.buf), unix.F_DUPFD_CLOEXEC, 0)
-	if err != nil {
-		return nil, fmt.Errorf("private ring: dup: %w", err)
+func (p *Private) Consumer(cfg ConsumerConfig) (_ *Consumer, err error) {
+	if cfg.Prefix, err = p.dup(); err != nil {
+		return nil, err
 	}
-	descs, err := unix.FcntlInt(uintptr(p.descs), unix.F_DUPFD_CLOEXEC, 0)
-	if err != nil {
-		unix.Close(buf)
-		return nil, fmt.Errorf("private ring: dup: %w", err)
-	}
-	cfg.Prefix = fmt.Sprintf("fd:%d,%d", buf, descs)
 	return NewConsumer(cfg)
 }
 
 // Close closes the descriptors: those who have mapped the ring keep it.
 func (p *Private) Close() error {
 	return errors.Join(unix.Close(p.buf), unix.Close(p.descs))
+}
+
+// Producer begins to write. Prefix, Size and Mode of cfg are not used.
+func (p *Private) Producer(cfg ProducerConfig) (_ *Producer, err error) {
+	if cfg.Prefix, err = p.dup(); err != nil {
+		return nil, err
+	}
+	return NewProducer(cfg)
+}
+
+// dup is the prefix of descriptors of its own.
+func (p *Private) dup() (string, error) {
+	buf, err := unix.FcntlInt(uintptr(p.buf), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return "", fmt.Errorf("private ring: dup: %w", err)
+	}
+	descs, err := unix.FcntlInt(uintptr(p.descs), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		unix.Close(buf)
+		return "", fmt.Errorf("private ring: dup: %w", err)
+	}
+	return fmt.Sprintf("fd:%d,%d", buf, descs), nil
 }

@@ -48,7 +48,7 @@ func Attach(a Attachment, cfg Config) error {
 	// As for Launch. No limit of memory makes collections begin by themselves.
 	runtime.GOMAXPROCS(max(2, runtime.GOMAXPROCS(0)))
 	haveThreads()
-	hide()
+	sys.Hide()
 	debug.SetGCPercent(-1)
 	debug.SetMemoryLimit(math.MaxInt64)
 	if _, err := procfs.Root(); err != nil {

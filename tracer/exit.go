@@ -47,6 +47,9 @@ func (t *Tracer) exiting(th *thread) {
 	}
 	if p.root && p.live == 0 && !t.holding {
 		t.summarize()
+		if p.vpid != 1 {
+			t.conclude(false)
+		}
 	}
 	if p.root && p.live == 0 && p.vpid == 1 && !t.over {
 		t.drain(th, unix.PTRACE_CONT)
@@ -131,6 +134,7 @@ func (t *Tracer) drained() {
 		}
 		t.procExit(th, status)
 	}
+	t.conclude(true)
 	t.draining, t.over = false, true
 	t.resume(t.held, t.release, 0)
 }

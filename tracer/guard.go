@@ -21,10 +21,6 @@ import (
 // What root does to a process by its files in /proc cannot be refused: the name of
 // a file that a thread opens may change while it is looked at.
 
-// hide makes the tracer one that others of its user cannot look into. It can only be
-// refused by a filter that refuses all of prctl.
-func hide() { _ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) }
-
 // guard ends the call at whose entry th stands if it would take hold of the tracer.
 func (t *Tracer) guard(th *thread) {
 	switch {
@@ -111,10 +107,11 @@ func (t *Tracer) harms(sig uint64) bool {
 	return false
 }
 
-// itself reports whether a number stands for a thread of the tracer where th is.
+// itself reports whether a number stands for a thread of the tracer, or of a process
+// that it has started, where th is.
 func (t *Tracer) itself(th *thread, pid uint64) bool {
 	tid := int(int32(pid))
-	return !th.proc.nested && tid > 0 && unix.Tgkill(os.Getpid(), tid, 0) == nil
+	return !th.proc.nested && tid > 0 && t.owns(tid)
 }
 
 // behind reports whether descriptor fd of th is a pidfd of the tracer, or of a
@@ -123,7 +120,17 @@ func (t *Tracer) behind(th *thread, fd int) bool {
 	content := t.proc.read(th.tid, "fdinfo/"+strconv.Itoa(fd))
 	_, rest, _ := bytes.Cut(content, []byte("\nPid:"))
 	pid := int(decimal(field(rest, 0)))
-	return pid > 0 && unix.Tgkill(os.Getpid(), pid, 0) == nil
+	return pid > 0 && t.owns(pid)
+}
+
+// owns reports whether a thread is one of the tracer or of a child of it. A tracee is
+// none: it has the parent that it has without a tracer.
+func (t *Tracer) owns(tid int) bool {
+	if unix.Tgkill(os.Getpid(), tid, 0) == nil {
+		return true
+	}
+	var st procStatus
+	return st.read(tid, &t.proc) && st.ppid == os.Getpid()
 }
 
 // oneListener refuses a filter with a listener to a program where the filter of the

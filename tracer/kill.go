@@ -40,7 +40,8 @@ func (t *Tracer) killsAll(th *thread) bool {
 	return true
 }
 
-// others are all processes that a kill by th would reach but the tracer.
+// others are all processes that a kill by th would reach but the tracer and those
+// that it has started.
 func (t *Tracer) others(th *thread) iter.Seq[int] {
 	return func(yield func(int) bool) {
 		var sender procStatus
@@ -53,7 +54,7 @@ func (t *Tracer) others(th *thread) iter.Seq[int] {
 				continue
 			}
 			var to procStatus
-			if to.read(pid, &t.proc) && sender.maySignal(&to, th.proc.pid, pid) && !yield(pid) {
+			if to.read(pid, &t.proc) && to.ppid != os.Getpid() && sender.maySignal(&to, th.proc.pid, pid) && !yield(pid) {
 				return
 			}
 		}

@@ -44,7 +44,7 @@ func Launch(o *launch.Original, cmd Command, cfg Config) error {
 	// The loop occupies one P while it waits; other goroutines need another.
 	runtime.GOMAXPROCS(max(2, runtime.GOMAXPROCS(0)))
 	haveThreads()
-	hide()
+	sys.Hide()
 	// Collections happen where the loop wants them: see heap.
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	cookie := newCookie()
@@ -226,10 +226,19 @@ func (t *Tracer) summarize() {
 	unix.Close(null)
 }
 
+// conclude tells of the end of the command, once.
+func (t *Tracer) conclude(last bool) {
+	if t.cfg.Ended != nil && !t.concluded {
+		t.concluded = true
+		t.cfg.Ended(last)
+	}
+}
+
 // rootEnded handles the death of the command.
 func (t *Tracer) rootEnded() {
 	t.adoptNoMore()
 	t.summarize()
+	t.conclude(false)
 	if t.root == nil {
 		return
 	}

@@ -225,6 +225,7 @@ func (t *Tracer) ended(tid int, status uint32) {
 		t.rootEnded()
 	case th.proc.root && th.proc.live == 0 && !t.holding: // the leader has stopped before
 		t.summarize()
+		t.conclude(false)
 	}
 	if creating {
 		t.births.bereave(t)

@@ -32,7 +32,12 @@ type Config struct {
 	// parent learns of that, or when attached processes are let go of. It is
 	// nil for none.
 	Summary io.Writer
-	Log     zerolog.Logger
+	// Ended is called when the command has ended and all its events are written,
+	// before its parent learns of that. The end of a command that is PID 1 of the
+	// tracer's pid namespace is the last: with it the tracer is killed. It is nil for
+	// nobody, and not for attached processes.
+	Ended func(last bool)
+	Log   zerolog.Logger
 }
 
 // Tracer traces one command, or the processes that it has attached to.
@@ -72,6 +77,7 @@ type Tracer struct {
 	release    int      // PTRACE_*
 	heldStatus uint32   // of a fault with which the command ends then
 	over       bool     // everybody's end has been told
+	concluded  bool     // Config.Ended was called
 	holding    bool     // the command is dying or dead, and not to be collected: see waitall.go
 	news       chan os.Signal
 	letGoNow   chan os.Signal

@@ -50,12 +50,14 @@ func (t *Tracer) childStops(change func() error) {
 	}
 }
 
-// wait waits for a stop or a death of somebody, but not of a command that is held.
+// wait waits for a stop or a death of somebody, but not of a command that is held,
+// nor of other children of the process: those are of other threads.
 func (t *Tracer) wait(status *uint32, options int) (tid int, errno unix.Errno) {
 	for t.holding {
 		if len(t.table.threads) == 1 && len(t.births.parked) == 0 {
 			t.unhold() // only its leader is left
 			t.summarize()
+			t.conclude(false)
 			break
 		}
 		if tid := t.waitOthers(status); tid != 0 || options&unix.WNOHANG != 0 {
@@ -67,9 +69,10 @@ func (t *Tracer) wait(status *uint32, options int) (tid int, errno unix.Errno) {
 			t.cfg.WaitAll = false
 			t.unhold()
 			t.summarize()
+			t.conclude(false)
 		}
 	}
-	return sys.Wait(status, options)
+	return sys.Wait(status, options|unix.WNOTHREAD)
 }
 
 // waitOthers looks for a stop of anybody, or a death of anybody but the leader of

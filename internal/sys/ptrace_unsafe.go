@@ -107,12 +107,12 @@ func WaitFor(id int, status *uint32, options int) (tid int, errno unix.Errno) {
 	return int(int32(r)), e
 }
 
-// WaitStop looks for a stop of any child or tracee, as wait4 tells of it, and leaves
+// WaitStop looks for a stop of any child or tracee of the calling thread, as wait4 tells of it, and leaves
 // all deaths to others. tid is 0 if there is none.
 func WaitStop(status *uint32) (tid int, errno unix.Errno) {
 	var info SigInfo
 	_, _, errno = unix.RawSyscall6(unix.SYS_WAITID, unix.P_ALL, 0, uintptr(unsafe.Pointer(&info)),
-		unix.WSTOPPED|unix.WNOHANG|unix.WALL, 0, 0)
+		unix.WSTOPPED|unix.WNOHANG|unix.WALL|unix.WNOTHREAD, 0, 0)
 	*status = uint32(info.Status)<<8 | stoppedStatus
 	return int(info.PID), errno
 }

@@ -7,14 +7,16 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/pdig/pdig/shm"
 )
 
 // Examine tries everything. It takes as long as two or three launches do, and
-// seconds if something does not answer.
-func Examine(ring shm.Config) Facts {
+// seconds if something does not answer. Role is what stands before the options when
+// this program is to run a command.
+func Examine(ring shm.Config, role ...string) Facts {
 	runtime.LockOSThread() // whose children the subjects are
 	defer runtime.UnlockOSThread()
 	f := Facts{
@@ -24,21 +26,21 @@ func Examine(ring shm.Config) Facts {
 		Limits:       examineLimits(),
 	}
 	f.Ring, f.RingErr = shm.Inspect(ring)
-	f.Launched = launch()
+	f.Launched = launch(role)
 	return f
 }
 
 // launch has this program start itself as a command, over a ring without a name,
 // and counts the records.
-func launch() Launched {
+func launch(role []string) Launched {
 	l := Launched{Status: -1}
-	if err := l.run(); err != nil {
+	if err := l.run(role); err != nil {
 		l.Words = err.Error()
 	}
 	return l
 }
 
-func (l *Launched) run() error {
+func (l *Launched) run(role []string) error {
 	self, err := os.Executable()
 	if err != nil { // no /proc
 		if self, err = exec.LookPath(os.Args[0]); err != nil {
@@ -58,7 +60,7 @@ func (l *Launched) run() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, self, "--ring", ring.Prefix(), "--events", "exec", "--", self, "--version")
+	cmd := exec.CommandContext(ctx, self, append(slices.Clip(role), "--ring", ring.Prefix(), "--events", "exec", "--", self, "--version")...)
 	// Pipes, as there may be no /dev/null.
 	var words strings.Builder
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(""), io.MultiWriter(), &words

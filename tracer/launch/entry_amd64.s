@@ -13,6 +13,14 @@ GLOBL root<>(SB), RODATA, $2
 // R12 is the region, later an entry of the script. R13 is the tracer's pid; in
 // the tracer, the number of a limit. A system call changes AX, CX and R11 only.
 TEXT _pdig_start(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
+	// A Go program that starts no command has a name with a mark.
+	MOVQ 8(SP), AX // argv[0]
+	TESTQ AX, AX
+	JZ   split
+	CMPB (AX), $const_plainMark
+	JEQ  tracer
+
+split:
 	// The one piece of memory that the two processes will share.
 	MOVQ $const_sysMmap, AX
 	XORL DI, DI

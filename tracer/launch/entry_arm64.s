@@ -13,6 +13,14 @@ GLOBL root<>(SB), RODATA, $2
 // R19 is the region, later an entry of the script. R20 is the tracer's pid;
 // in the tracer, the number of a limit. A system call changes R0 only.
 TEXT _pdig_start(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
+	// A Go program that starts no command has a name with a mark.
+	MOVD 8(RSP), R9 // argv[0]
+	CBZ  R9, split
+	MOVBU (R9), R9
+	CMP  $const_plainMark, R9
+	BEQ  tracer
+
+split:
 	// The one piece of memory that the two processes will share.
 	MOVD $const_sysMmap, R8
 	MOVD $0, R0

@@ -28,6 +28,9 @@ const auxEntry = 9
 // signals other than SIGINT and SIGHUP are no longer ignored, and SIGTERM,
 // SIGURG and SIGCHLD no longer blocked.
 func Reexec() error {
+	if os.Args[0] != "" && os.Args[0][0] == PlainMark {
+		return fmt.Errorf("a program that is called %q starts no command", os.Args[0])
+	}
 	image, err := os.ReadFile("/proc/self/exe")
 	if err != nil {
 		return fmt.Errorf("copy of the program: %w", err)

@@ -71,6 +71,7 @@ const (
 	waitFlags    = unix.WNOHANG | unix.WALL
 	ownStatus    = StatusFailed
 	prefixGO     = 0x4f47 // "GO", as it stands in memory
+	plainMark    = PlainMark
 	raisedLimits = 1<<unix.RLIMIT_CPU | 1<<unix.RLIMIT_FSIZE | 1<<unix.RLIMIT_DATA | 1<<unix.RLIMIT_STACK |
 		1<<unix.RLIMIT_NPROC | 1<<unix.RLIMIT_NOFILE | 1<<unix.RLIMIT_AS
 	lastRaised   = unix.RLIMIT_AS

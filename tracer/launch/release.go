@@ -51,6 +51,16 @@ func inherited(fd int) bool {
 	return err == nil && flags&unix.FD_CLOEXEC == 0
 }
 
+// CloseInherited closes what the process was started with, except for the first three
+// descriptors and those to keep. It is for the first thing that main does.
+func CloseInherited(keep ...int) {
+	for _, fd := range openDescriptors() {
+		if fd > stderrFD && !slices.Contains(keep, fd) {
+			unix.Close(fd)
+		}
+	}
+}
+
 // ReleaseInherited lets go of everything that the tracer has from the process,
 // except for the descriptors to keep: a reader of a pipe sees its end when the
 // command closes it, no mount is held busy, and neither the arguments nor the

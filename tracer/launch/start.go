@@ -21,6 +21,10 @@ const (
 // Role says what the calling process is.
 type Role uint8
 
+// PlainMark is what the name of a program, its argument zero, begins with, when it is
+// executed to start no command: it is [Plain] then, which saves it a copy.
+const PlainMark = '+'
+
 const (
 	// Plain is a process that began at the entry of the Go runtime, because
 	// the program was linked without -E: it can go on as it is, or [Reexec].

@@ -53,3 +53,12 @@ func (s *stderr) Write(p []byte) (n int, err error) {
 	}
 	return n, nil
 }
+
+// StderrDescriptor is the descriptor that [Original.Stderr] writes to, as long as
+// nobody calls [Original.Unmute].
+func (o *Original) StderrDescriptor() int {
+	if o.mem.stderr != 0 {
+		return int(o.mem.stderr)
+	}
+	return stderrFD
+}
