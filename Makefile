@@ -23,10 +23,11 @@ TESTED = $(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end
 .DEFAULT_GOAL := build
 .PHONY: build plugin test test-race oracle suites generate docs lint bench profile microbench fuzz cross vm-arm64 guests guest-tests arm64-tests clean
 
-# The entry point of pdig is our own: it runs before the Go runtime does.
+# The entry point of a tracer is our own: it runs before the Go runtime does.
 build:
 	$(GO) build -buildvcs=false -trimpath -ldflags '$(LDFLAGS) -E _pdig_start' -o $(BIN)/pdig ./cmd/pdig
 	$(GO) build -buildvcs=false -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/sensor ./cmd/sensor
+	$(GO) build -buildvcs=false -trimpath -pgo cmd/sensor/default.pgo -ldflags '$(LDFLAGS) -E _pdig_start' -o $(BIN)/falco-trace ./images/falco-trace
 
 # The plugin that a Falco without userspace source loads. It is a shared library, and so
 # needs a C compiler: gcc, and gcc-aarch64-linux-gnu for the other architecture. PLUGINS
@@ -72,7 +73,7 @@ generate:
 
 # The options in the documents are what the programs print.
 docs: generate build
-	@for p in pdig sensor; do \
+	@for p in pdig sensor falco-trace; do \
 		$(BIN)/$$p --help > $(BIN)/help && \
 		awk -v help=$(BIN)/help ' \
 			/^usage: / && !done { while ((getline line < help) > 0) print line; done = skip = 1 } \

@@ -16,10 +16,13 @@ import (
 // directory of the test.
 type container struct {
 	user    containerUser
-	seccomp any    // linux.seccomp
-	noShm   bool   // there is no /dev/shm
-	pidOf   int    // a process whose pid namespace it shares, 0 none
-	out     string // /out
+	seccomp any      // linux.seccomp
+	noShm   bool     // there is no /dev/shm
+	pidOf   int      // a process whose pid namespace it shares, 0 none
+	ipcOf   int      // likewise for the IPC namespace
+	bare    bool     // there is no shell, nor any other program of this machine
+	env     []string // variables besides PATH
+	out     string   // /out
 	args    []string
 
 	runtime, id string
@@ -153,6 +156,9 @@ func (c *container) make(dir string) error {
 		mounts = append(mounts, bind("/out", c.out, "rw"))
 	}
 	for _, name := range []string{"bin", "lib", "lib32", "lib64", "sbin", "usr"} {
+		if c.bare {
+			break
+		}
 		if to, err := os.Readlink("/" + name); err == nil {
 			errs = append(errs, os.Symlink(to, filepath.Join(root, name)))
 		} else if _, err := os.Stat("/" + name); err == nil {
@@ -168,6 +174,9 @@ func (c *container) make(dir string) error {
 		ns := map[string]any{"type": kind}
 		if kind == "pid" && c.pidOf != 0 {
 			ns["path"] = fmt.Sprintf("/proc/%d/ns/pid", c.pidOf)
+		}
+		if kind == "ipc" && c.ipcOf != 0 {
+			ns["path"] = fmt.Sprintf("/proc/%d/ns/ipc", c.ipcOf)
 		}
 		namespaces = append(namespaces, ns)
 	}
@@ -189,7 +198,7 @@ func (c *container) make(dir string) error {
 		"process": map[string]any{
 			"user":            map[string]any{"uid": c.user.uid, "gid": c.user.uid},
 			"args":            c.args,
-			"env":             []string{"PATH=/pdig:/programs:/usr/sbin:/usr/bin:/sbin:/bin"},
+			"env":             append([]string{"PATH=/pdig:/programs:/usr/sbin:/usr/bin:/sbin:/bin"}, c.env...),
 			"cwd":             "/",
 			"noNewPrivileges": c.user.noNewPrivs,
 			"capabilities":    map[string]any{"bounding": c.user.caps, "effective": c.user.caps, "permitted": c.user.caps},

@@ -21,7 +21,7 @@ import (
 )
 
 // Paths of the built commands.
-var pdigPath, sensorPath string
+var pdigPath, sensorPath, falcoTracePath string
 
 // prebuilt is for where nothing can be built: see the target vm-arm64.
 var prebuilt = flag.String("prebuilt", "", "the `directory` with pdig, sensor and the traced programs, instead of building them")
@@ -47,7 +47,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	pdigPath, sensorPath = filepath.Join(bin, "pdig"), filepath.Join(bin, "sensor")
+	pdigPath, sensorPath, falcoTracePath = filepath.Join(bin, "pdig"), filepath.Join(bin, "sensor"), filepath.Join(bin, "falco-trace")
 	dir, err := os.MkdirTemp("", "pdig-fixtures-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

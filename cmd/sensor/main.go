@@ -2,6 +2,10 @@
 // command that it starts under pdig.
 package main
 
-import "github.com/pdig/pdig/sensor/cmdline"
+import (
+	"os"
 
-func main() { cmdline.Main() }
+	"github.com/pdig/pdig/sensor/cmdline"
+)
+
+func main() { cmdline.Main(os.Args[1:]) }

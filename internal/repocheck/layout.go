@@ -39,6 +39,7 @@ var ranks = map[string]int{
 	"kernelsrc/driver": 4,
 	"sensor/capture":   4,
 	"sensor/convert":   4,
+	"internal/beside":  4,
 
 	// Makes its records by the encoders of the tracer.
 	"kernelsrc/modern": 5,

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/internal/beside"
 	"github.com/pdig/pdig/internal/cli"
 	"github.com/pdig/pdig/sensor/fields"
 	"github.com/pdig/pdig/shm"
@@ -69,6 +70,7 @@ type options struct {
 	logLevel zerolog.Level
 	dash     bool // what follows is a command
 	command  []string
+	tracer   *beside.Peer // the ring is that of the tracer that has started this sensor
 
 	event  fields.Event   // what filter and fields look at
 	filter *fields.Filter // nil: all events
@@ -153,15 +155,20 @@ func parse(args []string) (*options, error) {
 	if o.dash && len(o.command) == 0 {
 		return o, fmt.Errorf("no command after -- (see sensor --help)")
 	}
+	return o, o.check(words)
+}
+
+// check looks at all values, and compiles filter and format.
+func (o *options) check(words []string) error {
 	for _, check := range []func() error{o.checkRead, o.checkEngine, o.checkEngines, o.checkDriver, o.checkRing, o.checkNumbers, o.checkOutput, o.checkWrite, o.checkShow, o.checkTop, o.checkFields} {
 		if err := check(); err != nil {
-			return o, err
+			return err
 		}
 	}
 	if err := o.makeFilter(words); err != nil {
-		return o, err
+		return err
 	}
-	return o, o.makeFormat()
+	return o.makeFormat()
 }
 
 func (o *options) checkRing() (err error) {
@@ -189,7 +196,7 @@ func (o *options) checkRing() (err error) {
 	if o.flags.Changed("args-limit") && (o.argsLimit < minArgsLimit || o.argsLimit > maxArgsLimit) {
 		return cli.ValueError("args-limit", strconv.Itoa(o.argsLimit), fmt.Sprintf("between %d and %d", minArgsLimit, maxArgsLimit))
 	}
-	if o.flags.Changed("ring-size") && len(o.command) == 0 {
+	if o.flags.Changed("ring-size") && len(o.command) == 0 && o.tracer == nil {
 		return fmt.Errorf("--ring-size: only the ring of a command can be chosen, a shared one has %s", defaultSize)
 	}
 	return nil
@@ -323,7 +330,7 @@ func (o *options) checkLast() error {
 
 // prints reports whether events are printed.
 func (o *options) prints() bool {
-	return !o.quiet && !o.top && (o.write == "" || o.json || o.msgpack || o.output != "" || o.show.format != "")
+	return !o.quiet && !o.top && (o.tracer != nil || o.write == "" || o.json || o.msgpack || o.output != "" || o.show.format != "")
 }
 
 func (o *options) checkOutput() (err error) {

@@ -31,9 +31,9 @@ const (
 )
 
 // Main is the program. It ends the process.
-func Main() {
+func Main(args []string) {
 	inheritQuit()
-	status := run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	status := run(args, os.Stdin, os.Stdout, os.Stderr)
 	if status < 0 {
 		status = die(unix.Signal(-status))
 	}
@@ -152,6 +152,8 @@ func (p *program) run() (status int, err error) {
 		return 0, err
 	case len(p.command) > 0:
 		return p.follow()
+	case p.tracer != nil:
+		return 0, p.besideTracer()
 	case p.read != "":
 		return 0, p.replay()
 	}

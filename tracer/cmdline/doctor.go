@@ -20,9 +20,10 @@ const (
 	formJSON = "json"
 )
 
-// examine prints what of pdig works here.
-func examine(o *options, stdout, stderr io.Writer) int {
-	facts := doctor.Examine(shm.Config{Prefix: o.ring, Mode: o.mode})
+// Examine prints what of the tracer works here, and returns the exit status. Role is as
+// in [doctor.Examine].
+func (o *Options) Examine(stdout, stderr io.Writer, role ...string) int {
+	facts := doctor.Examine(shm.Config{Prefix: o.ring, Mode: o.mode}, role...)
 	report := doctor.Judge(&facts)
 	report.Pdig = cli.Version
 	write := report.WriteText
@@ -30,7 +31,7 @@ func examine(o *options, stdout, stderr io.Writer) int {
 		write = report.WriteJSON
 	}
 	if err := write(stdout); err != nil {
-		complain(stderr, err)
+		o.complain(stderr, err)
 		return statusWorksNot
 	}
 	if !report.Launch {

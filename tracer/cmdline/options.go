@@ -1,6 +1,7 @@
 package cmdline
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -11,15 +12,20 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/spf13/pflag"
 
+	"github.com/pdig/pdig/internal/beside"
 	"github.com/pdig/pdig/internal/cli"
 	"github.com/pdig/pdig/shm"
 	"github.com/pdig/pdig/syscalls"
 	"github.com/pdig/pdig/tracer"
 )
 
-// options are the command line.
-type options struct {
+// Options are the command line.
+type Options struct {
 	flags *pflag.FlagSet
+
+	// Beside starts a sensor over a ring of its own, when it is sure that there is
+	// a command or who to attach to. Nil: whoever reads the ring that the options name.
+	Beside func(log zerolog.Logger) (*beside.Sensor, error)
 
 	events     string
 	captureAll bool
@@ -56,11 +62,15 @@ type options struct {
 	attach     tracer.Attachment
 }
 
+// ErrNoCommand is why there is nobody to trace.
+var ErrNoCommand = errors.New("no command given")
+
 // defaultSet is what --events selects when it is not given.
 const defaultSet = "security"
 
-func newOptions() *options {
-	o := &options{flags: cli.NewFlagSet("pdig")}
+// New returns the options of a program with their defaults.
+func New(program string) *Options {
+	o := &Options{flags: cli.NewFlagSet(program)}
 	f := o.flags
 	f.SetInterspersed(false) // what follows the command belongs to it
 	f.StringArrayVarP(&o.pids, "pid", "p", nil, "attach to the process `PID[,PID...]` instead of running a command; may be repeated")
@@ -92,8 +102,14 @@ func newOptions() *options {
 	return o
 }
 
+// Flags are the options to be read. [Options.Check] comes after it.
+func (o *Options) Flags() *pflag.FlagSet { return o.flags }
+
+// name is that of the program.
+func (o *Options) name() string { return o.flags.Name() }
+
 // usage is the text of --help.
-func usage(o *options) string {
+func usage(o *Options) string {
 	return "usage: pdig [options] [--] command [argument...]\n" +
 		"       pdig [options] -p PID[,PID...] | -P PID[,PID...]\n" +
 		"       pdig [options] --doctor[=json]\n\n" +
@@ -103,27 +119,33 @@ func usage(o *options) string {
 }
 
 // parse reads the arguments of pdig. Its errors name the option.
-func parse(args []string) (*options, error) {
-	o := newOptions()
+func parse(args []string) (*Options, error) {
+	o := New("pdig")
 	if err := cli.Parse(o.flags, args); err != nil {
 		return o, err
 	}
-	o.command = o.flags.Args()
 	if o.help || o.version {
 		return o, nil
 	}
+	return o, o.Check(o.flags.Args())
+}
+
+// Check looks at all values and takes the command, which may be empty. Its errors
+// name the option.
+func (o *Options) Check(command []string) error {
+	o.command = command
 	for _, check := range []func() error{o.checkCalls, o.checkSnaplen, o.checkArgsLimit, o.checkPriority, o.checkRing, o.checkWait, o.checkLog, o.checkTargets} {
 		if err := check(); err != nil {
-			return o, err
+			return err
 		}
 	}
-	return o, nil
+	return nil
 }
 
 // attaches reports whether there is no command.
-func (o *options) attaches() bool { return len(o.attach.PIDs)+len(o.attach.Trees) > 0 }
+func (o *Options) attaches() bool { return len(o.attach.PIDs)+len(o.attach.Trees) > 0 }
 
-func (o *options) checkTargets() (err error) {
+func (o *Options) checkTargets() (err error) {
 	if o.attach.PIDs, err = pidList("pid", o.pids); err != nil {
 		return err
 	}
@@ -134,16 +156,16 @@ func (o *options) checkTargets() (err error) {
 	case o.doctor != "":
 		return o.checkDoctor()
 	case o.attaches() && o.waitAll:
-		return fmt.Errorf("--wait-all is for a command: without one pdig waits for all anyway")
+		return fmt.Errorf("--wait-all is for a command: without one %s waits for all anyway", o.name())
 	case o.attaches() && len(o.command) > 0:
 		return fmt.Errorf("--pid and --proc-tree exclude a command: %q", o.command[0])
 	case !o.attaches() && len(o.command) == 0:
-		return fmt.Errorf("no command given (see pdig --help)")
+		return fmt.Errorf("%w (see %s --help)", ErrNoCommand, o.name())
 	}
 	return nil
 }
 
-func (o *options) checkDoctor() error {
+func (o *Options) checkDoctor() error {
 	switch {
 	case o.doctor != formText && o.doctor != formJSON:
 		return cli.ValueError("doctor", o.doctor, "json or text")
@@ -174,7 +196,7 @@ func pidList(option string, values []string) (pids []int, err error) {
 	return pids, nil
 }
 
-func (o *options) checkCalls() (err error) {
+func (o *Options) checkCalls() (err error) {
 	if o.captureAll {
 		if o.flags.Changed("events") {
 			return fmt.Errorf("--capture-all and --events exclude each other")
@@ -193,21 +215,21 @@ func (o *options) checkCalls() (err error) {
 	return nil
 }
 
-func (o *options) checkSnaplen() error {
+func (o *Options) checkSnaplen() error {
 	if o.flags.Changed("snaplen") && (o.snaplen < 1 || o.snaplen > tracer.MaxSnaplen) {
 		return cli.ValueError("snaplen", strconv.Itoa(o.snaplen), fmt.Sprintf("between 1 and %d", tracer.MaxSnaplen))
 	}
 	return nil
 }
 
-func (o *options) checkArgsLimit() error {
+func (o *Options) checkArgsLimit() error {
 	if o.flags.Changed("args-limit") && (o.argsLimit < tracer.MinArgsLimit || o.argsLimit > tracer.MaxArgsLimit) {
 		return cli.ValueError("args-limit", strconv.Itoa(o.argsLimit), fmt.Sprintf("between %d and %d", tracer.MinArgsLimit, tracer.MaxArgsLimit))
 	}
 	return nil
 }
 
-func (o *options) checkPriority() error {
+func (o *Options) checkPriority() error {
 	switch o.priority {
 	case "availability":
 		return nil
@@ -231,9 +253,9 @@ func (o *options) checkPriority() error {
 }
 
 // secure reports whether nothing may be done unseen.
-func (o *options) secure() bool { return o.priority == "security" }
+func (o *Options) secure() bool { return o.priority == "security" }
 
-func (o *options) checkRing() error {
+func (o *Options) checkRing() error {
 	if o.ring == "" {
 		return cli.ValueError("ring", o.ring, "the name of a ring")
 	}
@@ -280,7 +302,7 @@ func (o *options) checkRing() error {
 	return nil
 }
 
-func (o *options) checkWait() error {
+func (o *Options) checkWait() error {
 	switch o.waitFor {
 	case "never":
 	case "forever":
@@ -295,19 +317,14 @@ func (o *options) checkWait() error {
 	return nil
 }
 
-func (o *options) checkLog() (err error) {
+func (o *Options) checkLog() (err error) {
 	o.logLevel, err = cli.Level(o.level)
 	return err
 }
 
-// producer is how the ring is to be opened.
-func (o *options) producer(log zerolog.Logger) shm.ProducerConfig {
-	return shm.ProducerConfig{Config: shm.Config{Prefix: o.ring, Mode: o.mode}, Block: o.onFull == "block", Await: o.secure(), Ceiling: o.ceiling, Log: log}
-}
-
 // ringDescriptors are those of a ring that was inherited, which the command
 // must not get.
-func (o *options) ringDescriptors() []int {
+func (o *Options) ringDescriptors() []int {
 	var fds []int
 	if list, ok := strings.CutPrefix(o.ring, "fd:"); ok {
 		for _, s := range strings.Split(list, ",") {

@@ -7,12 +7,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"time"
 
 	"github.com/rs/zerolog"
 
 	"github.com/pdig/pdig/internal/cli"
-	"github.com/pdig/pdig/shm"
 	"github.com/pdig/pdig/tracer"
 	"github.com/pdig/pdig/tracer/launch"
 )
@@ -25,13 +23,15 @@ func Main() {
 	case launch.Tracer:
 		trace(launch.Start())
 	default:
-		complain(os.Stderr, fmt.Errorf("cannot become the command: %w", launch.Reexec()))
+		complain(os.Stderr, "pdig", fmt.Errorf("cannot become the command: %w", launch.Reexec()))
 		os.Exit(launch.StatusFailed)
 	}
 }
 
 // complain prints why the command is not started: one line.
-func complain(w io.Writer, err error) { fmt.Fprintf(w, "pdig: %v\n", err) }
+func complain(w io.Writer, program string, err error) { fmt.Fprintf(w, "%s: %v\n", program, err) }
+
+func (o *Options) complain(w io.Writer, err error) { complain(w, o.name(), err) }
 
 // resume does what starts no command. The arguments have been parsed before.
 func resume(args []string, stdout, stderr io.Writer) int {
@@ -42,9 +42,9 @@ func resume(args []string, stdout, stderr io.Writer) int {
 	case o.help:
 		fmt.Fprint(stdout, usage(o))
 	case o.doctor != "":
-		return examine(o, stdout, stderr)
+		return o.Examine(stdout, stderr)
 	default:
-		return attach(o, stderr)
+		return o.Attach(stderr)
 	}
 	return 0
 }
@@ -53,58 +53,66 @@ func resume(args []string, stdout, stderr io.Writer) int {
 // started. It does not return before the last tracee has ended.
 func trace(o *launch.Original) {
 	defer o.Unmute()
-	stderr := o.Stderr()
 	if err := launch.IgnoreSignals(); err != nil {
-		refuse(o, stderr, err)
+		Refuse(o, "pdig", err)
 	}
 	opts, err := parse(o.Args()[1:])
 	if err != nil {
-		refuse(o, stderr, err)
+		Refuse(o, "pdig", err)
 	}
 	if opts.help || opts.version || opts.doctor != "" || opts.attaches() {
 		// The process cannot go on as a Go program if a pid namespace was set
 		// for its children: it has no threads then.
 		if err := o.Wait(); err != nil {
-			refuse(o, stderr, err)
+			Refuse(o, "pdig", err)
 		}
 		o.Resume()
 	}
-	target, err := launch.Resolve(opts.command[0])
+	opts.Launch(o)
+}
+
+// Launch makes the process the command, traces it, and returns when neither it nor a
+// descendant is left. When the command cannot be started it ends both processes.
+// Preconditions: [launch.IgnoreSignals] was called, and [Options.Check] with a command
+// that stands at the end of the arguments of the process.
+func (o *Options) Launch(process *launch.Original) {
+	stderr := process.Stderr()
+	target, err := launch.Resolve(o.command[0])
 	if err != nil {
-		refuse(o, stderr, err)
+		Refuse(process, o.name(), err)
 	}
 	// The file stays open as long as there is something to say.
-	log, _, err := cli.Logger("pdig", opts.logLevel, stderr, opts.logFile)
+	log, _, err := cli.Logger(o.name(), o.logLevel, stderr, o.logFile)
 	if err != nil {
-		refuse(o, stderr, err)
+		Refuse(process, o.name(), err)
 	}
-	producer, err := shm.NewProducer(opts.producer(log))
+	ring, err := o.openRing(log)
 	if err != nil {
-		refuse(o, stderr, err)
+		Refuse(process, o.name(), err)
 	}
 	// Whoever has ended the process meanwhile has ended the wait: Launch says so.
-	died := func() bool { return o.Wait() != nil }
-	producer.GiveUp(died) // --priority security waits in there
-	if !awaitSensor(producer, opts.waitSensor, died) {
-		refuse(o, stderr, fmt.Errorf("no sensor reads the ring after %v (--wait-sensor)", opts.waitSensor))
+	died := func() bool { return process.Wait() != nil }
+	ring.GiveUp(died) // --priority security waits in there
+	if err := ring.await(o, died); err != nil {
+		Refuse(process, o.name(), err)
 	}
-	cfg := opts.config(stderr, producer, log)
-	err = tracer.Launch(o, tracer.Command{
+	cfg := o.config(stderr, ring.Producer, log)
+	cfg.Ended = ring.commandEnded
+	err = tracer.Launch(process, tracer.Command{
 		Target:   target,
-		Index:    len(o.Args()) - len(opts.command),
-		CloseFDs: opts.ringDescriptors(),
-		Refused:  func(err error) { complain(stderr, err) },
+		Index:    len(process.Args()) - len(o.command),
+		CloseFDs: o.ringDescriptors(),
+		Refused:  func(err error) { o.complain(stderr, err) },
 	}, cfg)
 	if err != nil {
-		refuse(o, stderr, err)
+		ring.close()
+		Refuse(process, o.name(), err)
 	}
-	if err := producer.Close(); err != nil {
-		log.Error().Err(err).Msg("ring not closed")
-	}
+	ring.close()
 }
 
 // config is what the options say of the trace.
-func (o *options) config(stderr io.Writer, sink tracer.Sink, log zerolog.Logger) tracer.Config {
+func (o *Options) config(stderr io.Writer, sink tracer.Sink, log zerolog.Logger) tracer.Config {
 	cfg := tracer.Config{
 		Calls: o.calls, Snaplen: o.snaplen, ArgsLimit: o.argsLimit, WaitAll: o.waitAll, Pin: o.pin == "auto",
 		Release: o.onPtrace == "release", Adopt: o.adopt, Kill: o.secure(), Sink: sink, Log: log,
@@ -124,10 +132,10 @@ func (o *options) config(stderr io.Writer, sink tracer.Sink, log zerolog.Logger)
 	return cfg
 }
 
-// refuse ends the process and its tracer before the command was started.
-func refuse(o *launch.Original, stderr io.Writer, err error) {
+// Refuse ends the process and its tracer before the command was started.
+func Refuse(o *launch.Original, program string, err error) {
 	if !errors.Is(err, launch.ErrOriginalDied) { // who has ended it does not wonder
-		complain(stderr, err)
+		complain(o.Stderr(), program, err)
 	}
 	status := launch.StatusFailed
 	var start *launch.StartError
@@ -135,21 +143,4 @@ func refuse(o *launch.Original, stderr io.Writer, err error) {
 		status = start.Status()
 	}
 	o.Exit(status)
-}
-
-// awaitSensor waits for a reader of the ring, at most for the given time; a
-// negative one is for ever. It reports whether there is one, or over tells that
-// nobody waits any more.
-func awaitSensor(p *shm.Producer, wait time.Duration, over func() bool) bool {
-	if wait == 0 {
-		return true
-	}
-	const pause = 5 * time.Millisecond
-	for start := time.Now(); wait < 0 || time.Since(start) < wait; {
-		if p.Active() || over() {
-			return true
-		}
-		time.Sleep(pause)
-	}
-	return p.Active()
 }

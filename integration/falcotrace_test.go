@@ -1,0 +1,307 @@
+package integration
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+)
+
+// shellWork writes to both streams, from children too, and ends by a status of its own.
+const shellWork = `echo begin; echo wrong >&2
+(exit 3); echo "child $?"
+sh -c 'kill -KILL $$'; echo "killed $?"
+ls /nowhere 2>/dev/null || echo "pid $$, parent $PPID"
+cat /proc/self/status | grep -c '^Pid:'
+exit 7`
+
+// killerWork tries to kill all whom it finds, which are none that it knows of.
+const killerWork = `for d in /proc/[0-9]*; do p=${d#/proc/}
+[ $p = $$ ] || kill -9 $p 2>/dev/null && [ $p != $$ ] && echo "killed $p"
+done
+kill -9 -1 2>/dev/null; echo "all: $?"; exit 7`
+
+// TestFalcoTrace: a wrapped command ends the same in a container, and says the same on
+// both streams, whatever the container may not do; its events are there.
+func TestFalcoTrace(t *testing.T) {
+	needContainers(t)
+	fixture(t, "container")
+	users := []containerUser{asRoot, asConfined}
+	commands := map[string][]string{"shell": {"sh", "-c", shellWork}, "server": {"container", "work", "/programs/container"}, "killer": {"sh", "-c", killerWork}}
+	native := map[string]result{}
+	for name, command := range commands {
+		for _, user := range users {
+			got := (&container{user: user}).run(t, command...)
+			if got.status.ExitStatus() != 7 {
+				t.Fatalf("%s as %s: %s", name, user.name, got)
+			}
+			native[name+user.name] = got
+		}
+	}
+	eachProfile(t, func(t *testing.T, seccomp any) {
+		for name, command := range commands {
+			for _, user := range users {
+				t.Run(name+" as "+user.name, func(t *testing.T) {
+					c := &container{user: user, seccomp: seccomp, noShm: true}
+					got := c.run(t, append([]string{"falco-trace", "run", "-o", "/out/events", "--"}, command...)...)
+					if diff := cmp.Diff(native[name+user.name].String(), got.String()); diff != "" {
+						t.Errorf("(-native +wrapped)\n%s", diff)
+					}
+					if name == "server" {
+						checkWork(t, filepath.Join(c.out, "events"), slices.Equal(user.caps, dockerCaps))
+						return
+					}
+					c.awaitEvents(t, "> procexit status=1792 ")
+					if name == "shell" {
+						c.awaitEvents(t, "execve res=0 exe=ls args=/nowhere.")
+					}
+				})
+			}
+		}
+	})
+}
+
+// httpServer is a server that is PID 1, tells of its requests, and has a handler for the
+// signal with which its container is stopped. It looks for children that it has not made.
+const httpServer = `
+import http.server, os, signal, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200); self.end_headers(); self.wfile.write(b"hello\n")
+    def log_message(self, *_):
+        print(self.command, self.path, file=sys.stderr, flush=True)
+def stop(*_):
+    print("stopped", flush=True); sys.exit(5)
+signal.signal(signal.SIGTERM, stop)
+server = http.server.HTTPServer(("127.0.0.1", 8080), Handler)
+try: os.waitpid(-1, os.WNOHANG); print("ready, with a child", flush=True)
+except ChildProcessError: print("ready", flush=True)
+print("pid", os.getpid(), flush=True)
+server.serve_forever()`
+
+const httpClient = `
+import urllib.request
+print(urllib.request.urlopen("http://127.0.0.1:8080/page").read())
+try: open("/none/from-outside")
+except OSError: pass`
+
+// TestFalcoTraceServer: a server is stopped by the signal of its container, in its
+// handler; who comes into the container by exec is watched too.
+func TestFalcoTraceServer(t *testing.T) {
+	needContainers(t)
+	needProgram(t, "python3")
+	serve := func(t *testing.T, c *container, wrap ...string) (said string) {
+		c.args = append(wrap, "/usr/bin/python3", "-c", httpServer)
+		c.prepare(t)
+		g := startTargetCmd(t, c.command())
+		said = g.line(t)
+		if out, err := c.runc("exec", c.id, "/usr/bin/python3", "-c", httpClient).CombinedOutput(); err != nil || string(out) != "b'hello\\n'\n" {
+			t.Errorf("exec: %v: %s", err, out)
+		}
+		if len(wrap) > 0 {
+			c.awaitEvents(t, "name=/none/from-outside ", " < accept")
+		}
+		if out, err := c.runc("kill", c.id, "TERM").CombinedOutput(); err != nil {
+			t.Fatalf("runc kill: %v: %s", err, out)
+		}
+		return said + g.finish(t)
+	}
+	for _, user := range []containerUser{asRoot, asConfined} {
+		t.Run(user.name, func(t *testing.T) {
+			want := serve(t, &container{user: user})
+			if !strings.HasPrefix(want, "pid 1\nstopped\nstatus 0x500\n") {
+				t.Fatalf("natively: %s", want)
+			}
+			c := &container{user: user, seccomp: seccompConfig(seccompProfiles["Docker 20.10"]), noShm: true,
+				env: []string{"FALCO_TRACE_OUTPUT=/out/events", "FALCO_TRACE_ADOPT=true", "FALCO_TRACE_PORT=tcp://10.0.0.1:80"}}
+			if diff := cmp.Diff(want, serve(t, c, "falco-trace", "run", "--")); diff != "" {
+				t.Errorf("(-native +wrapped)\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestFalcoTraceStdout: events are on the stream that was asked for, beside what the
+// command says.
+func TestFalcoTraceStdout(t *testing.T) {
+	got := runCommand(t, falcoTracePath, "run", "-o", "stdout", "-j", "--filter", "evt.type=execve", "sh", "-c", "echo out; echo err >&2; exit 4")
+	var own, events []string
+	for line := range strings.Lines(got.stdout) {
+		if strings.HasPrefix(line, "{") {
+			events = append(events, line)
+		} else {
+			own = append(own, line)
+		}
+	}
+	if got.status.ExitStatus() != 4 || strings.Join(own, "") != "out\n" || len(events) == 0 ||
+		!strings.HasPrefix(got.stderr, "err\nevents: ") || !strings.Contains(got.stderr, " 0 lost") {
+		t.Errorf("got %s", got)
+	}
+}
+
+// TestFalcoTraceCapture: a capture is written with the events that are shown, or alone.
+func TestFalcoTraceCapture(t *testing.T) {
+	for _, output := range []string{"", "events"} {
+		dir := t.TempDir()
+		args := []string{"run", "-w", "capture"}
+		if output != "" {
+			args = append(args, "-o", output)
+		}
+		cmd := exec.Command(falcoTracePath, append(args, "ls", "/nowhere")...)
+		cmd.Dir = dir
+		if got := start(t, cmd).wait(t); got.status.ExitStatus() != 2 {
+			t.Fatalf("got %s", got)
+		}
+		lines := runCommand(t, sensorPath, "-r", filepath.Join(dir, "capture")).stdout
+		if !strings.Contains(lines, " > procexit status=512 ") {
+			t.Errorf("in the capture: %s", lines)
+		}
+		text, err := os.ReadFile(filepath.Join(dir, "events"))
+		if (err == nil) != (output != "") || err == nil && !strings.Contains(string(text), " > procexit status=512 ") {
+			t.Errorf("in the output: %v %s", err, text)
+		}
+	}
+}
+
+// TestFalcoTraceMark: with a mark before its name the program is an ordinary one.
+func TestFalcoTraceMark(t *testing.T) {
+	for _, row := range []struct {
+		program, role, want string
+	}{
+		{falcoTracePath, "--help", "status 0x0\n"},
+		{falcoTracePath, "run", "status 0x7d00\nfalco-trace: cannot become the command: "},
+		{pdigPath, "true", "status 0x7d00\npdig: cannot become the command: "},
+	} {
+		cmd := exec.Command(row.program, row.role, "true")
+		cmd.Args[0] = "+program"
+		if got := start(t, cmd).wait(t).String(); !strings.Contains(got, row.want) {
+			t.Errorf("%s %s: got %s, want %s", row.program, row.role, got, row.want)
+		}
+	}
+}
+
+// TestFalcoTraceSidecar: containers of one pod write into one ring, and a sensor in a
+// further one reads it.
+func TestFalcoTraceSidecar(t *testing.T) {
+	needContainers(t)
+	fixture(t, "container")
+	for _, user := range []containerUser{asRoot, asConfined} {
+		t.Run(user.name, func(t *testing.T) {
+			s := &container{user: user, args: []string{"falco-trace", "sensor", "-u", "--ring", "/out/ring", "-o", "/out/events"}}
+			s.prepare(t)
+			p := start(t, s.command())
+			eventually(t, "the sensor has made the ring", func() bool {
+				_, err := os.Stat(filepath.Join(s.out, "ring_descs"))
+				return err == nil
+			})
+			for i := range 2 {
+				c := &container{user: user, seccomp: seccompConfig(seccompProfiles["containerd 1.6"]), noShm: true, out: s.out, ipcOf: s.init(t)}
+				name := fmt.Sprintf("/none/container%d", i)
+				got := c.run(t, "falco-trace", "run", "--ring", "/out/ring", "--wait-sensor", "1m", "--", "container", "open", name)
+				if got, want := got.String(), name+": No such file or directory\nstatus 0x0\n"; got != want {
+					t.Errorf("got %s, want %s", got, want)
+				}
+				s.awaitEvents(t, " name="+name+" ")
+			}
+			if err := unix.Kill(s.init(t), unix.SIGTERM); err != nil {
+				t.Fatal(err)
+			}
+			if got := p.wait(t); got.status != 0 || !strings.Contains(got.stderr, " 0 lost") {
+				t.Errorf("sensor: got %s", got)
+			}
+		})
+	}
+}
+
+// TestFalcoTraceCopy: an init container without a shell puts the program into a volume,
+// and another container, of an image without a shell, runs its command by it.
+func TestFalcoTraceCopy(t *testing.T) {
+	needContainers(t)
+	fixture(t, "container")
+	first := &container{user: asConfined, bare: true, noShm: true}
+	if got := first.run(t, "falco-trace", "copy", "/out/falco").String(); got != "status 0x0\n" {
+		t.Fatalf("copy: got %s", got)
+	}
+	c := &container{user: asConfined, bare: true, noShm: true, out: first.out}
+	got := c.run(t, "/out/falco/falco-trace", "run", "-o", "/out/events", "--", "container", "work", "/programs/container")
+	if want := (&container{user: asConfined, bare: true}).run(t, "container", "work", "/programs/container"); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	checkWork(t, filepath.Join(c.out, "events"), false)
+}
+
+// TestFalcoTraceNoPtrace: where nothing can be traced a line says why, and the command
+// does not run unseen by mistake.
+func TestFalcoTraceNoPtrace(t *testing.T) {
+	needContainers(t)
+	c := &container{user: asConfined, seccomp: seccompConfig(seccompNoPtrace), noShm: true}
+	got := c.run(t, "falco-trace", "run", "-o", "/out/events", "--", "ls").String()
+	if want := "status 0x7d00\nfalco-trace: ptrace is refused: the seccomp profile of pdig does not allow ptrace\n"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// TestFalcoTraceSensorKilled: a sensor that is killed is started again, and the command
+// notices nothing. With --priority security no event is lost between the two.
+func TestFalcoTraceSensorKilled(t *testing.T) {
+	program := fixture(t, "attach")
+	for _, priority := range []string{"availability", "security"} {
+		t.Run(priority, func(t *testing.T) {
+			events := filepath.Join(t.TempDir(), "events")
+			g := startTarget(t, falcoTracePath, "run", "--priority", priority, "-o", events, "--", program, "steps")
+			steps := 0
+			step := func() {
+				steps++
+				g.step(t, steps)
+			}
+			written := func(n int) func() bool {
+				return func() bool {
+					text, _ := os.ReadFile(events)
+					return strings.Contains(string(text), fmt.Sprintf("name=/attach/%d ", n))
+				}
+			}
+			step()
+			eventually(t, "the first event", written(1))
+			sensor := sensorOf(g.pid())
+			if sensor == 0 {
+				t.Fatal("there is no sensor")
+			}
+			if err := unix.Kill(sensor, unix.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			if priority == "availability" {
+				step()
+				eventually(t, "another sensor", func() bool { return sensorOf(g.pid()) != 0 && sensorOf(g.pid()) != sensor })
+				eventually(t, "an event after it", func() bool {
+					step()
+					return written(steps)()
+				})
+			} else {
+				step()
+				eventually(t, "the event in between", written(2))
+			}
+			if got := g.finish(t); got != "status 0x0\n" {
+				t.Errorf("got %s", got)
+			}
+		})
+	}
+}
+
+// sensorOf is the sensor beside the tracer of a process, 0 if there is none.
+func sensorOf(pid int) int {
+	tracer := tracerOf(pid)
+	paths, _ := filepath.Glob("/proc/[0-9]*")
+	for _, path := range paths {
+		child := leading(filepath.Base(path))
+		if tracer > 0 && leading(statusField(child, "PPid")) == tracer && statusField(child, "TracerPid") == "0" && !gone(child) {
+			return child
+		}
+	}
+	return 0
+}
