@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/pdig/pdig/images/falco-trace/verify"
 	"github.com/pdig/pdig/internal/cli"
 	sensor "github.com/pdig/pdig/sensor/cmdline"
 	tracer "github.com/pdig/pdig/tracer/cmdline"
@@ -34,6 +35,7 @@ func roles() []role {
 		{"sensor", "sensor [options] [filter words...]", "show the events of the command of another container, or all else that sensor does", sensorRole},
 		{"copy", "copy DIRECTORY", "put this program there, for containers whose image is without", copySelf},
 		{"doctor", "doctor [--json]", "try what works here, and say what helps", doctor},
+		{"verify", "verify IMAGE.tar...", "say of images in files whether this program will run in their containers", verify.Run},
 	}
 }
 

@@ -60,6 +60,9 @@ var ranks = map[string]int{
 
 	"sensor": 8,
 
+	"images/archive":            7,
+	"images/falco-trace/verify": 8,
+
 	"sensor/cmdline": 9,
 
 	"shm/falcoplugin/libpdig": 10,

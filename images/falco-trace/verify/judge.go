@@ -1,0 +1,386 @@
+package verify
+
+import (
+	"debug/elf"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/pdig/pdig/images/archive"
+)
+
+// verdict is the worst of what was found.
+type verdict int
+
+const (
+	note    verdict = iota // the tracer runs; good to know
+	warning                // it runs, but not all is as it should be
+	unknown                // cannot be told
+	problem                // it does not run
+)
+
+func (v verdict) String() string {
+	return [...]string{"note", "warning", "unknown", "problem"}[v]
+}
+
+// finding is something that was found, and what helps.
+type finding struct {
+	verdict verdict
+	what    string
+	remedy  string
+}
+
+// judge is what is known of one image.
+type judge struct {
+	image    *archive.Image
+	tree     *archive.Tree
+	user     user
+	findings []finding
+}
+
+func (j *judge) report(v verdict, remedy, format string, args ...any) {
+	j.findings = append(j.findings, finding{v, fmt.Sprintf(format, args...), remedy})
+}
+
+func (j *judge) verdict() verdict {
+	worst := note
+	for _, f := range j.findings {
+		worst = max(worst, f.verdict)
+	}
+	return worst
+}
+
+// wanted are the files that are looked at: those with the name of a program that an
+// image starts, and those of users.
+func wanted(images []*archive.Image) func(name string) bool {
+	names := []string{tracer}
+	for _, img := range images {
+		c := img.Config.Config
+		argv := slices.Concat(c.Entrypoint, c.Cmd)
+		names = append(names, programs(argv)...)
+		if text, ok := shellTextOf(argv); ok {
+			words, _ := inShell(text)
+			names = append(names, programs(words)...)
+		}
+	}
+	return func(name string) bool {
+		return name == passwdFile || name == groupFile || slices.Contains(names, path.Base(name))
+	}
+}
+
+// programs are the names that a command line may start.
+func programs(argv []string) []string {
+	if len(argv) == 0 {
+		return nil
+	}
+	names := []string{path.Base(argv[0])}
+	if s, ok := findStart(argv); ok {
+		if _, command := s.role(); len(command) > 0 {
+			names = append(names, path.Base(command[0]))
+		}
+	}
+	return names
+}
+
+func shellTextOf(argv []string) (string, bool) {
+	if len(argv) == 0 {
+		return "", false
+	}
+	return shellText(argv)
+}
+
+// examine judges one image.
+func examine(a *archive.Archive, img *archive.Image, want func(string) bool) *judge {
+	j := &judge{image: img}
+	if img.Err != nil {
+		j.report(unknown, "save the image again", "the image cannot be examined: %v", img.Err)
+		return j
+	}
+	if !j.platform() {
+		return j
+	}
+	var err error
+	if j.tree, err = a.Files(img, want); err != nil {
+		j.report(unknown, "save the image again", "the layers cannot be examined: %v", err)
+		return j
+	}
+	if j.user, err = findUser(j.tree, img.Config.Config.User); err != nil {
+		j.report(problem, "RUN useradd, or USER with a number", "%v", err)
+		return j
+	}
+	j.command()
+	j.notes()
+	return j
+}
+
+// platform tells whether falco-trace exists for that of the image.
+func (j *judge) platform() bool {
+	p := j.image.Config.Platform
+	if p.OS == "linux" && machines[p.Architecture] != 0 {
+		return true
+	}
+	j.report(problem, "build it with --platform linux/amd64 or linux/arm64", "there is no falco-trace for %q on %q", p.OS, p.Architecture)
+	return false
+}
+
+var machines = map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}
+
+// command judges what the container starts.
+func (j *judge) command() {
+	c := j.image.Config.Config
+	argv := slices.Concat(c.Entrypoint, c.Cmd)
+	s, ok := findStart(argv)
+	switch {
+	case len(argv) == 0:
+		j.report(problem, j.ownEntrypoint(nil), "the image says nothing of what it starts: it has neither ENTRYPOINT nor CMD")
+		return
+	case !ok:
+		j.lost(argv)
+		return
+	case s.unsure:
+		j.report(unknown, j.ownEntrypoint(append([]string{s.through}, s.command()...)), "%q is started: whether it executes its argument %q cannot be told", s.through, s.program)
+	}
+	if s.through != "" {
+		j.program(s.through, problem)
+	}
+	switch {
+	case s.shell != "":
+		j.shellForm(s)
+	case len(c.Entrypoint) == 0:
+		j.report(warning, "ENTRYPOINT "+list(argv[:len(argv)-len(s.command())])+" and CMD "+list(s.command()),
+			"the tracer stands in CMD: docker run IMAGE COMMAND, and args in Kubernetes, start something else without it")
+	}
+	if f, dirs, ok := j.program(s.program, problem); ok {
+		j.binary(f, dirs)
+	}
+	j.role(s)
+}
+
+// command is that of the role run, if it is known.
+func (s start) command() []string {
+	_, command := s.role()
+	return command
+}
+
+// role judges what falco-trace is told to do.
+func (j *judge) role(s start) {
+	name, command := s.role()
+	switch name {
+	case "run":
+	case "attach":
+		j.report(note, "", "it attaches to processes of other containers: a sidecar; nothing is traced in this one")
+		return
+	case "":
+		j.report(problem, "ENTRYPOINT "+list([]string{s.program, "run", "--"}), "%s is not told what to do", tracer)
+		return
+	default:
+		j.report(problem, "ENTRYPOINT "+list([]string{s.program, "run", "--"}), "%s %q traces nothing", tracer, name)
+		return
+	}
+	switch {
+	case command == nil: // not known
+	case len(command) == 0:
+		j.report(problem, `CMD ["program", "argument"]`, "there is no command behind run --")
+	case !strings.HasPrefix(command[0], "$"):
+		j.program(command[0], warning)
+	}
+}
+
+// lost is an image that starts something without the tracer.
+func (j *judge) lost(argv []string) {
+	c := j.image.Config.Config
+	remedy := j.ownEntrypoint(argv)
+	if text, ok := shellText(argv); ok && strings.Contains(text, tracer) {
+		j.report(unknown, remedy, "the shell is told %q: whether that starts %s cannot be told", text, tracer)
+		return
+	}
+	if f, _, err := j.find(argv[0]); err == nil && strings.HasPrefix(string(f.Head), "#!") && strings.Contains(string(f.Head), tracer) {
+		j.report(unknown, remedy, "/%s is a script that names %s: whether it starts it cannot be told", f.Path, tracer)
+		return
+	}
+	where := j.places()
+	switch {
+	case len(where) == 0:
+		j.report(problem, "COPY --from=falco-trace / /\n"+remedy, "%s is not in the image, and %s starts without it", tracer, list(argv))
+	case len(c.Entrypoint) > 0:
+		j.report(problem, remedy, "the ENTRYPOINT of the base image is lost: the image has its own, %s, which starts without the tracer", list(c.Entrypoint))
+	default:
+		j.report(problem, remedy, "no ENTRYPOINT starts the tracer, only CMD is there: %s", list(c.Cmd))
+	}
+}
+
+// places are where the image has falco-trace.
+func (j *judge) places() []string {
+	return slices.DeleteFunc(j.tree.Wanted(), func(name string) bool { return path.Base(name) != tracer })
+}
+
+// home is where images have falco-trace.
+const home = "usr/bin/" + tracer
+
+// ownEntrypoint is the line that wraps a command line.
+func (j *judge) ownEntrypoint(argv []string) string {
+	program := home
+	if where := j.places(); len(where) > 0 && !slices.Contains(where, home) {
+		program = where[0]
+	}
+	return "ENTRYPOINT " + list(append([]string{"/" + program, "run", "--"}, argv...))
+}
+
+// shellForm is an ENTRYPOINT or CMD without brackets.
+func (j *judge) shellForm(s start) {
+	c := j.image.Config.Config
+	instruction, ignored := "CMD", ""
+	if len(c.Entrypoint) > 0 {
+		instruction = "ENTRYPOINT"
+		if _, inEntrypoint := shellTextOf(c.Entrypoint); inEntrypoint && len(c.Cmd) > 0 {
+			ignored = fmt.Sprintf(", and CMD %s is not appended to it", list(c.Cmd))
+		}
+	}
+	j.report(warning, instruction+" "+list(s.brackets()),
+		"%s is in shell form: %q starts the tracer, so signals such as that of docker stop may end there%s", instruction, s.through, ignored)
+}
+
+// find looks a program up as execvp does, in the PATH of the image.
+func (j *judge) find(program string) (f archive.File, dirs []archive.File, err error) {
+	c := j.image.Config.Config
+	if strings.Contains(program, "/") {
+		if !path.IsAbs(program) {
+			program = path.Join("/", c.WorkingDir, program)
+		}
+		return j.tree.Find(program)
+	}
+	err = fs.ErrNotExist
+	for dir := range strings.SplitSeq(pathOf(c.Env), ":") {
+		f, dirs, foundErr := j.tree.Find(path.Join("/", c.WorkingDir, dir, program))
+		if path.IsAbs(dir) {
+			f, dirs, foundErr = j.tree.Find(path.Join(dir, program))
+		}
+		if foundErr == nil && !f.Mode.IsDir() {
+			return f, dirs, nil
+		}
+	}
+	return f, dirs, err
+}
+
+// defaultPath is what runtimes set where an image has none.
+const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+func pathOf(env []string) string {
+	for _, e := range slices.Backward(env) {
+		if value, ok := strings.CutPrefix(e, "PATH="); ok {
+			return value
+		}
+	}
+	return defaultPath
+}
+
+// program tells whether the container can execute a file of the image, and reports
+// with severity why not.
+func (j *judge) program(name string, severity verdict) (f archive.File, dirs []archive.File, ok bool) {
+	f, dirs, err := j.find(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		j.missing(name, severity)
+	case err != nil:
+		j.report(severity, "COPY it anew", "%q cannot be executed: %v", name, err)
+	case !f.Mode.IsRegular():
+		j.report(severity, "COPY --from=falco-trace / /", "%q is not a file that can be executed: it has the mode %v", name, f.Mode)
+	case !j.user.mayExecute(f):
+		j.report(severity, fmt.Sprintf("RUN chmod 755 /%s, or COPY --chmod=755", f.Path), "/%s may not be executed by %v: its mode is %v, its owner %d:%d", f.Path, j.user, f.Mode, f.UID, f.GID)
+	default:
+		for _, dir := range dirs {
+			if !j.user.mayExecute(dir) {
+				j.report(severity, fmt.Sprintf("RUN chmod 755 /%s", dir.Path), "%v may not enter the directory /%s, where /%s is: its mode is %v, its owner %d:%d", j.user, dir.Path, f.Path, dir.Mode, dir.UID, dir.GID)
+				return f, dirs, false
+			}
+		}
+		return f, dirs, j.machine(f, severity)
+	}
+	return f, dirs, false
+}
+
+// missing says where a program has gone.
+func (j *judge) missing(name string, severity verdict) {
+	remedy, where := "COPY --from=falco-trace / /", j.places()
+	switch {
+	case path.Base(name) != tracer:
+		remedy = "COPY it, or write its path; a volume can bring it too"
+	case len(where) > 0:
+		remedy = "write /" + where[0] + ", which is there"
+	}
+	full := strings.TrimPrefix(path.Join("/", j.image.Config.Config.WorkingDir, name), "/")
+	if !strings.Contains(name, "/") {
+		full = home
+	}
+	if path.IsAbs(name) {
+		full = strings.TrimPrefix(path.Clean(name), "/")
+	}
+	if layer, ok := j.tree.Removed(full); ok {
+		j.report(severity, "leave it there, or COPY it behind that", "%q is not in the image any more: layer %d has removed it%s", name, layer+1, j.madeBy(layer))
+		return
+	}
+	j.report(severity, remedy, "%q is not in the image", name)
+}
+
+// madeBy names the instruction that has made a layer.
+func (j *judge) madeBy(layer int) string {
+	for _, h := range j.image.Config.History {
+		if h.EmptyLayer {
+			continue
+		}
+		if layer == 0 && h.CreatedBy != "" {
+			return fmt.Sprintf(" (%q)", h.CreatedBy)
+		}
+		layer--
+	}
+	return ""
+}
+
+// machine tells whether an ELF file is for the architecture of the image.
+func (j *judge) machine(f archive.File, severity verdict) bool {
+	if len(f.Head) < elfMachine+2 || string(f.Head[:len(elf.ELFMAG)]) != elf.ELFMAG {
+		return true
+	}
+	arch := j.image.Config.Architecture
+	got := elf.Machine(binary.LittleEndian.Uint16(f.Head[elfMachine:]))
+	if got == machines[arch] {
+		return true
+	}
+	if got == elf.EM_386 && arch == "amd64" || got == elf.EM_ARM && arch == "arm64" {
+		return true
+	}
+	j.report(severity, fmt.Sprintf("COPY --from the image of linux/%s (build with --platform linux/%s)", arch, arch),
+		"/%s is for %v, the image for %s", f.Path, got, arch)
+	return false
+}
+
+// elfMachine is the offset of e_machine in an ELF header of either class.
+const elfMachine = 18
+
+// binary looks at falco-trace itself.
+func (j *judge) binary(f archive.File, dirs []archive.File) {
+	switch {
+	case !strings.HasPrefix(string(f.Head), elf.ELFMAG):
+		j.report(problem, "COPY --from=falco-trace / /", "/%s is no program: it is no ELF file", f.Path)
+	case !everybody(f, dirs):
+		j.report(warning, fmt.Sprintf("RUN chmod 755 /%s, and the directories above", f.Path),
+			"not everybody may execute /%s: another user (docker run --user, OpenShift) cannot start the image", f.Path)
+	}
+}
+
+// notes are what whoever runs the image should know.
+func (j *judge) notes() {
+	if j.verdict() >= unknown {
+		return
+	}
+	if j.user.uid == 0 {
+		j.report(note, "", "it starts as root: without SYS_PTRACE less can be read of a command that changes its user (nginx, gosu)")
+	}
+	if h := j.image.Config.Docker.Healthcheck; h != nil && len(h.Test) > 0 && h.Test[0] != "NONE" {
+		j.report(note, "", "HEALTHCHECK is not a child of the command: it is seen as what docker exec starts is")
+	}
+}
