@@ -21,7 +21,7 @@ RACE_EXCEPT = /(cmd|cmdline|integration|tracer|internal/repocheck|internal/tests
 TESTED = $(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...
 
 .DEFAULT_GOAL := build
-.PHONY: build plugin test test-race oracle suites generate docs lint bench profile microbench fuzz cross vm-arm64 guests guest-tests arm64-tests clean
+.PHONY: build plugin test test-race oracle suites generate docs lint bench profile microbench fuzz cross image vm-arm64 guests guest-tests arm64-tests clean
 
 # The entry point of a tracer is our own: it runs before the Go runtime does.
 build:
@@ -117,6 +117,26 @@ cross:
 	GOARCH=arm64 $(GO) build ./...
 	GOARCH=arm64 $(GO) vet ./...
 	GOARCH=arm64 $(MAKE) build BIN=$(BIN)/arm64
+
+# The image falco-trace, with no tool for containers: for docker load, podman load,
+# skopeo copy oci-archive:... and the like. BASE is the files of a distribution in a tar
+# file, of the architecture that IMAGE_ARCHES names, for an image with those below. The
+# same source makes the same bytes, wherever it lies.
+IMAGE_ARCHES ?= amd64 arm64
+IMAGE_NAME   ?= falco-trace:$(VERSION)
+BASE         ?=
+IMAGE         = $(BIN)/image$(if $(BASE),-base)
+export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+image:
+	rm -rf $(IMAGE)
+	mkdir -p $(IMAGE)
+	@for arch in $(IMAGE_ARCHES); do \
+		GOFLAGS= GOOS=linux GOARCH=$$arch GOAMD64=v1 GOARM64=v8.0 \
+		$(GO) build -buildvcs=false -trimpath -ldflags '$(LDFLAGS)' -o $(IMAGE)/$$arch/usr/bin/falco-trace ./images/falco-trace || exit 1; \
+	done
+	$(GO) run ./images/falco-trace/mkimage -o $(IMAGE) --name '$(IMAGE_NAME)' --version '$(VERSION)' --epoch $(SOURCE_DATE_EPOCH) \
+		$(if $(BASE),--base '$(BASE)') $(foreach arch,$(IMAGE_ARCHES),$(arch)=$(IMAGE)/$(arch))
+	@ls -l $(IMAGE)/*.tar
 
 # The tests of package integration that need no more than static programs, on arm64:
 #

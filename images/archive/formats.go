@@ -95,8 +95,12 @@ var isImage = map[string]bool{
 	"application/vnd.docker.container.image.v1+json": true,
 }
 
+// containerdName is the annotation with the whole name of an image, where OCI's has a
+// part of it.
+const containerdName = "io.containerd.image.name"
+
 func nameOf(d ocispec.Descriptor, above string) string {
-	for _, key := range []string{"io.containerd.image.name", "org.opencontainers.image.ref.name"} {
+	for _, key := range []string{containerdName, ocispec.AnnotationRefName} {
 		if name := d.Annotations[key]; name != "" {
 			return name
 		}

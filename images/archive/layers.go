@@ -2,7 +2,8 @@ package archive
 
 import (
 	"archive/tar"
-	_ "crypto/sha512" // a digest may be of that
+	_ "crypto/sha256" // for digests, which do not bring them along
+	_ "crypto/sha512"
 	"fmt"
 	"io"
 	"io/fs"

@@ -50,6 +50,31 @@ func NewLayer(files []Content, when time.Time) (Layer, error) {
 	return Layer{blob.Bytes(), digester.Digest()}, nil
 }
 
+// LayerOf is a layer that exists as a tar file, compressed or not. Its bytes depend on
+// those of what is in it only.
+func LayerOf(r io.Reader) (Layer, error) {
+	var blob bytes.Buffer
+	z, err := gzip.NewWriterLevel(&blob, gzip.BestCompression)
+	if err != nil {
+		return Layer{}, err
+	}
+	plain, end, err := unpack(r, &budget{Limits: DefaultLimits})
+	if err != nil {
+		return Layer{}, fmt.Errorf("layer: %w", err)
+	}
+	defer end()
+	digester := digest.Canonical.Digester()
+	stored := io.TeeReader(plain, io.MultiWriter(z, digester.Hash()))
+	err = walkTar(stored, func(*tar.Header, io.Reader) error { return nil })
+	if err == nil {
+		_, err = io.Copy(io.Discard, stored) // what fills the last block
+	}
+	if err := errors.Join(err, z.Close()); err != nil {
+		return Layer{}, fmt.Errorf("layer: %w", err)
+	}
+	return Layer{blob.Bytes(), digester.Digest()}, nil
+}
+
 // withDirectories sorts the files by their paths, directories before what they hold.
 func withDirectories(files []Content) []Content {
 	there := map[string]bool{".": true}
@@ -129,7 +154,7 @@ func Write(w io.Writer, name string, images []New, when time.Time) error {
 		}
 	}
 	_, tag, _ := strings.Cut(path.Base(name), ":")
-	top.Annotations = map[string]string{"io.containerd.image.name": name, ocispec.AnnotationRefName: tag}
+	top.Annotations = map[string]string{containerdName: name, ocispec.AnnotationRefName: tag}
 	documents := map[string]any{
 		ocispec.ImageLayoutFile: ocispec.ImageLayout{Version: ocispec.ImageLayoutVersion},
 		ocispec.ImageIndexFile: ocispec.Index{
