@@ -17,17 +17,19 @@ export CGO_ENABLED = 0
 
 # Packages that the race detector can say something about: those that work in
 # their own process. The others drive traced programs or the built commands.
-RACE_EXCEPT = /(cmd|cmdline|integration|tracer|internal/repocheck|internal/testsum)(/|$$)
+RACE_EXCEPT = /(cmd|cmdline|integration|tracer|mkimage|internal/repocheck|internal/testsum)(/|$$)
 TESTED = $(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...
 
 .DEFAULT_GOAL := build
 .PHONY: build plugin test test-race oracle suites generate docs lint bench profile microbench fuzz cross image vm-arm64 guests guest-tests arm64-tests clean
 
+BUILD_FALCO_TRACE = $(GO) build -buildvcs=false -trimpath -pgo cmd/sensor/default.pgo -ldflags '$(LDFLAGS) -E _pdig_start'
+
 # The entry point of a tracer is our own: it runs before the Go runtime does.
 build:
 	$(GO) build -buildvcs=false -trimpath -ldflags '$(LDFLAGS) -E _pdig_start' -o $(BIN)/pdig ./cmd/pdig
 	$(GO) build -buildvcs=false -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/sensor ./cmd/sensor
-	$(GO) build -buildvcs=false -trimpath -pgo cmd/sensor/default.pgo -ldflags '$(LDFLAGS) -E _pdig_start' -o $(BIN)/falco-trace ./images/falco-trace
+	$(BUILD_FALCO_TRACE) -o $(BIN)/falco-trace ./images/falco-trace
 
 # The plugin that a Falco without userspace source loads. It is a shared library, and so
 # needs a C compiler: gcc, and gcc-aarch64-linux-gnu for the other architecture. PLUGINS
@@ -132,7 +134,7 @@ image:
 	mkdir -p $(IMAGE)
 	@for arch in $(IMAGE_ARCHES); do \
 		GOFLAGS= GOOS=linux GOARCH=$$arch GOAMD64=v1 GOARM64=v8.0 \
-		$(GO) build -buildvcs=false -trimpath -ldflags '$(LDFLAGS)' -o $(IMAGE)/$$arch/usr/bin/falco-trace ./images/falco-trace || exit 1; \
+		$(BUILD_FALCO_TRACE) -o $(IMAGE)/$$arch/usr/bin/falco-trace ./images/falco-trace || exit 1; \
 	done
 	$(GO) run ./images/falco-trace/mkimage -o $(IMAGE) --name '$(IMAGE_NAME)' --version '$(VERSION)' --epoch $(SOURCE_DATE_EPOCH) \
 		$(if $(BASE),--base '$(BASE)') $(foreach arch,$(IMAGE_ARCHES),$(arch)=$(IMAGE)/$(arch))

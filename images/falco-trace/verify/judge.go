@@ -39,6 +39,7 @@ type judge struct {
 	image    *archive.Image
 	tree     *archive.Tree
 	user     user
+	silent   bool // no sensor in the container shows events
 	findings []finding
 }
 
@@ -171,8 +172,8 @@ func (j *judge) role(s start) {
 	name, command := s.role()
 	switch name {
 	case "run":
-	case "attach":
-		j.report(note, "", "it attaches to processes of other containers: a sidecar; nothing is traced in this one")
+	case "attach", "sensor":
+		j.report(note, "", "it watches other containers: a sidecar; nothing is traced in this one")
 		return
 	case "":
 		j.report(problem, "ENTRYPOINT "+list([]string{s.program, "run", "--"}), "%s is not told what to do", tracer)
@@ -181,6 +182,7 @@ func (j *judge) role(s start) {
 		j.report(problem, "ENTRYPOINT "+list([]string{s.program, "run", "--"}), "%s %q traces nothing", tracer, name)
 		return
 	}
+	j.silent = !j.showsEvents(s)
 	switch {
 	case command == nil: // not known
 	case len(command) == 0:
@@ -188,6 +190,16 @@ func (j *judge) role(s start) {
 	case !strings.HasPrefix(command[0], "$"):
 		j.program(command[0], warning)
 	}
+}
+
+// showsEvents tells whether there is a sensor in the container.
+func (j *judge) showsEvents(s start) bool {
+	own := s.args[:len(s.args)-len(s.command())]
+	return slices.ContainsFunc(own, func(word string) bool {
+		return strings.HasPrefix(word, "-o") || strings.HasPrefix(word, "--output") || strings.HasPrefix(word, "-w") || strings.HasPrefix(word, "--write")
+	}) || slices.ContainsFunc(j.image.Config.Config.Env, func(variable string) bool {
+		return strings.HasPrefix(variable, "FALCO_TRACE_OUTPUT=") || strings.HasPrefix(variable, "FALCO_TRACE_WRITE=")
+	})
 }
 
 // lost is an image that starts something without the tracer.
@@ -376,6 +388,9 @@ func (j *judge) binary(f archive.File, dirs []archive.File) {
 func (j *judge) notes() {
 	if j.verdict() >= unknown {
 		return
+	}
+	if j.silent {
+		j.report(note, "", "its events are for a sensor of another container: neither FALCO_TRACE_OUTPUT nor run -o says where to show them")
 	}
 	if j.user.uid == 0 {
 		j.report(note, "", "it starts as root: without SYS_PTRACE less can be read of a command that changes its user (nginx, gosu)")

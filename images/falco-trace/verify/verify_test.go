@@ -55,6 +55,7 @@ type sample struct {
 	arch            string // amd64 if empty
 	layers          []files
 	history         []string // of the layers
+	env             []string
 }
 
 func (s sample) make(t *testing.T) archive.New {
@@ -65,6 +66,7 @@ func (s sample) make(t *testing.T) archive.New {
 		n.Config.Architecture = "amd64"
 	}
 	n.Config.Config.Entrypoint, n.Config.Config.Cmd, n.Config.Config.User = s.entrypoint, s.cmd, s.user
+	n.Config.Config.Env = s.env
 	for _, made := range s.history {
 		n.Config.History = append(n.Config.History, ocispec.History{CreatedBy: made}, ocispec.History{CreatedBy: "ENV A=B", EmptyLayer: true})
 	}
@@ -225,7 +227,14 @@ var samples = []struct {
 	images []sample
 	shape  func(*testing.T, []byte) []byte
 }{
-	{"as it should be", []sample{{entrypoint: traced(), cmd: []string{"nginx", "-g", "daemon off;"}, layers: []files{{amd64, nginx}}}}, nil},
+	{"as it should be", []sample{{
+		entrypoint: traced(), cmd: []string{"nginx", "-g", "daemon off;"}, user: "1000", env: []string{"FALCO_TRACE_OUTPUT=unix:/run/events"},
+		layers: []files{{amd64, nginx}},
+	}}, nil},
+	{"options", []sample{{
+		entrypoint: []string{"/usr/bin/falco-trace", "run", "-o", "stderr", "--"}, cmd: []string{"nginx"}, user: "1000",
+		layers: []files{{amd64, nginx}},
+	}}, nil},
 	{"ENTRYPOINT lost", []sample{{entrypoint: []string{"nginx"}, cmd: []string{"-g", "daemon off;"}, layers: []files{{amd64, nginx}}}}, ociOnly},
 	{"ENTRYPOINT in shell form", []sample{{
 		entrypoint: []string{"/bin/sh", "-c", "cd / && exec falco-trace run -- nginx"}, cmd: []string{"-t"},
