@@ -125,7 +125,7 @@ cross:
 # file, of the architecture that IMAGE_ARCHES names, for an image with those below. The
 # same source makes the same bytes, wherever it lies.
 IMAGE_ARCHES ?= amd64 arm64
-IMAGE_NAME   ?= falco-trace:$(VERSION)
+IMAGE_NAME   ?= falco-trace:latest
 BASE         ?=
 IMAGE         = $(BIN)/image$(if $(BASE),-base)
 export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
