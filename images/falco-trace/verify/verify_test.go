@@ -299,6 +299,11 @@ var samples = []struct {
 	{"no command", []sample{{entrypoint: traced(), layers: []files{{amd64}}}}, nil},
 	{"no role", []sample{{entrypoint: []string{"falco-trace"}, cmd: []string{"nginx"}, layers: []files{{amd64, nginx}}}}, nil},
 	{"the command is missing", []sample{{entrypoint: traced(), cmd: []string{"ngnix"}, user: "1000", layers: []files{{amd64, nginx}}}}, nil},
+	{"the command is not executable", []sample{{
+		entrypoint: traced(), cmd: []string{"/nginx"}, user: "1000", layers: []files{{amd64, file("nginx", 0o644, "")}},
+	}}, nil},
+	{"the command is a directory", []sample{{entrypoint: traced(), cmd: []string{"/usr"}, user: "1000", layers: []files{{amd64}}}}, nil},
+	{"a loop of links", []sample{{entrypoint: traced(), cmd: []string{"/a"}, user: "1000", layers: []files{{amd64, {Path: "a", Link: "a"}}}}}, nil},
 	{"a sidecar", []sample{{entrypoint: []string{"falco-trace"}, cmd: []string{"attach", "-p", "1"}, user: "1000", layers: []files{{amd64}}}}, nil},
 	{"words that move the cursor", []sample{{entrypoint: []string{"\x1b[2J\u009b"}, cmd: []string{"\r\n"}, layers: []files{{amd64}}}}, nil},
 	{"a layer is missing", []sample{{entrypoint: traced(), cmd: []string{"nginx"}, layers: []files{{amd64}, {nginx}}}}, func(t *testing.T, b []byte) []byte {

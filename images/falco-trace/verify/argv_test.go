@@ -1,0 +1,50 @@
+package verify
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestInShell: where a shell starts falco-trace, and where it only names it.
+func TestInShell(t *testing.T) {
+	for text, want := range map[string]string{
+		"falco-trace run -- nginx":                       "falco-trace run -- nginx",
+		"exec /usr/bin/falco-trace run -- nginx; true":   "/usr/bin/falco-trace run -- nginx",
+		`A=b "falco-trace" run -- nginx -g 'daemon off'`: "falco-trace run -- nginx -g daemon off",
+		"cd / && falco-trace run -- nginx":               "falco-trace run -- nginx",
+		"if true; then exec falco-trace run nginx; fi":   "falco-trace run nginx",
+		"(falco-trace run -- nginx)":                     "falco-trace run -- nginx",
+		"echo falco-trace run -- nginx":                  "",
+		"cat /etc/falco-trace":                           "",
+		"./falco-trace=b nginx":                          "",
+		"":                                               "",
+	} {
+		words, _ := inShell(text)
+		if diff := cmp.Diff(want, strings.Join(words, " ")); diff != "" {
+			t.Errorf("%q: (-want +got)\n%s", text, diff)
+		}
+	}
+}
+
+// FuzzCommand: whatever a configuration starts, something is said of it.
+func FuzzCommand(f *testing.F) {
+	for _, s := range samples {
+		f.Add(strings.Join(append(s.images[0].entrypoint, s.images[0].cmd...), "\x00"))
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		argv := strings.Split(text, "\x00")
+		s, ok := findStart(argv)
+		if ok != (s.program != "") {
+			t.Fatalf("%q: got %v, %+v", argv, ok, s)
+		}
+		if name, command := s.role(); len(command) >= max(1, len(s.args)) {
+			t.Errorf("%q: got %q, %q", argv, name, command)
+		}
+		if shown := list(s.brackets()); strings.ContainsAny(shown, "\x1b\n\r") {
+			t.Errorf("%q: shown is %q", argv, shown)
+		}
+		programs(argv)
+	})
+}
