@@ -82,7 +82,7 @@ func heapMiB() uint64 {
 func seedCaptures(t *testing.T, dir string) [][]byte {
 	path := filepath.Join(dir, "seed")
 	writeCapture(t, path, 20)
-	paths := []string{path, "../../sensor/capture/testdata/everything.scap"}
+	paths := []string{path, "../capture/testdata/everything.scap"}
 	if *seedFiles != "" {
 		more, err := filepath.Glob(*seedFiles)
 		if err != nil || len(more) == 0 {

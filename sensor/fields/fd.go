@@ -148,7 +148,7 @@ func (e *Event) fdName() (d event.FDName, ok bool) {
 	case i < 0:
 	case e.opened():
 		e.appendAbsPath(i)
-	case len(e.View.Param(i)) > 0:
+	case !e.newest() || len(e.View.Param(i)) > 0: // 0.29.3 names it NULL
 		e.buf, _ = e.printer.AppendValue(e.buf, e.View, i, e.State)
 	}
 	return d, true
