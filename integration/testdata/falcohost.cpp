@@ -47,7 +47,7 @@ int main(int argc, char **argv) {
 			list.add_filter_check(sinsp_plugin::new_filtercheck(plugin));
 			inspector.open_plugin(plugin->name(), argv[3], sinsp_plugin_platform::SINSP_PLATFORM_FULL);
 		}
-		sinsp_evt_formatter format(&inspector, argv[4], list);
+		sinsp_evt_formatter format(&inspector, *argv[4] ? argv[4] : "%evt.num", list);
 		inspector.start_capture();
 		unsigned long long n = 0;
 		struct timespec start;

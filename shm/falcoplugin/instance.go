@@ -103,14 +103,16 @@ func (i *Instance) add(rec []byte) {
 	v := &i.raw
 	if i.fold != nil {
 		r := i.fold.Convert(v, 0, false)
-		if r.Record == nil {
+		switch {
+		case r.Record == nil:
 			return
-		}
-		if i.view.Parse(r.Record) != nil {
+		case &r.Record[0] == &v.Bytes()[0]: // it is as it came
+		case i.view.Parse(r.Record) != nil:
 			i.refused++
 			return
+		default:
+			v = &i.view
 		}
-		v = &i.view
 	}
 	if int(v.Type()) >= len(i.known) || !i.known[v.Type()] || !i.schema.fit(v) {
 		i.refused++
