@@ -483,8 +483,9 @@ func TestDirectory(t *testing.T) {
 		f := strings.Fields(line)
 		last[f[5]] = line
 	}
-	for i, name := range []string{"second", "first"} {
-		if want := printed(recs[len(recs)-1-i], "-", name); last[name] != want {
+	for i := len(recs) - 2; i < len(recs); i++ {
+		name := []string{"first", "second"}[i%2]
+		if want := printed(recs[i], "-", name); last[name] != want {
 			t.Errorf("the last of ring %s is %q, want %q", name, last[name], want)
 		}
 	}
