@@ -41,12 +41,35 @@ func (c Cause) String() string {
 	return "cause " + strconv.Itoa(int(c))
 }
 
+// Class is what a record is about, as far as a source counts its losses by that.
+type Class uint8
+
+// Classes of records.
+const (
+	ClassOther Class = iota
+	ClassLife        // of processes and threads: clones, execs, ends
+	ClassFile
+	ClassNetwork
+	ClassProcess
+	ClassMemory
+	ClassDescriptor
+	ClassIPC
+	NumClasses
+)
+
+var classNames = [NumClasses]string{"other", "life", "file", "network", "process", "memory", "descriptor", "ipc"}
+
+// String returns a word for people.
+func (c Class) String() string { return classNames[c%NumClasses] }
+
 // Stats is what became of the records of a source, from its beginning on:
 // Seen is Delivered plus all that is lost plus what is still under way.
 type Stats struct {
 	Seen      uint64            // records that a producer has tried to send
 	Delivered uint64            // records that were handed out
 	Lost      [NumCauses]uint64 // by cause
+
+	Full [NumClasses]uint64 // of those that found a full ring, where the source knows: by class
 
 	Mismatches uint64 // of those that were handed out, see [Truth]
 }

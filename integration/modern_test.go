@@ -18,24 +18,39 @@ func TestModern(t *testing.T) {
 	for _, row := range []struct {
 		name   string
 		judged []string // nil: what stands between marks
+		narrow bool     // as a 32-bit program too
 	}{
-		{"oracle-files", slices.Concat(births, programs, descriptors)},
-		{"oracle-messages", nil},
-		{"oracle-data", nil},
+		{"oracle-files", slices.Concat(births, programs, descriptors), false},
+		{"oracle-sockets", slices.Concat(births, programs, descriptors), true},
+		{"oracle-processes", slices.Concat(births, programs, descriptors), true},
+		{"oracle-exec", programs, false},
+		{"oracle-messages", nil, true},
+		{"oracle-data", nil, true},
+		{"oracle-descriptors", nil, false},
+		{"oracle-control", nil, false},
+		{"oracle-names", nil, false},
+		{"oracle-i386", nil, false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			program := fixture(t, row.name)
+			if row.narrow {
+				t.Run(narrowABI, func(t *testing.T) { probed(t, "newest", narrowFixture(t, row.name), row.judged) })
+			}
 			for _, schema := range []string{"newest", "336"} {
-				t.Run(schema, func(t *testing.T) {
-					said, records := probeInto(t, schema, program)
-					if said = knownTo(schema, said); row.judged != nil {
-						compareOracle(t, said, records, row.judged)
-					} else {
-						compareMarked(t, said, records)
-					}
-				})
+				t.Run(schema, func(t *testing.T) { probed(t, schema, program, row.judged) })
 			}
 		})
+	}
+}
+
+// probed compares what a program of the oracle says with its records under the probe.
+func probed(t *testing.T, schema, program string, judged []string) {
+	t.Helper()
+	said, records := probeInto(t, schema, program)
+	if said = knownTo(schema, said); judged != nil {
+		compareOracle(t, said, records, judged)
+	} else {
+		compareMarked(t, said, records)
 	}
 }
 
@@ -43,8 +58,14 @@ func TestModern(t *testing.T) {
 // the records of its threads.
 func probeInto(t *testing.T, schema, program string) (stdout string, records [][]byte) {
 	t.Helper()
+	return probeAt(t, t.TempDir(), schema, program)
+}
+
+// probeAt is probeInto for a program that works in a directory.
+func probeAt(t *testing.T, dir, schema, program string) (stdout string, records [][]byte) {
+	t.Helper()
 	const snaplen = 80
-	cfg := modern.Config{RingSize: 64 << 20, Snaplen: snaplen}
+	cfg := modern.Config{RingSize: 64 << 20, Snaplen: snaplen, Family: true}
 	if schema != "newest" {
 		cfg.Ceiling, _ = strconv.Atoi(schema)
 	}
@@ -58,7 +79,7 @@ func probeInto(t *testing.T, schema, program string) (stdout string, records [][
 	}
 	defer probe.Close()
 	family := map[int64]bool{}
-	return recordsOf(t, probe, exec.Command(program, schema, t.TempDir(), strconv.Itoa(snaplen)), func(pid int, rec []byte) bool {
+	return recordsOf(t, probe, exec.Command(program, schema, dir, strconv.Itoa(snaplen)), func(pid int, rec []byte) bool {
 		family[int64(pid)] = true
 		return ofFamily(t, family, rec)
 	})

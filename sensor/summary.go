@@ -17,6 +17,9 @@ func Summary(st event.Stats) string {
 		if n > 0 {
 			fmt.Fprintf(&b, "%s%v %d", separator, event.Cause(cause), n)
 			separator = ", "
+			if event.Cause(cause) == event.CauseRingFull {
+				of(&b, &st.Full)
+			}
 		}
 	}
 	if separator != " (" {
@@ -26,4 +29,15 @@ func Summary(st event.Stats) string {
 		fmt.Fprintf(&b, "; %d did something else than they say (truth.mismatch)", st.Mismatches)
 	}
 	return b.String()
+}
+
+// of says which classes of records found a full ring, if that is known.
+func of(b *strings.Builder, full *[event.NumClasses]uint64) {
+	separator := ": "
+	for class, n := range full {
+		if n > 0 {
+			fmt.Fprintf(b, "%s%v %d", separator, event.Class(class), n)
+			separator = " + "
+		}
+	}
 }

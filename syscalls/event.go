@@ -178,13 +178,15 @@ const (
 	GenericE  = 0
 	GenericX  = 1
 	ProcExitE = 186
-	CloneX    = 223
-	ForkX     = 225
-	VforkX    = 227
-	ExecveE   = 292
-	ExecveX   = 293
-	ExecveatX = 331
-	Clone3X   = 335
+
+	SignalDeliverE = 232
+	CloneX         = 223
+	ForkX          = 225
+	VforkX         = 227
+	ExecveE        = 292
+	ExecveX        = 293
+	ExecveatX      = 331
+	Clone3X        = 335
 )
 
 // Older returns the code below [CeilingA] that the call of event typ had

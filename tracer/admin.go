@@ -44,6 +44,11 @@ func fdPath(t *Tracer, th *thread, _ *syscalls.Param) {
 		t.string(nil, false)
 		return
 	}
+	if copies := th.proc.mem.copies; copies != nil {
+		path := copies.path(th.call.ret)
+		t.string(path, path != nil)
+		return
+	}
 	link := append(appendProc(t.scratch[:0], th.tid), "/fd/"...)
 	link = append(strconv.AppendInt(link, th.call.ret, 10), 0)
 	path := link[len(link) : len(link)+maxPath]

@@ -91,6 +91,10 @@ func cgroups(content []byte) []byte {
 			break
 		}
 	}
+	return boundCgroups(list)
+}
+
+func boundCgroups(list []byte) []byte {
 	if len(list) > maxCgroups {
 		list = list[:maxCgroups]
 		list[maxCgroups-1] = 0

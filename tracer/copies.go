@@ -13,6 +13,18 @@ type Copies struct {
 	Memory  []CopiedMemory
 	Files   []CopiedFile
 	Sockets []CopiedSocket
+	Paths   []CopiedPath
+	Sizes   Sizes
+	Task    *TaskFacts // of the process that has made the call; nil: nobody has looked
+}
+
+// Sizes are those of the memory of a process, kB.
+type Sizes struct{ VM, RSS, Swap uint32 }
+
+// CopiedPath is the path that the kernel knows of a descriptor.
+type CopiedPath struct {
+	FD   int
+	Path []byte // nil: too long
 }
 
 // CopiedMemory is a piece of the memory of a program.
@@ -39,7 +51,7 @@ type CopiedSocket struct {
 
 // Reset makes c empty, and keeps its memory.
 func (c *Copies) Reset() {
-	c.Memory, c.Files, c.Sockets = c.Memory[:0], c.Files[:0], c.Sockets[:0]
+	*c = Copies{Memory: c.Memory[:0], Files: c.Files[:0], Sockets: c.Sockets[:0], Paths: c.Paths[:0]}
 }
 
 // read fills buf with what was copied from addr on, as far as that goes without a
@@ -80,6 +92,16 @@ func (c *Copies) file(fd int) (st unix.Stat_t, created bool) {
 		}
 	}
 	return st, false
+}
+
+// path is nil where it is not known.
+func (c *Copies) path(fd int64) []byte {
+	for i := range c.Paths {
+		if int64(c.Paths[i].FD) == fd {
+			return c.Paths[i].Path
+		}
+	}
+	return nil
 }
 
 func (c *Copies) socket(fd int) *CopiedSocket {

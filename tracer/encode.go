@@ -224,7 +224,11 @@ func nowFunc(f func(*procStatus) uint32) func(*Tracer, *thread, *syscalls.Param)
 		if !th.call.sizesKnown {
 			th.call.sizesKnown = true
 			t.sizes = procStatus{}
-			t.sizes.read(th.proc.pid, &t.proc)
+			if copies := th.proc.mem.copies; copies != nil {
+				t.sizes.vmsize, t.sizes.vmrss, t.sizes.vmswap = copies.Sizes.VM, copies.Sizes.RSS, copies.Sizes.Swap
+			} else {
+				t.sizes.read(th.proc.pid, &t.proc)
+			}
 		}
 		t.enc.Int(p.Type.Size(), uint64(f(&t.sizes)))
 	}

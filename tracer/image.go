@@ -334,7 +334,8 @@ func readExecutable(p *process, im *image, b *procBuffer) (x executable) {
 	if errno == unix.EAGAIN && readOnly(mountOf(p.pid, st.Mnt_id)) { // this its server need not say
 		fs.Flags |= unix.ST_RDONLY
 	}
-	if (errno == 0 || errno == unix.EAGAIN) && writable(&fs, &st, im) {
+	if (errno == 0 || errno == unix.EAGAIN) && fs.Flags&unix.ST_RDONLY == 0 &&
+		st.Attributes&unix.STATX_ATTR_IMMUTABLE == 0 && im.mayWrite(st.Uid, st.Gid, st.Mode) {
 		x.flags |= exeWritable
 	}
 	if fs.Type == unix.OVERLAYFS_SUPER_MAGIC {
@@ -358,18 +359,15 @@ func nanoseconds(t unix.StatxTimestamp) uint64 {
 	return uint64(t.Sec)*uint64(time.Second) + uint64(t.Nsec)
 }
 
-// writable reports whether the process may change the file that it executes,
-// as far as owner, permissions, capabilities and the mount tell.
-func writable(fs *unix.Statfs_t, st *unix.Statx_t, im *image) bool {
-	if fs.Flags&unix.ST_RDONLY != 0 || st.Attributes&unix.STATX_ATTR_IMMUTABLE != 0 {
-		return false
-	}
+// mayWrite reports whether the process may change a file, as far as owner,
+// permissions and capabilities tell.
+func (im *image) mayWrite(uid, gid uint32, mode uint16) bool {
 	const override = 1<<unix.CAP_DAC_OVERRIDE | 1<<unix.CAP_FOWNER
 	switch {
-	case im.capEff&override != 0, st.Uid == im.uid:
+	case im.capEff&override != 0, uid == im.uid:
 		return true
-	case st.Gid == im.gid:
-		return st.Mode&unix.S_IWGRP != 0
+	case gid == im.gid:
+		return mode&unix.S_IWGRP != 0
 	}
-	return st.Mode&unix.S_IWOTH != 0
+	return mode&unix.S_IWOTH != 0
 }

@@ -9,6 +9,9 @@ package tracer
 // none or they have not been given away yet.
 func (t *Tracer) reaper(th *thread) int {
 	p := th.proc
+	if p.live == 0 && p.mem.copies != nil {
+		return p.heir
+	}
 	if p.children == 0 {
 		return 0
 	}
@@ -65,7 +68,11 @@ func (t *Tracer) orphan(p *process) {
 	if p.children == 0 {
 		return
 	}
-	pid := t.newParent(p)
+	t.adoptive(p, t.newParent(p))
+}
+
+// adoptive gives the children of p a new parent.
+func (t *Tracer) adoptive(p *process, pid int) {
 	to := t.table.process(pid)
 	for _, th := range t.table.threads {
 		if child := th.proc; child.up == p {

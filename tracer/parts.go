@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/syscalls"
 )
 
 // Two calls of i386 are many: the first argument of socketcall and of ipc says
@@ -149,6 +150,34 @@ func (t *Tracer) rereadPacked(th *thread) {
 			t.truth.Mismatch |= event.ArgumentChanged
 		}
 	}
+}
+
+// Part is a call that another one carries out.
+type Part struct {
+	Call *syscalls.Call // nil: none
+	// Args are the arguments of the other one that become those of the part; nil: the
+	// first ones of those in memory.
+	Args []uint8
+}
+
+// Parts are those of the call of that name, by its first argument, nil if it is one
+// call; and whether their arguments are in memory, where the second one leads.
+func Parts(name string) (list []Part, inMemory bool) {
+	f := folds[name]
+	if f != foldSockets && f != foldIPC {
+		return nil, false
+	}
+	for _, p := range parts[f] {
+		var one Part
+		if p.name != "" {
+			one.Call = syscalls.LookupName(p.name)
+			if f == foldIPC {
+				one.Args = p.args
+			}
+		}
+		list = append(list, one)
+	}
+	return list, f == foldSockets
 }
 
 // hasPart reports whether a part of the call of that name is selected.

@@ -2,12 +2,14 @@ package tracer
 
 import (
 	"bytes"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/pdig/pdig/event"
 	"github.com/pdig/pdig/shm"
 	"github.com/pdig/pdig/syscalls"
+	"github.com/pdig/pdig/tracer/seccomp"
 )
 
 // A Recorder makes records of what a probe in the kernel has copied, by the
@@ -39,6 +41,7 @@ type Moment struct {
 type Invocation struct {
 	Moment
 	Narrow bool // of a 32-bit program
+	X32    bool
 	Number int
 	Args   [6]uint64
 	Result int64 // at the exit
@@ -52,16 +55,48 @@ type TaskFacts struct {
 	UID, GID, LoginUID, TTY         uint32
 	CapInh, CapPrm, CapEff          uint64
 	MajFlt, MinFlt                  uint64
-	VMSize                          uint32 // kB
+	Sizes                           Sizes
 	FDLimit                         uint64
-	Cgroup                          uint64 // of version 2
+	NSStart                         uint64 // of the first process in its pid namespace, ns since boot
+	Apart                           bool   // its children will be in another pid namespace
 	Comm                            []byte
+	Exe                             ExeFacts
 
 	// Of an exec:
-	ExeDev, ExeIno, ExeCtime, ExeMtime uint64
-	ExeLinks                           uint64
-	ExePath                            []byte
-	Args, Env                          []byte // Args with the first
+	Cgroups   [len(controllers)][]byte // paths
+	ExePath   []byte
+	Args, Env [2]uint64 // where they begin and end
+}
+
+// ExeFacts are what the kernel knows of the file that a process executes.
+type ExeFacts struct {
+	Dev, Ino, Ctime, Mtime uint64 // Dev as unix.Mkdev has it
+	Links, UID, GID        uint32
+	Mode                   uint16
+	ReadOnly               bool // it cannot be changed by anybody
+	Upper, Lower           bool // in which layer of an overlay file system it is
+}
+
+// Changes reports whether a call of that name changes what a recorder keeps of a
+// process, or has it told: at its exit there have to be [TaskFacts].
+func Changes(name string) bool {
+	switch callKind(name) {
+	case kindClone, kindExec, kindCreds, kindNS, kindName:
+		return true
+	}
+	return false
+}
+
+// CallOf is the call of a number as a recorder takes it, nil if that has none.
+func CallOf(narrow bool, nr int) *syscalls.Call {
+	arch := abis[0].arch
+	if narrow {
+		arch = narrowOf().arch
+	}
+	if i := index(arch, nr); i >= 0 {
+		return &syscalls.Calls[i]
+	}
+	return nil
 }
 
 // recorderSink makes a recorder a tracer's sink.
@@ -144,6 +179,14 @@ func (r *Recorder) meet(m *Moment) *process {
 	return &process{pid: m.PID, vpid: m.PID, mem: memory{pid: m.PID, served: &t.served}, image: &image{uid: nobody, gid: nobody, loginuid: nobody}}
 }
 
+// word is the number as the program has it.
+func (v *Invocation) word() uint64 {
+	if v.X32 {
+		return uint64(v.Number) | seccomp.X32
+	}
+	return uint64(v.Number)
+}
+
 // Enter takes the entry of a call.
 func (r *Recorder) Enter(v *Invocation) {
 	t, th := r.t, r.at(&v.Moment)
@@ -152,13 +195,13 @@ func (r *Recorder) Enter(v *Invocation) {
 		in = narrowOf()
 	}
 	t.in.Arch = in.audit
-	t.in.Words[0] = uint64(v.Number)
+	t.in.Words[0] = v.word()
 	copy(t.in.Words[1:7], v.Args[:])
 	c := &th.call
 	if th.cut {
 		th.cut = false
 		s := t.specs.lookup(in.arch, v.Number)
-		if s.kind == kindRestart || c.nr == t.in.Words[0] && c.arch == in.audit && v.Args == c.args {
+		if s.kind == kindRestart || c.nr == t.in.Words[0] && c.arch == in.audit && v.Args == c.raw {
 			th.inCall = true
 			return
 		}
@@ -170,6 +213,7 @@ func (r *Recorder) Enter(v *Invocation) {
 	s := t.specOf(th)
 	c.begin()
 	c.spec, c.arch, c.nr = s, in.audit, t.in.Words[0]
+	c.raw = v.Args
 	copy(c.args[:], t.in.Words[1:7])
 	if s.kind == kindClone {
 		t.cloneFlags(th)
@@ -201,7 +245,7 @@ func narrowOf() abi {
 // Exit takes the exit of a call.
 func (r *Recorder) Exit(v *Invocation) {
 	th := r.t.table.get(v.TID)
-	if th == nil || !th.inCall || !th.executing() && th.call.nr != uint64(v.Number) {
+	if th == nil || !th.inCall || !th.executing() && th.call.nr != v.word() {
 		if v.Result == 0 && th != nil && r.t.specs.lookup(abis[0].arch, v.Number).kind == kindClone {
 			return // the child of a clone comes out of it too
 		}
@@ -224,15 +268,8 @@ func (r *Recorder) ended(th *thread, result int64) {
 	t, c := r.t, &th.call
 	th.inCall = false
 	c.ret = result
-	if result == 0 {
-		switch c.spec.kind {
-		case kindCreds:
-			th.proc.refreshCreds(&t.proc)
-		case kindNS:
-			th.proc.enteredSpaces(th.tid, &t.proc)
-		case kindName:
-			t.renamed(th)
-		}
+	if f := th.proc.mem.copies.Task; f != nil && (c.spec.kind != kindExec || result < 0) {
+		th.proc.know(th, f)
 	}
 	typ := c.spec.enter + 1
 	if c.spec.kind == kindExec && result >= 0 {
@@ -256,7 +293,7 @@ func (r *Recorder) Fork(m *Moment, tid, pid int, f *TaskFacts) {
 		child.comm = bytes.Clone(th.comm)
 	}
 	p.mem.copies = &noCopies
-	p.limit = f.FDLimit
+	p.know(child, f)
 	child.vtid = f.VTID
 	typ := uint16(syscalls.CloneX)
 	if th.inCall && th.call.spec.kind == kindClone {
@@ -272,15 +309,39 @@ func (r *Recorder) fork(th *thread, pid int, f *TaskFacts) *process {
 		nested: f.Nested, childNested: f.Nested, nsStart: from.nsStart,
 	}
 	p.descend(r.t.table.process(f.Parent), f.Parent)
-	if p.nested && p.vpid == 1 {
-		p.nsStart = bootTime()
-	}
-	if th.comm != nil {
-		im := *p.image
-		im.comm = th.comm
-		p.image = &im
+	if f.Parent == from.pid {
+		p.maker = th.tid
 	}
 	return p
+}
+
+// know takes what the kernel knows of a process, of which th is a thread.
+func (p *process) know(th *thread, f *TaskFacts) {
+	im := *p.image
+	im.take(f)
+	switch {
+	case th.tid == p.pid:
+		im.comm, th.comm = bytes.Clone(f.Comm), nil
+	case !bytes.Equal(th.name(), f.Comm):
+		th.comm = bytes.Clone(f.Comm)
+	}
+	p.image = &im
+	p.limit = f.FDLimit
+	p.nested, p.apart = f.Nested, f.Apart
+	p.childNested = f.Nested || f.Apart
+	p.nsStart = f.NSStart
+	if !f.Nested { // as /proc tells it to the tracer
+		p.nsStart -= p.nsStart % uint64(time.Second/userHZ)
+	}
+}
+
+// take takes what may change while a program runs.
+func (im *image) take(f *TaskFacts) {
+	im.majflt, im.minflt = f.MajFlt, f.MinFlt
+	im.vmsize, im.vmrss, im.vmswap = f.Sizes.VM, f.Sizes.RSS, f.Sizes.Swap
+	im.tty, im.pgid, im.vpgid, im.loginuid = f.TTY, f.PGID, f.VPGID, f.LoginUID
+	im.uid, im.gid = f.UID, f.GID
+	im.capInh, im.capPrm, im.capEff = f.CapInh, f.CapPrm, f.CapEff
 }
 
 // Exec takes a new program of the process of the moment. The thread that had tid
@@ -295,23 +356,19 @@ func (r *Recorder) Exec(m *Moment, former int, f *TaskFacts) {
 	th.comm = nil
 	p.mem.close()
 	p.limit = f.FDLimit
+	x := &f.Exe
 	im := &image{
-		comm: bytes.Clone(f.Comm), majflt: f.MajFlt, minflt: f.MinFlt, vmsize: f.VMSize,
-		tty: f.TTY, pgid: f.PGID, vpgid: f.VPGID, loginuid: f.LoginUID, uid: f.UID, gid: f.GID,
-		capInh: f.CapInh, capPrm: f.CapPrm, capEff: f.CapEff,
-		file: executable{path: bytes.Clone(f.ExePath), dev: f.ExeDev, ino: f.ExeIno, ctime: f.ExeCtime, mtime: f.ExeMtime},
+		comm: bytes.Clone(f.Comm),
+		file: executable{path: bytes.Clone(f.ExePath), dev: x.Dev, ino: x.Ino, ctime: x.Ctime, mtime: x.Mtime},
 	}
-	args, env := list{strings: bytes.Clone(f.Args), size: uint64(len(f.Args))}, list{strings: bytes.Clone(f.Env), size: uint64(len(f.Env))}
-	t.proc.lists.fit(&args, &env)
+	im.take(f)
+	lists := &t.proc.lists
+	args, env := p.mem.strings(f.Args[0], f.Args[1], lists.bytes), p.mem.strings(f.Env[0], f.Env[1], lists.bytes)
+	lists.fit(&args, &env)
 	im.exe, im.args = args.first()
 	im.env = env.strings
-	if f.ExeLinks == 0 && bytes.HasPrefix(im.file.path, []byte("/memfd:")) {
-		im.file.flags |= exeFromMemfd
-	}
-	im.cgroups = p.readCgroups(p.pid, &t.proc)
-	if len(im.cgroups.content) == 0 && p.image != nil && p.image.cgroups != nil {
-		im.cgroups = p.image.cgroups // it has ended already
-	}
+	im.file.flags = x.flags(im)
+	im.cgroups = p.cgroupsOf(f)
 	p.image = im
 	p.parent = f.Parent
 	if !th.inCall {
@@ -319,14 +376,73 @@ func (r *Recorder) Exec(m *Moment, former int, f *TaskFacts) {
 	}
 }
 
-// End takes the end of a thread.
-func (r *Recorder) End(m *Moment, status uint32) {
+// cgroupsOf are those that the kernel knows, mostly those that p was in.
+func (p *process) cgroupsOf(f *TaskFacts) *cgroupList {
+	var list []byte
+	for i, path := range f.Cgroups {
+		if path != nil {
+			list = append(append(append(list, controllers[i]...), '='), path...)
+			list = append(list, 0)
+		}
+	}
+	list = boundCgroups(list)
+	if im := p.image; im != nil && im.cgroups != nil && bytes.Equal(list, im.cgroups.falco) {
+		return im.cgroups
+	}
+	return &cgroupList{falco: list}
+}
+
+// flags are Falco's of an executable.
+func (x *ExeFacts) flags(im *image) (flags uint32) {
+	if !x.ReadOnly && im.mayWrite(x.UID, x.GID, x.Mode) {
+		flags |= exeWritable
+	}
+	if x.Upper {
+		flags |= exeUpperLayer
+	}
+	if x.Lower {
+		flags |= exeLowerLayer
+	}
+	if x.Links == 0 && bytes.HasPrefix(im.file.path, []byte("/memfd:")) {
+		flags |= exeFromMemfd
+	}
+	return flags
+}
+
+// Signal takes a signal that a thread is given, which process from has sent: 0 if
+// none has.
+func (r *Recorder) Signal(m *Moment, signal uint8, from int) {
+	t, th := r.t, r.at(m)
+	t.enc.Begin(t.clock(), int64(th.tid), syscalls.SignalDeliverE, 3)
+	t.enc.Int(8, uint64(int64(from)))
+	t.enc.Int(8, uint64(int64(th.tid)))
+	t.enc.Int(1, uint64(signal))
+	if rec, err := t.enc.End(); err == nil {
+		t.sink.Write(rec, shm.Normal)
+	}
+}
+
+// End takes the end of a thread. Its children, if it was the last one of its process, go
+// to process heir.
+func (r *Recorder) End(m *Moment, status uint32, heir int) {
 	th := r.at(m)
 	if th.cut {
 		th.cut = false
 		r.ended(th, -int64(unix.EINTR))
 	}
+	p := th.proc
+	if r.t.execInProgress(th) {
+		th.status, th.collected = status, true // it is replaced, unless the exec is killed
+		return
+	}
+	p.heir = heir
 	r.t.procExit(th, status)
+	if p.live == 0 && heir != 0 {
+		r.t.adoptive(p, heir)
+	}
 	r.t.giveText(&th.call)
 	r.t.table.remove(th)
+	if leader := r.t.table.get(p.pid); th.executing() && leader != nil && leader.proc == p && leader.collected {
+		r.End(&Moment{Time: m.Time, TID: leader.tid, PID: p.pid}, leader.status, heir)
+	}
 }

@@ -45,6 +45,7 @@ type thread struct {
 type call struct {
 	spec   *spec
 	args   [6]uint64
+	raw    [6]uint64 // args as a recorder got them
 	nr     uint64
 	ret    int64
 	ip     uint64
@@ -117,6 +118,7 @@ type process struct {
 	tracee      int  // one that it has attached to, or 0
 	nsStart     uint64
 	limit       uint64    // of its descriptors, 0 if that was not told
+	heir        int       // who gets its children, 0 if that was not told
 	foreseen    foresight // while it executes a program
 
 	*image

@@ -18,5 +18,8 @@ type Config struct {
 	Snaplen int
 	// Ceiling is the number of event codes that the reader knows; 0: all.
 	Ceiling int
-	Log     zerolog.Logger
+	// Family says that only those processes are recorded that this one starts, and
+	// those that come of them.
+	Family bool
+	Log    zerolog.Logger
 }

@@ -33,6 +33,7 @@ const (
 	kindFork
 	kindExec
 	kindEnd
+	kindSignal
 )
 
 // Kinds of areas.
@@ -41,14 +42,17 @@ const (
 	areaFile
 	areaSocket
 	areaTask
-	areaExe
+	areaPath
+	areaSizes
+	areaCgroup
 )
 
 // Lengths of the areas with a layout of their own.
 const (
 	fileSize   = 24
 	socketSize = 8 + 8 + 32 + 8 + 8 + 2*112
-	taskSize   = 13*8 + 12*4 + 16
+	sizesSize  = 3 * 8
+	taskSize   = 10*8 + sizesSize + 18*4 + 16
 )
 
 // decoder takes records of the probe apart.
@@ -56,8 +60,8 @@ type decoder struct {
 	rec    *tracer.Recorder
 	copies tracer.Copies
 	task   tracer.TaskFacts
-	known  bool // task is that of the record
-	exe    []byte
+	known  bool   // task is that of the record
+	paths  []byte // of files
 	addrs  []byte // of sockets
 	bad    uint64
 }
@@ -78,7 +82,7 @@ func (d *decoder) take(b []byte) {
 	switch kind := b[offKind]; kind {
 	case kindEnter, kindExit:
 		v := tracer.Invocation{
-			Moment: m, Narrow: b[offABI] != 0, Number: int(u16(b[offNumber:])),
+			Moment: m, Narrow: b[offABI] == narrow, X32: b[offABI] == x32, Number: int(u16(b[offNumber:])),
 			Args: args, Result: int64(u64(b[offResult:])),
 		}
 		if kind == kindEnter {
@@ -92,45 +96,37 @@ func (d *decoder) take(b []byte) {
 		}
 	case kindExec:
 		if d.known {
-			d.task.Args, d.task.Env = d.list(args[1], args[2]), d.list(args[3], args[4])
+			d.task.Args, d.task.Env = [2]uint64{args[1], args[2]}, [2]uint64{args[3], args[4]}
 			d.rec.Exec(&m, int(args[0]), &d.task)
 		}
 	case kindEnd:
-		d.rec.End(&m, uint32(args[0]))
+		d.rec.End(&m, uint32(args[0]), int(args[1]))
+	case kindSignal:
+		d.rec.Signal(&m, uint8(args[0]), int(args[1]))
 	default:
 		d.bad++
 	}
-}
-
-// list is what was copied from start to end.
-func (d *decoder) list(start, end uint64) []byte {
-	for i := range d.copies.Memory {
-		if m := &d.copies.Memory[i]; m.Addr == start && end > start {
-			return m.Data
-		}
-	}
-	return nil
 }
 
 // areas takes what stands behind the head of a record. It reports whether that made
 // sense.
 func (d *decoder) areas(b []byte) bool {
 	d.copies.Reset()
-	d.known, d.addrs = false, d.addrs[:0]
-	d.task.ExePath = nil
+	d.known, d.addrs, d.paths = false, d.addrs[:0], d.paths[:0]
+	d.task.ExePath, d.task.Cgroups = nil, [len(d.task.Cgroups)][]byte{}
 	for len(b) >= areaSize {
-		addr, n, kind := u64(b), int(u32(b[8:])), b[12]
+		addr, n, kind, marks := u64(b), int(u32(b[8:])), b[12], b[13]
 		b = b[areaSize:]
 		if n > len(b) {
 			return false
 		}
-		d.area(kind, addr, b[:n:n])
+		d.area(kind, marks, addr, b[:n:n])
 		b = b[min((n+7)&^7, len(b)):]
 	}
 	return len(b) == 0
 }
 
-func (d *decoder) area(kind byte, addr uint64, b []byte) {
+func (d *decoder) area(kind, marks byte, addr uint64, b []byte) {
 	switch {
 	case kind == areaMemory && len(b) > 0:
 		d.copies.Memory = append(d.copies.Memory, tracer.CopiedMemory{Addr: addr, Data: b})
@@ -143,8 +139,14 @@ func (d *decoder) area(kind byte, addr uint64, b []byte) {
 		d.socket(int(addr), b)
 	case kind == areaTask && len(b) == taskSize:
 		d.facts(b)
-	case kind == areaExe:
-		d.task.ExePath = d.path(b)
+	case kind == areaPath && int64(addr) < 0:
+		d.task.ExePath = d.path(b, marks)
+	case kind == areaPath:
+		d.copies.Paths = append(d.copies.Paths, tracer.CopiedPath{FD: int(addr), Path: d.path(b, marks)})
+	case kind == areaCgroup && addr < uint64(len(d.task.Cgroups)):
+		d.task.Cgroups[addr] = d.path(b, 0)
+	case kind == areaSizes && len(b) == sizesSize:
+		d.copies.Sizes = sizesOf(b)
 	}
 }
 
@@ -201,31 +203,67 @@ func (d *decoder) name(n uint32, b []byte) []byte {
 	return d.keep(b[:n])
 }
 
-func (d *decoder) facts(b []byte) {
-	d.known = true
-	w := b[13*8:]
-	number := func(n int) uint64 { return u64(b[8*n:]) }
-	small := func(n int) int { return int(int32(u32(w[4*n:]))) }
+// sizesOf are those of memory, which the kernel has in pages.
+func sizesOf(b []byte) tracer.Sizes {
 	page := uint64(os.Getpagesize())
-	f := &d.task
-	f.CapInh, f.CapPrm, f.CapEff = number(0), number(1), number(2)
-	f.ExeIno, f.ExeCtime, f.ExeMtime = number(3), number(4), number(5)
-	f.ExeDev, f.ExeLinks = device(uint32(number(6))), number(7)
-	f.FDLimit, f.VMSize = number(8), uint32(number(9)*page>>10)
-	f.MinFlt, f.MajFlt, f.Cgroup = number(10), number(11), number(12)
-	f.Parent, f.PGID, f.VPGID, f.VPID, f.VTID = small(0), small(1), small(2), small(3), small(4)
-	f.Nested = small(5) > 0
-	f.TTY, f.LoginUID, f.UID, f.GID = uint32(small(6)), uint32(small(7)), uint32(small(8)), uint32(small(9))
-	f.Comm, _, _ = bytes.Cut(w[12*4:], []byte{0})
+	size := func(n int) uint32 { return uint32(u64(b[8*n:]) * page >> 10) }
+	return tracer.Sizes{VM: size(0), RSS: size(1), Swap: size(2)}
 }
 
+// Marks of an executable, of struct task_facts.
+const (
+	exeReadOnly = 1 << iota
+	exeUpper
+	exeLower
+)
+
+func (d *decoder) facts(b []byte) {
+	d.known = true
+	w := b[10*8+sizesSize:]
+	number := func(n int) uint64 { return u64(b[8*n:]) }
+	small := func(n int) uint32 { return u32(w[4*n:]) }
+	id := func(n int) int { return int(int32(small(n))) }
+	f := &d.task
+	f.CapInh, f.CapPrm, f.CapEff = number(0), number(1), number(2)
+	f.FDLimit, f.MinFlt, f.MajFlt, f.NSStart = number(6), number(7), number(8), number(9)
+	f.Sizes = sizesOf(b[10*8:])
+	marks := small(5)
+	f.Exe = tracer.ExeFacts{
+		Ino: number(3), Ctime: number(4), Mtime: number(5), Dev: device(small(0)), Links: small(1),
+		UID: small(2), GID: small(3), Mode: uint16(small(4)),
+		ReadOnly: marks&exeReadOnly != 0, Upper: marks&exeUpper != 0, Lower: marks&exeLower != 0,
+	}
+	f.Parent, f.PGID, f.VPGID, f.VPID, f.VTID = id(6), id(7), id(8), id(9), id(10)
+	f.Nested, f.Apart = small(11) > 0, small(12) != 0
+	f.TTY, f.LoginUID, f.UID, f.GID = small(13), small(14), small(15), small(16)
+	f.Comm, _, _ = bytes.Cut(w[18*4:], []byte{0})
+	d.copies.Task = f
+}
+
+// Marks of a path.
+const (
+	pathDeleted = 1 << iota
+	pathPseudo
+	pathCut
+)
+
 // path puts the names of a path, the last first, each with a NUL, into their order.
-func (d *decoder) path(names []byte) []byte {
-	d.exe = d.exe[:0]
+// It is nil if the path is longer than that.
+func (d *decoder) path(names []byte, marks byte) []byte {
+	if marks&pathCut != 0 {
+		return nil
+	}
+	from := len(d.paths)
 	for names = bytes.TrimSuffix(names, []byte{0}); len(names) > 0; {
 		at := bytes.LastIndexByte(names, 0)
-		d.exe = append(append(d.exe, '/'), names[at+1:]...)
+		d.paths = append(append(d.paths, '/'), names[at+1:]...)
 		names = names[:max(at, 0)]
 	}
-	return d.exe
+	switch {
+	case len(d.paths) == from && marks == 0:
+		d.paths = append(d.paths, '/')
+	case marks != 0: // files in memory are as deleted ones
+		d.paths = append(d.paths, " (deleted)"...)
+	}
+	return d.paths[from:len(d.paths):len(d.paths)]
 }

@@ -20,9 +20,27 @@ const scratches = 3
 
 // loaded is the probe in the kernel.
 type loaded struct {
-	coll  *ebpf.Collection
+	objects
 	links []link.Link
 	rings []*ebpf.Map
+}
+
+// objects are those of the object file that are used from here. A collection of all
+// would keep variables mapped beyond its end.
+type objects struct {
+	Enter     *ebpf.Program `ebpf:"enter"`
+	Leave     *ebpf.Program `ebpf:"leave"`
+	Executed  *ebpf.Program `ebpf:"executed"`
+	Forked    *ebpf.Program `ebpf:"forked"`
+	Ended     *ebpf.Program `ebpf:"ended"`
+	Delivered *ebpf.Program `ebpf:"delivered"`
+	Table     *ebpf.Map     `ebpf:"table"`
+	Rings     *ebpf.Map     `ebpf:"rings"`
+	Counters  *ebpf.Map     `ebpf:"counters"`
+}
+
+func (o *objects) programs() []*ebpf.Program {
+	return []*ebpf.Program{o.Enter, o.Leave, o.Executed, o.Forked, o.Ended, o.Delivered}
 }
 
 // load brings the probe into the kernel; it records nothing yet.
@@ -52,28 +70,28 @@ func load(cfg *Config) (_ *loaded, err error) {
 		}
 	}()
 	table, wanted := describe(cfg)
-	password, err := fill(spec, cpus, wanted)
+	password, err := cfg.fill(spec, cpus, wanted)
 	if err != nil {
 		return nil, err
 	}
-	if l.coll, err = ebpf.NewCollection(spec); err != nil {
+	if err := spec.LoadAndAssign(&l.objects, nil); err != nil {
 		return nil, err
 	}
 	for key := range table {
 		if table[key] == (description{}) {
 			continue
 		}
-		if err := l.coll.Maps["table"].Put(uint32(key), &table[key]); err != nil {
+		if err := l.Table.Put(uint32(key), &table[key]); err != nil {
 			return nil, fmt.Errorf("table: %w", err)
 		}
 	}
 	if err := l.makeRings(cfg, cpus); err != nil {
 		return nil, err
 	}
-	for name, p := range l.coll.Programs {
+	for _, p := range l.programs() {
 		at, err := link.AttachTracing(link.TracingOptions{Program: p})
 		if err != nil {
-			return nil, fmt.Errorf("attaching %s: %w", name, err)
+			return nil, fmt.Errorf("attaching %v: %w", p, err)
 		}
 		l.links = append(l.links, at)
 	}
@@ -82,7 +100,7 @@ func load(cfg *Config) (_ *loaded, err error) {
 }
 
 // fill completes the object: what depends on the machine and on what is wanted.
-func fill(spec *ebpf.CollectionSpec, cpus int, wanted []byte) (password uint64, err error) {
+func (cfg *Config) fill(spec *ebpf.CollectionSpec, cpus int, wanted []byte) (password uint64, err error) {
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // does not fail
 	password = binary.NativeEndian.Uint64(b[:])
@@ -90,6 +108,9 @@ func fill(spec *ebpf.CollectionSpec, cpus int, wanted []byte) (password uint64, 
 	spec.Maps["rings"].MaxEntries = uint32(cpus)
 	return password, errors.Join(
 		spec.Variables["interest"].Set(wanted),
+		spec.Variables["cpus"].Set(uint32(cpus)),
+		spec.Variables["family_only"].Set(cfg.Family),
+		spec.Variables["signals"].Set(cfg.Wants == nil),
 		spec.Variables["password"].Set(password))
 }
 
@@ -112,7 +133,7 @@ func (l *loaded) makeRings(cfg *Config, cpus int) error {
 			}
 			l.rings = append(l.rings, m)
 		}
-		if err := l.coll.Maps["rings"].Put(uint32(cpu), l.rings[len(l.rings)-1]); err != nil {
+		if err := l.Rings.Put(uint32(cpu), l.rings[len(l.rings)-1]); err != nil {
 			return fmt.Errorf("ring of CPU %d: %w", cpu, err)
 		}
 	}
@@ -134,8 +155,8 @@ func (l *loaded) close() error {
 	for _, m := range l.rings {
 		err = errors.Join(err, m.Close())
 	}
-	if l.coll != nil {
-		l.coll.Close()
+	for _, p := range l.programs() {
+		err = errors.Join(err, p.Close()) // nil where it was not loaded
 	}
-	return err
+	return errors.Join(err, l.Table.Close(), l.Rings.Close(), l.Counters.Close())
 }

@@ -114,7 +114,7 @@ func TestProbe(t *testing.T) {
 	if cat, err = filepath.EvalSymlinks(cat); err != nil {
 		t.Fatal(err)
 	}
-	p := open(t, Config{RingSize: 8 << 20, CPUsPerRing: 1, Snaplen: 80})
+	p := open(t, Config{RingSize: 8 << 20, CPUsPerRing: 1, Snaplen: 80, Family: true})
 	all := run(t, p, cat, file, "/nonexistent name")
 
 	var ino [8]byte
@@ -174,7 +174,7 @@ func checkPairs(t *testing.T, all []seen) {
 
 // TestWanted wants no event of calls that are not wanted.
 func TestWanted(t *testing.T) {
-	p := open(t, Config{RingSize: 1 << 20, Snaplen: 80, Wants: func(c *syscalls.Call) bool { return c.Name == "close" }})
+	p := open(t, Config{RingSize: 1 << 20, Snaplen: 80, Family: true, Wants: func(c *syscalls.Call) bool { return c.Name == "close" }})
 	all := run(t, p, "/bin/true")
 	for _, e := range all {
 		switch e.name {

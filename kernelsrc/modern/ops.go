@@ -1,6 +1,9 @@
 package modern
 
-import "github.com/pdig/pdig/syscalls"
+import (
+	"github.com/pdig/pdig/syscalls"
+	"github.com/pdig/pdig/tracer"
+)
 
 // Sizes of copies, bytes. The probe copies no more than maxCopy at once.
 const (
@@ -9,12 +12,13 @@ const (
 )
 
 // ops are the operations of a call: what its events have of memory and descriptors.
-func (cfg *Config) ops(c *syscalls.Call) (d description) {
+// args, if any, are where another call that carries it out has its arguments.
+func (cfg *Config) ops(c *syscalls.Call, abi int, args []uint8) (d description) {
 	enter, ok := c.Event(cfg.Ceiling)
 	if !ok {
 		return d
 	}
-	b := builder{cfg: cfg, d: &d, call: c.Name}
+	b := builder{cfg: cfg, d: &d, call: c.Name, args: args}
 	for half, typ := range []uint16{enter, enter + 1} {
 		b.exit = half == 1
 		for i := range syscalls.Events[typ].Params {
@@ -22,6 +26,12 @@ func (cfg *Config) ops(c *syscalls.Call) (d description) {
 		}
 	}
 	b.special()
+	switch {
+	case abi == narrow && c.Name == "mmap":
+		b.early(bytesAt(0, 6*4)) // its arguments
+	case args != nil && c.Name == "semctl":
+		b.early(bytesAt(3, 4)) // union semun, of ipc
+	}
 	return d
 }
 
@@ -31,9 +41,11 @@ type builder struct {
 	d    *description
 	call string
 	exit bool // what is added is for the exit
+	args []uint8
 }
 
 func (b *builder) add(ops *[maxOps]operation, o operation) {
+	o.Arg, o.Larg = b.place(o.Arg), b.place(o.Larg)
 	for i := range ops {
 		if ops[i] == o {
 			return
@@ -43,6 +55,14 @@ func (b *builder) add(ops *[maxOps]operation, o operation) {
 			return
 		}
 	}
+}
+
+// place is where an argument is.
+func (b *builder) place(arg uint8) uint8 {
+	if int(arg) < len(b.args) {
+		return b.args[arg]
+	}
+	return arg
 }
 
 // half adds to the half whose event has it.
@@ -103,6 +123,9 @@ func (b *builder) special() {
 	case "open", "openat", "creat":
 		b.atExit(fileOf(argResult)) // whether it was created
 	}
+	if tracer.Changes(b.call) {
+		b.atExit(operation{Code: opTask, Arg: argNone, Larg: argNone})
+	}
 }
 
 // functions say what the named functions of the tables look at, as far as that is
@@ -117,6 +140,11 @@ var functions = [syscalls.NumFuncs]func(*builder, *syscalls.Source){
 	},
 	syscalls.FuncArgs: func(b *builder, _ *syscalls.Source) { b.execList(1) },
 	syscalls.FuncEnv:  func(b *builder, _ *syscalls.Source) { b.execList(2) },
+
+	syscalls.FuncFdpath:    func(b *builder, _ *syscalls.Source) { b.atExit(operation{Code: opPath, Arg: argResult, Larg: argNone}) },
+	syscalls.FuncNowvmsize: sizes,
+	syscalls.FuncNowvmrss:  sizes,
+	syscalls.FuncNowvmswap: sizes,
 
 	syscalls.FuncFddev:   func(b *builder, _ *syscalls.Source) { b.atExit(fileOf(argResult)) },
 	syscalls.FuncFdino:   func(b *builder, _ *syscalls.Source) { b.atExit(fileOf(argResult)) },
@@ -197,6 +225,10 @@ func (b *builder) execList(n uint8) {
 		n++
 	}
 	b.atExit(operation{Code: opStrings, Arg: n, Larg: argNone, Flags: failedOnly})
+}
+
+func sizes(b *builder, _ *syscalls.Source) {
+	b.atExit(operation{Code: opSizes, Arg: argNone, Larg: argNone})
 }
 
 func sized(b *builder, s *syscalls.Source) {

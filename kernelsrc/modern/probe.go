@@ -13,10 +13,9 @@ import (
 // Counters of the probe, of each CPU.
 const (
 	countSeen = iota
-	countFull
 	countTooLarge
 	countNoRing
-	numCounters
+	countFull // and the next ones: of each class
 )
 
 // Probe is a source of the records of all threads but those of its own process.
@@ -30,6 +29,7 @@ type Probe struct {
 	ends    []int  // where each of them ends
 	next    int    // of ends
 	out     uint64 // records handed out
+	taken   uint64 // of the probe
 	lost    [event.NumCauses]uint64
 }
 
@@ -69,6 +69,7 @@ func (p *Probe) Next() ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
+		p.taken++
 		p.decoder.take(raw)
 	}
 	from := 0
@@ -93,10 +94,16 @@ func (r *rings) Stats() event.Stats { return event.Stats{} }
 func (r *rings) Close() error       { return nil }
 
 // Stats implements [source.Source]: it counts records that were handed out, and of
-// those that were lost what the probe has sent.
+// those that were lost what the probe has sent, each of which would have made one or
+// more. Too large ones have lost a part only.
 func (p *Probe) Stats() event.Stats {
 	s := event.Stats{Delivered: p.out, Lost: p.lost}
-	s.Lost[event.CauseRingFull] += p.counter(countFull)
+	for class := range s.Full {
+		s.Full[class] = p.counter(uint32(countFull + class))
+		s.Lost[event.CauseRingFull] += s.Full[class]
+	}
+	s.Lost[event.CauseTooLarge] += p.counter(countTooLarge)
+	s.Lost[event.CauseNested] += p.nested()
 	s.Lost[event.CauseRing] += p.counter(countNoRing)
 	s.Lost[event.CauseCorrupt] += p.decoder.bad
 	for _, r := range p.maps {
@@ -106,10 +113,20 @@ func (p *Probe) Stats() event.Stats {
 	return s
 }
 
+// nested is how often a program of the probe would have run within itself.
+func (p *Probe) nested() (sum uint64) {
+	for _, prog := range p.programs() {
+		if st, err := prog.Stats(); err == nil { // Linux 5.12
+			sum += st.RecursionMisses
+		}
+	}
+	return sum
+}
+
 // counter is the sum of a counter over all CPUs.
 func (p *Probe) counter(n uint32) (sum uint64) {
 	var each []uint64
-	if p.coll == nil || p.coll.Maps["counters"].Lookup(n, &each) != nil {
+	if p.Counters.Lookup(n, &each) != nil {
 		return 0
 	}
 	for _, x := range each {

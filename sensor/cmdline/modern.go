@@ -3,9 +3,11 @@ package cmdline
 import (
 	"cmp"
 	"errors"
+	"os"
 
 	"github.com/pdig/pdig/kernelsrc/modern"
 	"github.com/pdig/pdig/sensor/source"
+	"github.com/pdig/pdig/syscalls"
 )
 
 // defaultSnaplen is how many bytes of data are kept, as in Falco's drivers.
@@ -18,21 +20,33 @@ func (p *program) openModern() (source.Source, error) {
 		Snaplen: cmp.Or(p.snaplen, defaultSnaplen), Ceiling: p.ceiling(), Wants: p.wants(),
 	}
 	src, err := modern.Open(cfg)
-	switch {
-	case errors.Is(err, modern.ErrNoBTF):
-		return nil, &refusal{err, "another source is --kmod, or pdig and -u"}
-	case errors.Is(err, modern.ErrPermission):
-		return nil, &refusal{err, "run as root, or give it to the program (setpriv, setcap)"}
-	case errors.Is(err, modern.ErrLockdown):
-		return nil, &refusal{err, "boot without lockdown=confidentiality, or use pdig and -u"}
-	case err != nil:
-		return nil, err
+	if err != nil {
+		return nil, modernRefusal(err)
 	}
 	return src, nil
 }
 
-// probeModern: the probe works only where it is asked for, since some of what it tells
-// is not as the other engines have it yet.
+// modernRefusal says what to do about an error of the probe, where that is known.
+func modernRefusal(err error) error {
+	switch {
+	case errors.Is(err, modern.ErrNoBTF):
+		return &refusal{err, "another source is --kmod, or pdig and -u"}
+	case errors.Is(err, modern.ErrPermission):
+		return &refusal{err, "run as root, or give it to the program (setpriv, setcap)"}
+	case errors.Is(err, modern.ErrLockdown):
+		return &refusal{err, "boot without lockdown=confidentiality, or use pdig and -u"}
+	}
+	return err
+}
+
+// probeModern loads the probe for a moment, with the smallest ring and for no call.
 func (p *program) probeModern() (string, error) {
-	return "", &refusal{errors.New("not chosen by itself yet, some parameters are missing"), "ask for it by --modern-bpf"}
+	src, err := modern.Open(modern.Config{RingSize: os.Getpagesize(), Wants: func(*syscalls.Call) bool { return false }})
+	if err != nil {
+		return "", modernRefusal(err)
+	}
+	if err := src.Close(); err != nil {
+		return "", err
+	}
+	return "the kernel takes the probe", nil
 }

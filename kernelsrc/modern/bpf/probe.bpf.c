@@ -13,23 +13,34 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define COPY 4096
 #define SLACK 8192
 #define NCALLS 1024
+#define NPARTS 64 /* of calls that are many */
 #define MAXOPS 8
 
+/* The native ABI, that of 32-bit programs, and x32, whose numbers have a bit set. */
+enum { NATIVE, NARROW, X32, NABIS };
+#define X32_BIT 0x40000000
+#define FIRST_X32 512 /* from here on the calls of x32 have pointers of 32 bits */
+
 /* Kinds of records. */
-enum { ENTER = 1, EXIT, FORK, EXEC, END };
+enum { ENTER = 1, EXIT, FORK, EXEC, END, SIGNAL };
 
 /* Kinds of areas: memory of the program, and what the kernel knows. */
-enum { MEMORY = 1, FILE_FACTS, SOCKET_FACTS, TASK_FACTS, EXE_PATH };
+enum { MEMORY = 1, FILE_FACTS, SOCKET_FACTS, TASK_FACTS, FILE_PATH, SIZES, CGROUP };
 
 /* What to copy: the operations of the table. */
-enum { OP_STRING = 1, OP_BYTES, OP_SIZED, OP_IOV, OP_MESSAGE, OP_MESSAGES, OP_STRINGS, OP_FILE, OP_SOCKET, OP_FILES };
+enum { OP_STRING = 1, OP_BYTES, OP_SIZED, OP_IOV, OP_MESSAGE, OP_MESSAGES, OP_STRINGS, OP_FILE, OP_SOCKET, OP_FILES, OP_PATH, OP_TASK, OP_SIZES };
 
 #define FAILED_ONLY 1 /* flag of an operation: only if the call has failed */
 #define LATE_ONLY 2   /* only if the entry could not read all */
 #define EIGHTFOLD 4   /* the length counts words of 8 bytes */
 
 struct op { u8 code, arg, larg, flags; u32 max; };
-struct desc { struct op enter[MAXOPS], exit[MAXOPS]; };
+struct desc {
+	struct op enter[MAXOPS], exit[MAXOPS];
+	/* Of a call of i386 that is many: where the table has what it does, by its first
+	 * argument; and whether its arguments are in memory, where the second one leads. */
+	u32 parts, in_memory;
+};
 
 struct head {
 	u64 ts;
@@ -42,28 +53,41 @@ struct head {
 
 struct area { u64 addr; u32 len; u8 kind, failed; u16 pad; };
 
-struct scratch { char data[ROOM + SLACK]; };
+struct scratch { char data[ROOM + SLACK]; u64 number; };
 
 struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 1); __type(key, u32); __type(value, struct scratch); } scratches SEC(".maps");
-struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 2 * NCALLS); __type(key, u32); __type(value, struct desc); } table SEC(".maps");
+struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, NABIS * NCALLS + NPARTS); __type(key, u32); __type(value, struct desc); } table SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_LRU_HASH); __uint(max_entries, 4096); __type(key, u32); __type(value, u32); } late SEC(".maps");
 
 struct ring { __uint(type, BPF_MAP_TYPE_RINGBUF); __uint(max_entries, 4096); };
 struct { __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS); __uint(max_entries, 1); __type(key, u32); __array(values, struct ring); } rings SEC(".maps");
 
-/* Counters of each CPU. */
-enum { SEEN, FULL, TOO_LARGE, NO_RING, NCOUNTERS };
+/* Counters of each CPU: a full ring by the class of the call. */
+enum { SEEN, TOO_LARGE, NO_RING, FULL, NCOUNTERS = FULL + 8 };
 struct { __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY); __uint(max_entries, NCOUNTERS); __type(key, u32); __type(value, u64); } counters SEC(".maps");
 
 /* Which calls are wanted, by abi * NCALLS + number: 1 the entry, 2 the exit, 4 the entry
- * has operations, 8 the exit. */
-volatile u8 interest[2 * NCALLS] SEC(".data.interest");
+ * has operations, 8 the exit, 16 it is many; above that its class. */
+#define CLASS_SHIFT 5
+#define LIFE 1 /* the class of records without a call */
+volatile u8 interest[NABIS * NCALLS] SEC(".data.interest");
 
 /* The sensor makes itself known by a getpid with this argument: from then on its own
  * process is left out, and others are recorded. Its number in another pid namespace
  * than the first is not the kernel's. */
 volatile const u64 password SEC(".rodata.password") = 0;
 volatile u32 self SEC(".data.self") = 0;
+
+/* How many CPUs there may be. */
+volatile const u32 cpus SEC(".rodata.cpus") = 1;
+
+/* Whether only those processes are recorded that this one has started, and what they
+ * have: the family. */
+volatile const u8 family_only SEC(".rodata.family_only") = 0;
+struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 65536); __uint(map_flags, BPF_F_NO_PREALLOC); __type(key, u32); __type(value, u8); } family SEC(".maps");
+
+/* Whether signals are recorded. */
+volatile const u8 signals SEC(".rodata.signals") = 0;
 
 #define BOUND(x, mask) do { asm volatile("" : "+r"(x)); x &= (mask); } while (0)
 
@@ -163,11 +187,11 @@ __attribute__((noinline)) int put_string(u32 slot, u32 off, u64 addr)
 	n = bpf_probe_read_user_str(s->data + at, COPY, (void *)addr);
 	if (!n)
 		n = 1; /* an empty string: before 6.16 its NUL does not count */
-	if (n < 0)
+	if (n < 0) { /* it has no end before the next page, or cannot be read at all */
 		missing(slot);
-	put_head(s, off, addr, n < 0 ? 0 : n, MEMORY, n < 0);
-	if (n < 0)
-		n = 0;
+		return put_bytes(slot, off, addr, 4096 - (addr & 4095));
+	}
+	put_head(s, off, addr, n, MEMORY, 0);
 	return pad(s, off + sizeof(struct area) + (n & (SLACK - 1)));
 }
 
@@ -394,6 +418,7 @@ __attribute__((noinline)) int put_socket(u32 slot, u32 off, int fd)
 		bpf_core_read(x->addr, 16, &sk->__sk_common.skc_v6_rcv_saddr);
 		bpf_core_read(x->peer, 16, &sk->__sk_common.skc_v6_daddr);
 	} else if (x->family == 1) {
+		x->queue = BPF_CORE_READ(sk, sk_receive_queue.qlen);
 		x->named = unix_name(sk, x->name);
 		peer = BPF_CORE_READ((struct unix_sock *)sk, peer);
 		if (peer) {
@@ -404,11 +429,387 @@ __attribute__((noinline)) int put_socket(u32 slot, u32 off, int fd)
 	return at + sizeof(*x);
 }
 
+/* When a task was started: ns since boot. */
+static __always_inline u64 started(struct task_struct *t)
+{
+	struct task_struct___5_4 *old = (void *)t;
+
+	if (bpf_core_field_exists(t->start_boottime))
+		return BPF_CORE_READ(t, start_boottime);
+	return BPF_CORE_READ(old, real_start_time);
+}
+
+struct sizes { u64 vm, rss, swap; }; /* pages */
+
+/* A counter of pages is a number and, since 6.2, what each CPU has counted and not
+ * added to it yet: of a young process all. Of very many CPUs that is left out. */
+#define MAX_CPUS 32
+
+/* A pointer of the verifier's as a number. */
+static __always_inline u64 number(struct scratch *s, const void *p)
+{
+	*(volatile u64 *)&s->number = (u64)p;
+	return *(volatile u64 *)&s->number;
+}
+
+/* How far the memory of a CPU is from where an address of such memory points to: as
+ * far as its counters are from what their map has of them. */
+static __always_inline u64 offset_of(struct scratch *s, u32 cpu)
+{
+	u32 key = 0;
+	void *there = bpf_map_lookup_percpu_elem(&counters, &key, cpu);
+	u64 map = number(s, &counters), base = 0;
+
+	if (!there || bpf_probe_read_kernel(&base, 8, (void *)map + bpf_core_field_offset(struct bpf_array, pptrs)))
+		return 0;
+	return number(s, there) - base;
+}
+
+static __always_inline u64 pages(struct scratch *s, struct mm_struct *mm, u32 which)
+{
+	struct mm_struct___percpu *new = (void *)mm;
+	s64 n;
+
+	if (bpf_core_type_exists(struct mm_rss_stat)) {
+		bpf_core_read(&n, 8, &((struct mm_struct___plain *)mm)->rss_stat.count[which & 3]);
+	} else {
+		struct percpu_counter *c = &new->rss_stat[0];
+		s32 *each;
+
+		c = (void *)c + (which & 3) * bpf_core_type_size(struct percpu_counter);
+		n = BPF_CORE_READ(c, count);
+		each = BPF_CORE_READ(c, counters);
+		for (u32 cpu = 0; cpu < MAX_CPUS && cpu < cpus; cpu++) {
+			u64 offset = offset_of(s, cpu);
+			s32 v = 0;
+
+			if (offset && !bpf_probe_read_kernel(&v, 4, (void *)each + offset))
+				n += v;
+		}
+	}
+	return n < 0 ? 0 : n;
+}
+
+enum { MM_FILE, MM_ANON, MM_SWAP, MM_SHMEM };
+
+static __always_inline void sizes_of(struct scratch *s, struct sizes *x, struct task_struct *t)
+{
+	struct mm_struct *mm = BPF_CORE_READ(t, mm);
+
+	if (!mm)
+		return;
+	x->vm = BPF_CORE_READ(mm, total_vm);
+	x->rss = pages(s, mm, MM_FILE) + pages(s, mm, MM_ANON) + pages(s, mm, MM_SHMEM);
+	x->swap = pages(s, mm, MM_SWAP);
+}
+
+__attribute__((noinline)) int put_sizes(u32 slot, u32 off)
+{
+	struct scratch *s = scratch(slot);
+	struct sizes x = {};
+	u32 at;
+
+	if (!s || full(off))
+		return off;
+	sizes_of(s, &x, (void *)bpf_get_current_task());
+	at = put_head(s, off, 0, sizeof(x), SIZES, 0);
+	BOUND(at, ROOM - 1);
+	*(struct sizes *)(s->data + at) = x;
+	return at + sizeof(x);
+}
+
+#define EXE_READONLY 1 /* its mount, or it cannot be changed */
+#define EXE_UPPER 2
+#define EXE_LOWER 4
+
+struct task_facts {
+	u64 cap_inheritable, cap_permitted, cap_effective;
+	u64 exe_ino, exe_ctime, exe_mtime;
+	u64 fdlimit, minflt, majflt, ns_start;
+	struct sizes sizes;
+	u32 exe_dev, exe_nlink, exe_uid, exe_gid, exe_mode, exe_flags;
+	u32 parent, pgid, vpgid, vpid, vtid, level, apart;
+	u32 tty, loginuid, uid, gid, pad;
+	char comm[16];
+};
+
+static __always_inline struct upid *innermost(struct pid *pid)
+{
+	u32 level = BPF_CORE_READ(pid, level);
+
+	if (level > 32)
+		level = 32; /* MAX_PID_NS_LEVEL */
+	return (void *)pid + bpf_core_field_offset(struct pid, numbers) + level * bpf_core_type_size(struct upid);
+}
+
+static __always_inline u32 inner(struct pid *pid) { return BPF_CORE_READ(innermost(pid), nr); }
+
+static __always_inline u32 outer(struct pid *pid)
+{
+	struct upid *first = (void *)pid + bpf_core_field_offset(struct pid, numbers);
+
+	return BPF_CORE_READ(first, nr);
+}
+
+#define OVERLAYFS_MAGIC 0x794c7630
+#define SB_RDONLY 1
+#define MNT_READONLY 0x40
+#define S_IMMUTABLE 8
+
+/* An inode of an overlay file system stands right before the dentry that it has in the
+ * upper layer, if it is there (fs/overlayfs/ovl_entry.h, struct ovl_inode). */
+static __always_inline u32 layer(struct inode *i)
+{
+	struct dentry *upper = 0;
+
+	if (BPF_CORE_READ(i, i_sb, s_magic) != OVERLAYFS_MAGIC)
+		return 0;
+	bpf_probe_read_kernel(&upper, sizeof(upper), (void *)i + bpf_core_type_size(struct inode));
+	return upper && BPF_CORE_READ(upper, d_inode) ? EXE_UPPER : EXE_LOWER;
+}
+
+#define RLIMIT_NOFILE 7
+#define PIDTYPE_PGID 2
+
+static __always_inline u32 put_task(struct scratch *s, u32 off, struct task_struct *t)
+{
+	u32 at = put_head(s, off, 0, sizeof(struct task_facts), TASK_FACTS, 0);
+	const struct cred *cred = BPF_CORE_READ(t, cred);
+	struct pid_namespace *ns;
+	struct task_facts *x;
+	struct tty_struct *tty;
+	struct inode *exe;
+	struct pid *p;
+
+	BOUND(at, ROOM - 1);
+	x = (void *)(s->data + at);
+	__builtin_memset(x, 0, sizeof(*x));
+	bpf_core_read(&x->cap_inheritable, 8, &cred->cap_inheritable);
+	bpf_core_read(&x->cap_permitted, 8, &cred->cap_permitted);
+	bpf_core_read(&x->cap_effective, 8, &cred->cap_effective);
+	exe = BPF_CORE_READ(t, mm, exe_file, f_inode);
+	if (exe) {
+		x->exe_ino = BPF_CORE_READ(exe, i_ino);
+		x->exe_dev = BPF_CORE_READ(exe, i_sb, s_dev);
+		x->exe_nlink = BPF_CORE_READ(exe, i_nlink);
+		x->exe_uid = BPF_CORE_READ(exe, i_uid.val);
+		x->exe_gid = BPF_CORE_READ(exe, i_gid.val);
+		x->exe_mode = BPF_CORE_READ(exe, i_mode);
+		times(exe, &x->exe_ctime, &x->exe_mtime);
+		x->exe_flags = layer(exe);
+		if (BPF_CORE_READ(exe, i_sb, s_flags) & SB_RDONLY || BPF_CORE_READ(exe, i_flags) & S_IMMUTABLE ||
+		    BPF_CORE_READ(t, mm, exe_file, f_path.mnt, mnt_flags) & MNT_READONLY)
+			x->exe_flags |= EXE_READONLY;
+	}
+	sizes_of(s, &x->sizes, t);
+	x->fdlimit = BPF_CORE_READ(t, signal, rlim[RLIMIT_NOFILE].rlim_cur);
+	x->minflt = BPF_CORE_READ(t, min_flt);
+	x->majflt = BPF_CORE_READ(t, maj_flt);
+	x->parent = BPF_CORE_READ(t, real_parent, tgid);
+	p = BPF_CORE_READ(t, signal, pids[PIDTYPE_PGID]);
+	x->pgid = outer(p);
+	x->vpgid = inner(p);
+	p = BPF_CORE_READ(t, thread_pid);
+	x->vtid = inner(p);
+	x->level = BPF_CORE_READ(p, level);
+	ns = BPF_CORE_READ(innermost(p), ns);
+	x->apart = BPF_CORE_READ(t, nsproxy, pid_ns_for_children) != ns;
+	x->ns_start = started(BPF_CORE_READ(ns, child_reaper));
+	p = BPF_CORE_READ(t, group_leader, thread_pid);
+	x->vpid = inner(p);
+	tty = BPF_CORE_READ(t, signal, tty);
+	if (tty) {
+		u32 major = BPF_CORE_READ(tty, driver, major);
+		u32 minor = BPF_CORE_READ(tty, driver, minor_start) + BPF_CORE_READ(tty, index);
+
+		x->tty = (minor & 0xff) | major << 8 | (minor & ~0xffu) << 12;
+	}
+	x->loginuid = bpf_core_field_exists(t->loginuid) ? BPF_CORE_READ(t, loginuid.val) : ~0u;
+	x->uid = BPF_CORE_READ(t, cred, euid.val);
+	x->gid = BPF_CORE_READ(t, cred, egid.val);
+	bpf_core_read(x->comm, 16, &t->comm);
+	return at + sizeof(*x);
+}
+
+__attribute__((noinline)) int put_current(u32 slot, u32 off)
+{
+	struct scratch *s = scratch(slot);
+
+	if (!s || full(off))
+		return off;
+	return put_task(s, off, (void *)bpf_get_current_task());
+}
+
+/* Marks of a path. */
+#define PATH_DELETED 1
+#define PATH_PSEUDO 2 /* of a file that is in no directory: its name */
+#define PATH_CUT 4
+
+/* The path of a descriptor, or of the executable: its last name first, each with a
+ * NUL. A path leads up to the root of the mount, goes on where that is mounted, and ends
+ * at the root of all. */
+__attribute__((noinline)) int put_path(u32 slot, u32 off, int fd)
+{
+	struct scratch *s = scratch(slot);
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct file *f = fd < 0 ? BPF_CORE_READ(task, mm, exe_file) : file_of(fd);
+	struct dentry *d;
+	struct vfsmount *v;
+	u32 start = off + sizeof(struct area), at = start;
+	u8 marks = PATH_CUT;
+
+	if (!s || full(off) || !f)
+		return off;
+	d = BPF_CORE_READ(f, f_path.dentry);
+	v = BPF_CORE_READ(f, f_path.mnt);
+	for (int i = 0; i < 32; i++) {
+		struct mount *m = (void *)v - bpf_core_field_offset(struct mount, mnt);
+		struct dentry *parent = BPF_CORE_READ(d, d_parent);
+		int top = d == BPF_CORE_READ(v, mnt_root);
+		u32 o;
+		long n;
+
+		if (top && (d != parent || i)) {
+			struct mount *up = BPF_CORE_READ(m, mnt_parent);
+
+			if (up == m) {
+				marks &= ~PATH_CUT;
+				break;
+			}
+			d = BPF_CORE_READ(m, mnt_mountpoint);
+			v = (void *)up + bpf_core_field_offset(struct mount, mnt);
+			continue;
+		}
+		o = at;
+		BOUND(o, ROOM - 1);
+		n = bpf_probe_read_kernel_str(s->data + o, 256, BPF_CORE_READ(d, d_name.name));
+		if (n <= 0)
+			break;
+		at += n & 511;
+		if (at - start > COPY - 256)
+			break;
+		if (!i && d != parent && !BPF_CORE_READ(d, d_hash.pprev))
+			marks |= PATH_DELETED;
+		if (d == parent) {
+			marks = PATH_PSEUDO;
+			break;
+		}
+		d = parent;
+	}
+	put_head(s, off, (s64)fd, at - start, FILE_PATH, marks);
+	return pad(s, at);
+}
+
+static __always_inline struct kernfs_node *above(struct kernfs_node *n)
+{
+	struct kernfs_node___6_15 *new = (void *)n;
+	struct kernfs_node___old *old = (void *)n;
+
+	return bpf_core_field_exists(new->__parent) ? BPF_CORE_READ(new, __parent) : BPF_CORE_READ(old, parent);
+}
+
+/* The controllers of cgroups that are told of, as tracer/cgroup.go has them. The first
+ * few are where those of version 2 are if they have no hierarchy of their own. */
+#define CONTROLLERS 14
+#define FEW 5
+
+static __always_inline int controller(u32 n)
+{
+#define ID(name) (bpf_core_enum_value_exists(enum cgroup_subsys_id, name) ? (int)bpf_core_enum_value(enum cgroup_subsys_id, name) : -1)
+	switch (n) {
+	case 0: return ID(cpuset_cgrp_id);
+	case 1: return ID(cpu_cgrp_id);
+	case 2: return ID(cpuacct_cgrp_id);
+	case 3: return ID(io_cgrp_id);
+	case 4: return ID(memory_cgrp_id);
+	case 5: return ID(devices_cgrp_id);
+	case 6: return ID(freezer_cgrp_id);
+	case 7: return ID(net_cls_cgrp_id);
+	case 8: return ID(perf_event_cgrp_id);
+	case 9: return ID(net_prio_cgrp_id);
+	case 10: return ID(hugetlb_cgrp_id);
+	case 11: return ID(pids_cgrp_id);
+	case 12: return ID(rdma_cgrp_id);
+	default: return ID(misc_cgrp_id);
+	}
+}
+
+/* The path of a cgroup, its last name first. In version 2 it is that of the process,
+ * whether the controller reaches down there or not. */
+__attribute__((noinline)) int put_cgroup(u32 slot, u32 off, u32 n)
+{
+	struct scratch *s = scratch(slot);
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct cgroup *g = BPF_CORE_READ(task, cgroups, dfl_cgrp), *other = 0;
+	u32 start = off + sizeof(struct area), at = start;
+	struct cgroup_subsys_state **all, *css = 0;
+	struct kernfs_node *kn, *up;
+	int id = controller(n);
+
+	if (!s || full(off))
+		return off;
+	if (id >= 0) {
+		all = (void *)BPF_CORE_READ(task, cgroups) + bpf_core_field_offset(struct css_set, subsys);
+		bpf_probe_read_kernel(&css, sizeof(css), all + (id & 15));
+		other = BPF_CORE_READ(css, cgroup);
+	}
+	if (other && BPF_CORE_READ(other, root) != BPF_CORE_READ(g, root))
+		g = other;
+	else if (n >= FEW)
+		return off;
+	kn = BPF_CORE_READ(g, kn);
+	for (int i = 0; i < 16; i++) {
+		u32 o = at;
+		long len;
+
+		up = above(kn);
+		if (!kn || !up)
+			break;
+		BOUND(o, ROOM - 1);
+		len = bpf_probe_read_kernel_str(s->data + o, 256, BPF_CORE_READ(kn, name));
+		if (len <= 0)
+			break;
+		at += len & 511;
+		if (at - start > COPY - 256)
+			break;
+		kn = up;
+	}
+	put_head(s, off, n, at - start, CGROUP, 0);
+	return pad(s, at);
+}
+
+/* Who gets the children of the last thread of a process: the next ancestor that has
+ * asked for it, in the same pid namespace, else the first process there. 0: there are none,
+ * or they end too. */
+static __always_inline u32 heir(struct task_struct *t)
+{
+	struct pid *p = BPF_CORE_READ(t, thread_pid);
+	u32 level = BPF_CORE_READ(p, level), pid = BPF_CORE_READ(t, tgid);
+	struct pid_namespace *ns = BPF_CORE_READ(innermost(p), ns);
+	struct task_struct *at = t, *first = BPF_CORE_READ(ns, child_reaper);
+
+	if (BPF_CORE_READ(t, signal, live.counter) || BPF_CORE_READ(t, children.next) == (void *)t + bpf_core_field_offset(struct task_struct, children))
+		return 0;
+	if (BPF_CORE_READ(first, tgid) == pid)
+		return 0;
+	for (int i = 0; i < 32; i++) {
+		struct signal_struct *signal;
+
+		at = BPF_CORE_READ(at, real_parent);
+		if (!at || at == first || BPF_CORE_READ(at, thread_pid, level) != level)
+			break;
+		signal = BPF_CORE_READ(at, signal);
+		if (BPF_CORE_READ_BITFIELD_PROBED(signal, is_child_subreaper) && BPF_CORE_READ(signal, live.counter))
+			return BPF_CORE_READ(at, tgid);
+	}
+	return BPF_CORE_READ(first, tgid);
+}
+
 /* Where arguments come from. */
 #define TS_COMPAT 2
 #define TIF_32BIT (1ul << 22)
 
-static __always_inline u32 abi_of(void)
+static __always_inline u32 narrow(void)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 
@@ -422,7 +823,7 @@ static __always_inline u32 abi_of(void)
 static __always_inline void arguments(u64 *to, struct pt_regs *r, u32 abi)
 {
 #if defined(__TARGET_ARCH_x86)
-	if (abi) {
+	if (abi == NARROW) {
 		to[0] = (u32)BPF_CORE_READ(r, bx);
 		to[1] = (u32)BPF_CORE_READ(r, cx);
 		to[2] = (u32)BPF_CORE_READ(r, dx);
@@ -475,7 +876,7 @@ static __always_inline struct head *begin(struct scratch *s, u8 kind, u8 abi, u1
 	return h;
 }
 
-static __always_inline void send(struct scratch *s, u32 len)
+static __always_inline void send(struct scratch *s, u32 len, u32 class)
 {
 	u32 cpu = bpf_get_smp_processor_id();
 	void *ring = bpf_map_lookup_elem(&rings, &cpu);
@@ -490,7 +891,7 @@ static __always_inline void send(struct scratch *s, u32 len)
 	((struct head *)s->data)->len = len;
 	BOUND(len, ROOM - 1); /* which it is by what full says */
 	if (bpf_ringbuf_output(ring, s->data, len, BPF_RB_NO_WAKEUP))
-		count(FULL);
+		count(FULL + (class & 7));
 }
 
 /* The interpreter. */
@@ -499,7 +900,7 @@ static __always_inline u32 interpret(struct scratch *s, u32 slot, struct op *ops
 	struct head *h = (void *)s->data;
 	u32 tid = h->tid;
 	int failed = (s64)h->args[6] < 0, again = 0, asked = 0;
-	u32 compat = h->abi ? COMPAT : 0;
+	u32 compat = h->abi == NARROW || (h->abi == X32 && h->nr >= FIRST_X32) ? COMPAT : 0;
 
 	for (int i = 0; i < MAXOPS; i++) {
 		struct op op = ops[i];
@@ -570,26 +971,80 @@ static __always_inline u32 interpret(struct scratch *s, u32 slot, struct op *ops
 			if (v)
 				off = put_files(slot, off, v);
 			break;
+		case OP_PATH:
+			if ((s64)v >= 0)
+				off = put_path(slot, off, v);
+			break;
+		case OP_TASK:
+			off = put_current(slot, off);
+			break;
+		case OP_SIZES:
+			off = put_sizes(slot, off);
+			break;
 		}
 	}
 	return off;
 }
 
-/* What is wanted of the call of regs: its bits of interest. */
-static __always_inline u8 wanted(struct pt_regs *regs, u64 nr, u32 *abi)
+static __always_inline int left_out(void)
 {
+	u32 pid = bpf_get_current_pid_tgid() >> 32;
+
+	return !self || self == pid || (family_only && !bpf_map_lookup_elem(&family, &pid));
+}
+
+/* What is wanted of a call: its bits of interest. */
+static __always_inline u8 wanted(u64 *nr, u32 *abi)
+{
+	u64 n = (u32)*nr;
 	u8 bits;
 
-	if (nr >= NCALLS)
+	if (n & X32_BIT) {
+		*abi = X32;
+		n &= ~X32_BIT;
+	}
+	if (n >= NCALLS)
 		return 0;
-	BOUND(nr, NCALLS - 1);
-	if (!(interest[nr] | interest[NCALLS + nr]))
-		return 0;
-	*abi = abi_of();
-	bits = interest[*abi ? NCALLS + nr : nr];
-	if (!bits || !self || self == bpf_get_current_pid_tgid() >> 32)
-		return 0;
-	return bits;
+	BOUND(n, NCALLS - 1);
+	*nr = n;
+	if (*abi == X32) {
+		bits = interest[X32 * NCALLS + n];
+	} else {
+		if (!(interest[n] | interest[NARROW * NCALLS + n]))
+			return 0;
+		*abi = narrow();
+		bits = interest[*abi ? NARROW * NCALLS + n : n];
+	}
+	return !bits || left_out() ? 0 : bits;
+}
+
+/* The description of a call. Of one that is many it is that of the one which it
+ * carries out, and args become the arguments of that. */
+static __always_inline struct desc *describe(struct scratch *s, u32 slot, u32 *off)
+{
+	struct head *h = (void *)s->data;
+	u32 abi = h->abi, key = h->nr & (NCALLS - 1), which;
+	struct desc *d;
+
+	if (abi == NARROW)
+		key += NARROW * NCALLS;
+	else if (abi == X32)
+		key += X32 * NCALLS;
+	d = bpf_map_lookup_elem(&table, &key);
+	if (!d || !d->parts)
+		return d;
+	which = h->args[0] & 0xffff;
+	if (which > 31)
+		return d;
+	key = d->parts + which;
+	if (d->in_memory) {
+		u64 from = h->args[1];
+
+		*off = put_bytes(slot, *off, from, 6 * 4);
+		for (int i = 0; i < 6; i++)
+			h->args[i] = word((void *)from + 4 * i, 1);
+	}
+	return bpf_map_lookup_elem(&table, &key);
 }
 
 #if defined(__TARGET_ARCH_x86)
@@ -605,7 +1060,7 @@ int enter(u64 *ctx)
 {
 	struct pt_regs *regs = (void *)ctx[0];
 	u64 nr = ctx[1];
-	u32 abi = 0, off = sizeof(struct head), key;
+	u32 abi = 0, off = sizeof(struct head);
 	struct scratch *s;
 	struct head *h;
 	struct desc *d;
@@ -619,7 +1074,7 @@ int enter(u64 *ctx)
 			self = bpf_get_current_pid_tgid() >> 32;
 		return 0;
 	}
-	bits = wanted(regs, nr, &abi);
+	bits = wanted(&nr, &abi);
 	if (!(bits & 1))
 		return 0;
 	s = scratch(0);
@@ -627,10 +1082,12 @@ int enter(u64 *ctx)
 		return 0;
 	h = begin(s, ENTER, abi, nr);
 	arguments(h->args, regs, abi);
-	key = (abi ? NCALLS : 0) + (nr & (NCALLS - 1));
-	if (bits & 4 && (d = bpf_map_lookup_elem(&table, &key)))
+	if (bits & 4 && (d = describe(s, 0, &off))) {
 		off = interpret(s, 0, d->enter, off);
-	send(s, off);
+		if (bits & 16)
+			arguments(h->args, regs, abi); /* as they were */
+	}
+	send(s, off, bits >> CLASS_SHIFT);
 	return 0;
 }
 
@@ -639,11 +1096,11 @@ int leave(u64 *ctx)
 {
 	struct pt_regs *regs = (void *)ctx[0];
 	u64 nr = number_of(regs);
-	u32 abi = 0, off = sizeof(struct head), key;
+	u32 abi = 0, off = sizeof(struct head);
 	struct scratch *s;
 	struct head *h;
 	struct desc *d;
-	u8 bits = wanted(regs, nr, &abi);
+	u8 bits = wanted(&nr, &abi);
 
 	if (!(bits & 2))
 		return 0;
@@ -653,146 +1110,15 @@ int leave(u64 *ctx)
 	h = begin(s, EXIT, abi, nr);
 	arguments(h->args, regs, abi);
 	h->args[6] = ctx[1];
-	if (abi)
+	if (abi == NARROW)
 		h->args[6] = (s64)(s32)ctx[1];
-	key = (abi ? NCALLS : 0) + (nr & (NCALLS - 1));
-	if (bits & 8 && (d = bpf_map_lookup_elem(&table, &key)))
+	if (bits & 8 && (d = describe(s, 1, &off))) {
 		off = interpret(s, 1, d->exit, off);
-	send(s, off);
+		if (bits & 16)
+			arguments(h->args, regs, abi);
+	}
+	send(s, off, bits >> CLASS_SHIFT);
 	return 0;
-}
-
-struct task_facts {
-	u64 cap_inheritable, cap_permitted, cap_effective;
-	u64 exe_ino, exe_ctime, exe_mtime, exe_sb_dev, exe_nlink;
-	u64 fdlimit, vmsize, minflt, majflt, cgroup;
-	u32 parent, pgid, vpgid, vpid, vtid, level;
-	u32 tty, loginuid, uid, gid, exit_code, reaper;
-	char comm[16];
-};
-
-static __always_inline u32 inner(struct pid *pid)
-{
-	u32 level = BPF_CORE_READ(pid, level);
-	struct upid *at;
-	u32 nr = 0;
-
-	if (level > 32)
-		return 0;
-	at = (void *)pid + bpf_core_field_offset(struct pid, numbers) + level * bpf_core_type_size(struct upid);
-	bpf_probe_read_kernel(&nr, 4, (void *)at + bpf_core_field_offset(struct upid, nr));
-	return nr;
-}
-
-static __always_inline u32 outer(struct pid *pid)
-{
-	u32 nr = 0;
-
-	bpf_probe_read_kernel(&nr, 4, (void *)pid + bpf_core_field_offset(struct pid, numbers) + bpf_core_field_offset(struct upid, nr));
-	return nr;
-}
-
-#define RLIMIT_NOFILE 7
-#define PIDTYPE_PGID 2
-
-static __always_inline u32 put_task(struct scratch *s, u32 off, struct task_struct *t)
-{
-	u32 at = put_head(s, off, 0, sizeof(struct task_facts), TASK_FACTS, 0);
-	const struct cred *cred = BPF_CORE_READ(t, cred);
-	struct task_facts *x;
-	struct tty_struct *tty;
-	struct inode *exe;
-	struct pid *p;
-
-	BOUND(at, ROOM - 1);
-	x = (void *)(s->data + at);
-	__builtin_memset(x, 0, sizeof(*x));
-	bpf_core_read(&x->cap_inheritable, 8, &cred->cap_inheritable);
-	bpf_core_read(&x->cap_permitted, 8, &cred->cap_permitted);
-	bpf_core_read(&x->cap_effective, 8, &cred->cap_effective);
-	exe = BPF_CORE_READ(t, mm, exe_file, f_inode);
-	if (exe) {
-		x->exe_ino = BPF_CORE_READ(exe, i_ino);
-		x->exe_sb_dev = BPF_CORE_READ(exe, i_sb, s_dev);
-		x->exe_nlink = BPF_CORE_READ(exe, i_nlink);
-		times(exe, &x->exe_ctime, &x->exe_mtime);
-	}
-	x->fdlimit = BPF_CORE_READ(t, signal, rlim[RLIMIT_NOFILE].rlim_cur);
-	x->vmsize = BPF_CORE_READ(t, mm, total_vm);
-	x->minflt = BPF_CORE_READ(t, min_flt);
-	x->majflt = BPF_CORE_READ(t, maj_flt);
-	x->cgroup = BPF_CORE_READ(t, cgroups, dfl_cgrp, kn, id);
-	x->parent = BPF_CORE_READ(t, real_parent, tgid);
-	p = BPF_CORE_READ(t, signal, pids[PIDTYPE_PGID]);
-	x->pgid = outer(p);
-	x->vpgid = inner(p);
-	p = BPF_CORE_READ(t, thread_pid);
-	x->vtid = inner(p);
-	x->level = BPF_CORE_READ(p, level);
-	p = BPF_CORE_READ(t, group_leader, thread_pid);
-	x->vpid = inner(p);
-	tty = BPF_CORE_READ(t, signal, tty);
-	if (tty) {
-		u32 major = BPF_CORE_READ(tty, driver, major);
-		u32 minor = BPF_CORE_READ(tty, driver, minor_start) + BPF_CORE_READ(tty, index);
-
-		x->tty = (minor & 0xff) | major << 8 | (minor & ~0xffu) << 12;
-	}
-	x->loginuid = bpf_core_field_exists(t->loginuid) ? BPF_CORE_READ(t, loginuid.val) : ~0u;
-	x->uid = BPF_CORE_READ(t, cred, euid.val);
-	x->gid = BPF_CORE_READ(t, cred, egid.val);
-	x->exit_code = BPF_CORE_READ(t, exit_code);
-	bpf_core_read(x->comm, 16, &t->comm);
-	return at + sizeof(*x);
-}
-
-/* The path of the executable, its last name first, each with a NUL: a path leads up to
- * the root of the mount, goes on where that is mounted, and ends at the root of all. */
-__attribute__((noinline)) int put_exe(u32 slot, u32 off)
-{
-	struct scratch *s = scratch(slot);
-	struct task_struct *task = (void *)bpf_get_current_task();
-	struct file *f = BPF_CORE_READ(task, mm, exe_file);
-	struct dentry *d = BPF_CORE_READ(f, f_path.dentry), *root = BPF_CORE_READ(task, fs, root.dentry);
-	struct vfsmount *v = BPF_CORE_READ(f, f_path.mnt), *root_mnt = BPF_CORE_READ(task, fs, root.mnt);
-	u32 start = off + sizeof(struct area), at = start;
-
-	if (!s || full(off) || !d)
-		return off;
-	for (int i = 0; i < 32; i++) {
-		struct mount *m = (void *)v - bpf_core_field_offset(struct mount, mnt);
-		struct dentry *parent = BPF_CORE_READ(d, d_parent);
-		u32 o;
-		long n;
-
-		if (d == root && v == root_mnt)
-			break;
-		if (d == BPF_CORE_READ(v, mnt_root) || d == parent) {
-			struct mount *up = BPF_CORE_READ(m, mnt_parent);
-
-			if (up == m)
-				break;
-			d = BPF_CORE_READ(m, mnt_mountpoint);
-			v = (void *)up + bpf_core_field_offset(struct mount, mnt);
-			continue;
-		}
-		o = at;
-		BOUND(o, ROOM - 1);
-		n = bpf_probe_read_kernel_str(s->data + o, 256, BPF_CORE_READ(d, d_name.name));
-		if (n <= 0)
-			break;
-		at += n & 511;
-		if (at - start > COPY - 256)
-			break;
-		d = parent;
-	}
-	put_head(s, off, 0, at - start, EXE_PATH, 0);
-	return pad(s, at);
-}
-
-static __always_inline int left_out(void)
-{
-	return !self || self == bpf_get_current_pid_tgid() >> 32;
 }
 
 SEC("tp_btf/sched_process_exec")
@@ -806,7 +1132,7 @@ int executed(u64 *ctx)
 
 	if (!s || left_out())
 		return 0;
-	h = begin(s, EXEC, abi_of(), EXECVE);
+	h = begin(s, EXEC, narrow(), EXECVE);
 	h->args[0] = (u32)ctx[1]; /* the tid of the thread before */
 	from = BPF_CORE_READ(t, mm, arg_start);
 	h->args[1] = from;
@@ -814,13 +1140,15 @@ int executed(u64 *ctx)
 	h->args[3] = BPF_CORE_READ(t, mm, env_start);
 	h->args[4] = BPF_CORE_READ(t, mm, env_end);
 	h->args[5] = 0;
-	off = put_task(s, off, t);
+	off = put_current(2, off);
 	n = h->args[2] - h->args[1] > COPY ? COPY : h->args[2] - h->args[1];
 	off = put_bytes(2, off, h->args[1], n);
 	n = h->args[4] - h->args[3] > COPY ? COPY : h->args[4] - h->args[3];
 	off = put_bytes(2, off, h->args[3], n);
-	off = put_exe(2, off);
-	send(s, off);
+	off = put_path(2, off, -1);
+	for (u32 n = 0; n < CONTROLLERS; n++)
+		off = put_cgroup(2, off, n);
+	send(s, off, LIFE);
 	return 0;
 }
 
@@ -830,14 +1158,21 @@ int forked(u64 *ctx)
 	struct task_struct *child = (void *)ctx[1];
 	struct scratch *s = scratch(2);
 	struct head *h;
+	int out = left_out();
 
-	if (!s || left_out())
+	if (family_only && (!out || self == bpf_get_current_pid_tgid() >> 32)) {
+		u32 pid = BPF_CORE_READ(child, tgid);
+		u8 one = 1;
+
+		bpf_map_update_elem(&family, &pid, &one, BPF_ANY);
+	}
+	if (!s || out)
 		return 0;
 	h = begin(s, FORK, 0, 0);
 	h->args[0] = BPF_CORE_READ(child, pid);
 	h->args[1] = BPF_CORE_READ(child, tgid);
 	h->args[2] = h->args[3] = h->args[4] = h->args[5] = 0;
-	send(s, put_task(s, sizeof(*h), child));
+	send(s, put_task(s, sizeof(*h), child), LIFE);
 	return 0;
 }
 
@@ -852,7 +1187,35 @@ int ended(u64 *ctx)
 		return 0;
 	h = begin(s, END, 0, 0);
 	h->args[0] = (u32)BPF_CORE_READ(t, exit_code);
+	h->args[1] = heir(t);
+	h->args[2] = h->args[3] = h->args[4] = h->args[5] = 0;
+	send(s, sizeof(*h), LIFE);
+	if (family_only && !BPF_CORE_READ(t, signal, live.counter)) {
+		u32 pid = BPF_CORE_READ(t, tgid);
+
+		bpf_map_delete_elem(&family, &pid);
+	}
+	return 0;
+}
+
+/* Codes of signals that a process has sent: SI_USER and below; and the children. */
+#define SIGCHLD 17
+
+SEC("tp_btf/signal_deliver")
+int delivered(u64 *ctx)
+{
+	struct kernel_siginfo *info = (void *)ctx[1];
+	struct scratch *s;
+	struct head *h;
+
+	if (!signals || left_out() || !(s = scratch(2)))
+		return 0;
+	h = begin(s, SIGNAL, 0, 0);
+	h->args[0] = (u32)ctx[0];
 	h->args[1] = h->args[2] = h->args[3] = h->args[4] = h->args[5] = 0;
-	send(s, sizeof(*h));
+	/* SEND_SIG_NOINFO and SEND_SIG_PRIV are no addresses. */
+	if ((u64)info > 1 && (BPF_CORE_READ(info, si_code) <= 0 || ctx[0] == SIGCHLD))
+		h->args[1] = (u32)BPF_CORE_READ(info, _sifields._kill._pid);
+	send(s, sizeof(*h), LIFE);
 	return 0;
 }
