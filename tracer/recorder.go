@@ -89,11 +89,7 @@ func Changes(name string) bool {
 
 // CallOf is the call of a number as a recorder takes it, nil if that has none.
 func CallOf(narrow bool, nr int) *syscalls.Call {
-	arch := abis[0].arch
-	if narrow {
-		arch = narrowOf().arch
-	}
-	if i := index(arch, nr); i >= 0 {
+	if i := index(abiOf(narrow).arch, nr); i >= 0 {
 		return &syscalls.Calls[i]
 	}
 	return nil
@@ -190,10 +186,7 @@ func (v *Invocation) word() uint64 {
 // Enter takes the entry of a call.
 func (r *Recorder) Enter(v *Invocation) {
 	t, th := r.t, r.at(&v.Moment)
-	in := abis[0]
-	if v.Narrow {
-		in = narrowOf()
-	}
+	in := abiOf(v.Narrow)
 	t.in.Arch = in.audit
 	t.in.Words[0] = v.word()
 	copy(t.in.Words[1:7], v.Args[:])
@@ -232,10 +225,10 @@ func (r *Recorder) Enter(v *Invocation) {
 	}
 }
 
-// narrowOf is the ABI of 32-bit programs.
-func narrowOf() abi {
+// abiOf is the ABI of 64-bit or of 32-bit programs.
+func abiOf(is32 bool) abi {
 	for _, a := range abis {
-		if narrow(a.audit) {
+		if narrow(a.audit) == is32 {
 			return a
 		}
 	}
@@ -246,7 +239,7 @@ func narrowOf() abi {
 func (r *Recorder) Exit(v *Invocation) {
 	th := r.t.table.get(v.TID)
 	if th == nil || !th.inCall || !th.executing() && th.call.nr != v.word() {
-		if v.Result == 0 && th != nil && r.t.specs.lookup(abis[0].arch, v.Number).kind == kindClone {
+		if v.Result == 0 && th != nil && r.t.specs.lookup(abiOf(v.Narrow).arch, v.Number).kind == kindClone {
 			return // the child of a clone comes out of it too
 		}
 		r.Enter(v) // which was lost, or came before the probe
