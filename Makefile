@@ -183,7 +183,12 @@ guest-tests: build
 	@mkdir -p $(GUESTS)
 	for p in kernelsrc/kmod kernelsrc/ebpf integration; do $(GO) test -c -o $(GUESTS)/$$(basename $$p).test ./$$p || exit 1; done
 	cp $(BIN)/pdig $(BIN)/sensor $(GUESTS)/
-	@for p in parity oracle-files oracle-messages oracle-data; do gcc -O1 -static -pthread -o $(GUESTS)/$$p integration/testdata/$$p.c || exit 1; done
+	@for c in integration/testdata/parity.c integration/testdata/oracle-*.c; do \
+		p=$(GUESTS)/$$(basename $$c .c); \
+		gcc -O1 -static -pthread -o $$p $$c || exit 1; \
+		case $$p in *i386) continue ;; esac; \
+		gcc -m32 -idirafter /usr/include/x86_64-linux-gnu -O1 -static -pthread -o $$p-i386 $$c || exit 1; \
+	done
 
 arm64-tests: cross
 	GOARCH=arm64 $(GO) test -c -o $(ARM64)/integration.test ./integration
