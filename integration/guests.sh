@@ -11,6 +11,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 bin=$1 sysdig=$2
 shift 2
 verdicts=$(mktemp) failed=0
+export TMPDIR=/dev/shm # the root may be an overlay, whose device stat does not tell
 
 part() { # NAME DIRECTORY PROGRAM ARGUMENT...
 	name=$1
