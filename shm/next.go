@@ -23,33 +23,28 @@ import (
 // [os.ErrDeadlineExceeded]. After any other error nothing will come:
 // [ErrTakenOver], [ErrCut], [ErrClosed], and [io.EOF] after [Consumer.Stop].
 func (c *Consumer) Next() ([]byte, error) {
-	if rec := c.take(); rec != nil {
-		c.tally.delivered++
-		return rec, nil
-	}
-	return c.look(true)
+	return c.next(true)
 }
 
 // Poll is Next that does not wait.
 func (c *Consumer) Poll() ([]byte, error) {
-	if rec := c.take(); rec != nil {
-		c.tally.delivered++
-		return rec, nil
-	}
-	return c.look(false)
+	return c.next(false)
 }
 
-// look returns the first record of what is in the ring. Not more than one look a
-// call: whatever is there, the caller gets back to what else it has to do.
-func (c *Consumer) look(wait bool) ([]byte, error) {
-	if err := c.refill(wait); err != nil {
-		return nil, err
+func (c *Consumer) next(wait bool) ([]byte, error) {
+	rec := c.take()
+	if rec == nil {
+		// Not more than one look a call: whatever is in the ring, the caller gets
+		// back to what else it has to do.
+		if err := c.refill(wait); err != nil {
+			return nil, err
+		}
+		if rec = c.take(); rec == nil {
+			return nil, os.ErrDeadlineExceeded
+		}
 	}
-	if rec := c.take(); rec != nil {
-		c.tally.delivered++
-		return rec, nil
-	}
-	return nil, os.ErrDeadlineExceeded
+	c.tally.delivered++
+	return rec, nil
 }
 
 // take returns the next record of the copy, or nil if there is no more that is
