@@ -109,6 +109,10 @@ func (c *Consumer) refresh() {
 // Name is that of the ring: the path of its objects without their endings.
 func (c *Consumer) Name() string { return c.name }
 
+// Moved reports whether the names of the ring stand for other objects now, or for
+// none: producers that come go there.
+func (c *Consumer) Moved() bool { return c.moved() }
+
 // Writer is the process that came last of those of ours that write the ring, 0 if
 // there is none, and its last sign of life: it gives one each second.
 func (c *Consumer) Writer() (pid int, sign time.Time) {

@@ -100,7 +100,7 @@ func (d *directory) scan() (said []string) {
 		if m == nil {
 			continue
 		}
-		if m.over() || m.moved() && m.Peek() == nil {
+		if m.over() || m.Moved() && m.Peek() == nil {
 			d.drop(m)
 			continue
 		}

@@ -32,7 +32,6 @@ type ring struct {
 	*shm.Consumer
 	name   string
 	writer int // pid of the tracer, 0 for none
-	files  [2]os.FileInfo
 }
 
 func openRing(cfg *Config, prefix string, log zerolog.Logger) (*ring, error) {
@@ -47,28 +46,7 @@ func openRing(cfg *Config, prefix string, log zerolog.Logger) (*ring, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &ring{Consumer: c, name: c.Name()}
-	r.files = r.stat()
-	return r, nil
-}
-
-func (r *ring) stat() (files [2]os.FileInfo) {
-	for i, end := range []string{"_buf", "_descs"} {
-		files[i], _ = os.Stat(r.name + end) // nil if there is none
-	}
-	return files
-}
-
-// moved reports whether the names of the ring stand for other objects now, or for
-// none: tracers that come go there.
-func (r *ring) moved() bool {
-	now := r.stat()
-	for i, f := range r.files {
-		if f == nil || now[i] == nil || !os.SameFile(f, now[i]) {
-			return true
-		}
-	}
-	return false
+	return &ring{Consumer: c, name: c.Name()}, nil
 }
 
 // silent is after how long a tracer that gives no sign of life is taken to be gone:
@@ -119,7 +97,7 @@ func (s *single) Look(now time.Time) (said []string) {
 	if text := s.look(now); text != "" {
 		said = append(said, text)
 	}
-	if !s.moved() {
+	if !s.Moved() {
 		return said
 	}
 	r, err := openRing(s.cfg, s.cfg.Ring, s.log)
