@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"os"
 
 	"github.com/rs/zerolog"
@@ -23,6 +24,9 @@ type ConsumerConfig struct {
 	// Truth asks for the truth behind the records of calls, see [event.Truth]:
 	// for each open it costs the tracer some system calls.
 	Truth bool
+	// Find is for a ring that others make: one that is not there, complete, is an
+	// error at once, [os.ErrNotExist] if an object is missing.
+	Find bool
 	// Log hears of what is odd but no error. The zero Logger is silent.
 	Log zerolog.Logger
 }
@@ -56,10 +60,13 @@ type Consumer struct {
 // processor's cache. It holds more than one record of any size.
 const bufSize = 2 * event.MaxSize
 
-// NewConsumer opens the ring, or creates it, and begins: what is in it is
-// dropped. The error is [ErrBusy] if another consumer lives.
+// NewConsumer opens the ring, or creates it unless Find is set, and begins: what is in
+// it is dropped. The error is [ErrBusy] if another consumer lives.
 func NewConsumer(cfg ConsumerConfig) (*Consumer, error) {
-	r, err := cfg.open(opening{})
+	r, err := cfg.open(opening{find: cfg.Find})
+	if errors.Is(err, errMissing) {
+		err = fmt.Errorf("ring %s: %w", cfg.Prefix, os.ErrNotExist)
+	}
 	if err != nil {
 		return nil, err
 	}

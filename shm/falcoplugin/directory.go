@@ -1,6 +1,7 @@
 package falcoplugin
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -118,7 +119,10 @@ func (d *directory) scan() (said []string) {
 		if number < 0 {
 			return d.say(said, d.cfg.Dir, fmt.Sprintf("more than %d rings in %s: the others are not read", maxRings, d.cfg.Dir))
 		}
-		r, err := openRing(d.cfg, filepath.Join(d.cfg.Dir, name), d.log)
+		r, err := openRing(d.cfg, filepath.Join(d.cfg.Dir, name), true, d.log)
+		if errors.Is(err, os.ErrNotExist) {
+			continue // half of it is there: it is being removed
+		}
 		if err != nil {
 			said = d.say(said, name, explain(err).Error())
 			continue

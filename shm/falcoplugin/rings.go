@@ -34,12 +34,14 @@ type ring struct {
 	writer int // pid of the tracer, 0 for none
 }
 
-func openRing(cfg *Config, prefix string, log zerolog.Logger) (*ring, error) {
+// openRing opens the ring of a name; find is for one that others make.
+func openRing(cfg *Config, prefix string, find bool, log zerolog.Logger) (*ring, error) {
 	how := shm.ConsumerConfig{
 		Config:  shm.Config{Prefix: prefix, Size: cfg.Size, Mode: cfg.mode},
 		Snaplen: cfg.Snaplen,
 		Ceiling: cfg.schema.codes,
 		Truth:   true,
+		Find:    find,
 		Log:     log,
 	}
 	c, err := shm.NewConsumer(how)
@@ -82,7 +84,7 @@ type single struct {
 }
 
 func openSingle(cfg *Config, log zerolog.Logger) (*single, error) {
-	r, err := openRing(cfg, cfg.Ring, log)
+	r, err := openRing(cfg, cfg.Ring, false, log)
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +102,7 @@ func (s *single) Look(now time.Time) (said []string) {
 	if !s.Moved() {
 		return said
 	}
-	r, err := openRing(s.cfg, s.cfg.Ring, s.log)
+	r, err := openRing(s.cfg, s.cfg.Ring, false, s.log)
 	if err != nil {
 		if text := explain(err).Error(); text != s.said {
 			s.said = text
