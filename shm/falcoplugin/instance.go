@@ -64,13 +64,17 @@ func (i *Instance) Next() (table uintptr, n int, err error) {
 	}
 	i.account()
 	i.announce()
-	rec, err := i.src.Next()
-	for look := 0; err == nil; look++ {
-		i.add(rec)
-		if look == looks || i.batch.full() {
-			break
+	// What is said of the rings may have filled the batch.
+	for look := 0; err == nil && look < looks && !i.batch.full(); look++ {
+		var rec []byte
+		if look == 0 {
+			rec, err = i.src.Next()
+		} else {
+			rec, err = i.src.Poll()
 		}
-		rec, err = i.src.Poll()
+		if err == nil {
+			i.add(rec)
+		}
 	}
 	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 		i.late = explain(err)
