@@ -63,6 +63,9 @@ func (b *batch) add(rec, truth []byte, ring string, lost uint64) {
 	b.about = append(b.about, about{b.base + uintptr(from), b.memory[from:b.used], ring, lost})
 }
 
+// holds reports whether an address is in the memory of the records.
+func (b *batch) holds(at uintptr) bool { return at-b.base < uintptr(len(b.memory)) }
+
 // find is the record at an address that the host was given.
 func (b *batch) find(at uintptr) *about {
 	i, ok := slices.BinarySearchFunc(b.about, at, func(a about, at uintptr) int {

@@ -2,6 +2,8 @@ package falcoplugin
 
 import (
 	"strings"
+
+	"github.com/pdig/pdig/event"
 )
 
 // Field is one of those that the host asks us for.
@@ -11,7 +13,7 @@ type Field struct {
 	Display string `json:"display"`
 	Desc    string `json:"desc"`
 
-	get func(*about, *Value, *Plugin)
+	get func(*about, *event.Truth, *Value)
 }
 
 // Value is that of a field of an event.
@@ -24,7 +26,7 @@ type Value struct {
 // fields are listed in docs/falco.md.
 var fields = []Field{
 	{Type: "string", Name: "pdig.object", Display: "Object", Desc: "path of the file that the descriptor is really of or the call has executed, or address of the socket as the kernel has it", get: object},
-	{Type: "string", Name: "pdig.mismatch", Display: "Mismatch", Desc: "what the kernel has not done as the event says: argument, object or argument,object; missing where it has", get: mismatch},
+	{Type: "string", Name: "pdig.mismatch", Display: "Mismatch", Desc: "what the kernel has not done as the event says: argument, object, memory, with commas between them; missing where it has", get: mismatch},
 	{Type: "string", Name: "pdig.argument", Display: "Argument afterwards", Desc: "the argument as it was when the call had ended, if that is another one", get: argument},
 	{Type: "string", Name: "pdig.ring", Display: "Ring", Desc: "name of the ring that the event was read from, without its directory: which tracer it is from where each has a ring of its own", get: ringName},
 	{Type: "uint64", Name: "pdig.lost", Display: "Lost", Desc: "number of events that were lost before this one and after the one before; missing where there are none", get: lost},
@@ -43,52 +45,52 @@ func (p *Plugin) Field(at uintptr, id int) (v Value) {
 	if uint(id) >= uint(len(fields)) {
 		return v
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, i := range p.instances {
-		// One that is being read has no event that is asked about.
-		if !i.mu.TryLock() {
-			continue
-		}
-		a := i.batch.find(at)
-		if a != nil {
-			fields[id].get(a, &v, p)
-		}
-		i.mu.Unlock()
-		if a != nil {
-			break
-		}
+	if i := p.owner(at); i != nil {
+		i.field(at, &fields[id], &v)
 	}
 	return v
 }
 
-func object(a *about, v *Value, p *Plugin) {
-	if p.view.Parse(a.whole) != nil {
+// owner is the instance in whose memory an address is.
+func (p *Plugin) owner(at uintptr) *Instance {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, i := range p.instances {
+		if i.batch.holds(at) {
+			return i
+		}
+	}
+	return nil
+}
+
+// field waits for who counts meanwhile; nobody reads, since the host has the batch.
+func (i *Instance) field(at uintptr, f *Field, v *Value) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.closed {
 		return
 	}
-	t, ok := p.view.Truth()
-	v.Text, v.Known = t.Object, ok && len(t.Object) > 0
-}
-
-func mismatch(a *about, v *Value, p *Plugin) {
-	if p.view.Parse(a.whole) != nil {
+	a := i.batch.find(at)
+	if a == nil {
 		return
 	}
-	t, ok := p.view.Truth()
-	text := t.Mismatch.String()
-	v.Text, v.Known = []byte(text), ok && text != ""
-}
-
-func argument(a *about, v *Value, p *Plugin) {
-	if p.view.Parse(a.whole) != nil {
-		return
+	var t event.Truth
+	if i.view.Parse(a.whole) == nil {
+		t, _ = i.view.Truth()
 	}
-	t, ok := p.view.Truth()
-	v.Text, v.Known = t.Argument, ok && len(t.Argument) > 0
+	f.get(a, &t, v)
 }
 
-func ringName(a *about, v *Value, _ *Plugin) {
-	v.Text, v.Known = []byte(a.ring[strings.LastIndexByte(a.ring, '/')+1:]), a.ring != ""
+func (v *Value) set(text []byte) { v.Text, v.Known = text, len(text) > 0 }
+
+func object(_ *about, t *event.Truth, v *Value) { v.set(t.Object) }
+
+func mismatch(_ *about, t *event.Truth, v *Value) { v.set([]byte(t.Mismatch.String())) }
+
+func argument(_ *about, t *event.Truth, v *Value) { v.set(t.Argument) }
+
+func ringName(a *about, _ *event.Truth, v *Value) {
+	v.set([]byte(a.ring[strings.LastIndexByte(a.ring, '/')+1:]))
 }
 
-func lost(a *about, v *Value, _ *Plugin) { v.Number, v.Known = a.lost, a.lost > 0 }
+func lost(a *about, _ *event.Truth, v *Value) { v.Number, v.Known = a.lost, a.lost > 0 }

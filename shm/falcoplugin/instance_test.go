@@ -41,9 +41,9 @@ func (r *talkative) Look(time.Time) (said []string) {
 	return said
 }
 
-// TestTalkative: a batch that is full of what is said of the rings has no room for a
-// record, which is in the next one.
-func TestTalkative(t *testing.T) {
+// open opens a plugin with a talkative ring.
+func open(t *testing.T, said int) (*Plugin, *Instance) {
+	t.Helper()
 	p, err := New(`{"schema":"404"}`, false, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
@@ -53,11 +53,19 @@ func TestTalkative(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	i, err := newInstance(p, &p.cfg, &talkative{rec, batchEvents + 1})
+	i, err := newInstance(p, &p.cfg, &talkative{rec, said})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer i.Close()
+	p.instances = append(p.instances, i)
+	t.Cleanup(func() { _ = p.Close() })
+	return p, i
+}
+
+// TestTalkative: a batch that is full of what is said of the rings has no room for a
+// record, which is in the next one.
+func TestTalkative(t *testing.T) {
+	_, i := open(t, batchEvents+1)
 	for _, want := range []int{batchEvents, 1} {
 		if _, n, err := i.Next(); n != want || err != nil {
 			t.Fatalf("%d events: %v, want %d", n, err, want)
@@ -68,5 +76,28 @@ func TestTalkative(t *testing.T) {
 	}
 	if _, n, err := i.Next(); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("%d events: %v, want none", n, err)
+	}
+}
+
+// TestFieldsMeanwhile: an event has its fields while another thread of the host asks
+// for the metrics.
+func TestFieldsMeanwhile(t *testing.T) {
+	p, i := open(t, 0)
+	if _, n, err := i.Next(); n != 1 {
+		t.Fatalf("%d events: %v, want 1", n, err)
+	}
+	at := i.batch.about[0].at
+	got := make(chan Value)
+	i.mu.Lock() // as Metrics does
+	go func() { got <- p.Field(at, 3) }()
+	time.Sleep(10 * time.Millisecond)
+	i.mu.Unlock()
+	if v := <-got; !v.Known || string(v.Text) != "ring" {
+		t.Errorf("got %q, known %v", v.Text, v.Known)
+	}
+	for _, other := range []uintptr{0, at - 1, at + 1, at + uintptr(len(i.batch.memory))} {
+		if v := p.Field(other, 3); v.Known {
+			t.Errorf("%q for an address of no event", v.Text)
+		}
 	}
 }

@@ -23,7 +23,6 @@ type Plugin struct {
 	mu        sync.Mutex
 	instances []*Instance
 	gone      event.Stats // of the instances that were closed
-	view      event.View  // of the event that fields are asked of
 }
 
 // New reads a configuration. A modern host is one that knows of versions of the
