@@ -3,6 +3,7 @@ package falcoplugin
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -27,9 +28,10 @@ type directory struct {
 	cfg  *Config
 	log  zerolog.Logger
 	set  [maxRings]*member
-	list []source.Ring // of them, those that there are
-	gone event.Stats   // of those that there were
-	said map[string]string
+	list []source.Ring     // of them, those that there are
+	gone event.Stats       // of those that there were
+	said map[string]string // what was wrong at the last look, by name
+	news []string          // what the user has yet to be told
 }
 
 // member is a ring of a directory; its number is the place in the set.
@@ -41,27 +43,26 @@ type member struct {
 }
 
 func openDirectory(cfg *Config, log zerolog.Logger) (*directory, error) {
-	d := &directory{cfg: cfg, log: log, said: map[string]string{}}
+	d := &directory{cfg: cfg, log: log}
 	d.Merged = source.Merge((*members)(d))
 	if _, err := ringsIn(cfg.Dir); err != nil {
 		return nil, err
 	}
-	d.scan()
+	d.news = d.scan()
 	return d, nil
 }
 
 // ringsIn are the names of the rings in a directory.
-func ringsIn(dir string) ([]string, error) {
+func ringsIn(dir string) (names []string, err error) {
+	var files []string
 	f, err := os.Open(dir)
-	if err != nil {
+	if err == nil {
+		defer f.Close()
+		files, err = f.Readdirnames(maxNames)
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("directory of rings %s: %w: mount the volume that the tracers write to, or name another in ring_dir", dir, err)
 	}
-	defer f.Close()
-	files, err := f.Readdirnames(maxNames)
-	if err != nil && len(files) == 0 {
-		return nil, nil // it is empty
-	}
-	var names []string
 	for _, file := range files {
 		if name, ok := strings.CutSuffix(file, "_descs"); ok && name != "" {
 			names = append(names, name)
@@ -82,6 +83,7 @@ func (d *directory) Ring() string {
 
 // Look implements rings: it follows the directory.
 func (d *directory) Look(now time.Time) (said []string) {
+	said, d.news = d.news, nil
 	for _, m := range d.set {
 		if m == nil {
 			continue
@@ -94,8 +96,15 @@ func (d *directory) Look(now time.Time) (said []string) {
 }
 
 // scan gives up the rings that have gone and opens those that have come, and says
-// which it could not.
-func (d *directory) scan() (said []string) {
+// what is wrong that was right at the last look.
+func (d *directory) scan() (news []string) {
+	before := d.said
+	d.said = map[string]string{}
+	say := func(name, text string) {
+		if d.said[name] = text; before[name] != text {
+			news = append(news, text)
+		}
+	}
 	read := map[string]bool{}
 	for _, m := range d.set {
 		if m == nil {
@@ -109,7 +118,8 @@ func (d *directory) scan() (said []string) {
 	}
 	names, err := ringsIn(d.cfg.Dir)
 	if err != nil {
-		return d.say(said, d.cfg.Dir, err.Error())
+		say("", err.Error())
+		return news
 	}
 	for _, name := range names {
 		if read[name] {
@@ -117,32 +127,20 @@ func (d *directory) scan() (said []string) {
 		}
 		number := slices.Index(d.set[:], nil)
 		if number < 0 {
-			return d.say(said, d.cfg.Dir, fmt.Sprintf("more than %d rings in %s: the others are not read", maxRings, d.cfg.Dir))
+			say("", fmt.Sprintf("more than %d rings in %s: the others are not read", maxRings, d.cfg.Dir))
+			break
 		}
 		r, err := openRing(d.cfg, filepath.Join(d.cfg.Dir, name), true, d.log)
 		if errors.Is(err, os.ErrNotExist) {
 			continue // half of it is there: it is being removed
 		}
 		if err != nil {
-			said = d.say(said, name, explain(err).Error())
+			say(name, explain(err).Error())
 			continue
 		}
-		delete(d.said, name)
 		d.set[number] = &member{ring: r, number: uint16(number)}
 	}
-	return said
-}
-
-// say says something of a ring once.
-func (d *directory) say(said []string, name, text string) []string {
-	if d.said[name] == text {
-		return said
-	}
-	if len(d.said) >= maxNames {
-		clear(d.said)
-	}
-	d.said[name] = text
-	return append(said, text)
+	return news
 }
 
 func (d *directory) drop(m *member) {

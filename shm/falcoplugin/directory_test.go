@@ -1,8 +1,11 @@
 package falcoplugin
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -36,6 +39,21 @@ func TestUnfinished(t *testing.T) {
 	}
 	if !p.Active() {
 		t.Error("the ring is not read")
+	}
+	// What was wrong at the beginning is said, and once.
+	for _, want := range []int{4, 0} {
+		got := 0
+		for _, text := range d.Look(time.Now()) {
+			if strings.Contains(text, "it is empty") {
+				got++
+			}
+		}
+		if got != want {
+			t.Errorf("%d things are said to be wrong, want %d", got, want)
+		}
+	}
+	if _, err := openDirectory(&Config{Dir: filepath.Join(dir, "a_buf")}, zerolog.Nop()); !errors.Is(err, syscall.ENOTDIR) {
+		t.Errorf("a file as directory: %v", err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "half_buf")); !os.IsNotExist(err) {
 		t.Errorf("half of a ring was made whole: %v", err)
