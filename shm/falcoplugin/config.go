@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"strconv"
@@ -68,7 +69,7 @@ func parseConfig(text string, modern bool) (Config, error) {
 		if err := d.Decode(&c); err != nil {
 			return c, fmt.Errorf("init_config: %w: see docs/falco.md for its keys", err)
 		}
-		if _, err := d.Token(); err == nil {
+		if _, err := d.Token(); !errors.Is(err, io.EOF) {
 			return c, errors.New("init_config: there is something behind the object: remove it")
 		}
 	}
@@ -114,14 +115,20 @@ func (c *Config) check(modern bool) (err error) {
 // ring, or a directory of rings; those of the configuration if they are empty.
 func (c Config) at(params string) Config {
 	params = strings.TrimSpace(params)
-	switch st, err := os.Stat(params); {
+	switch {
 	case params == "":
-	case strings.HasSuffix(params, "/"), err == nil && st.IsDir():
+	case strings.Contains(params, "/") && isDir(params):
 		c.Ring, c.Dir = "", params
 	default:
 		c.Ring, c.Dir = params, ""
 	}
 	return c
+}
+
+// isDir reports whether a path is of a directory, of one that is not there yet too.
+func isDir(path string) bool {
+	st, err := os.Stat(path)
+	return strings.HasSuffix(path, "/") || err == nil && st.IsDir()
 }
 
 // openParam is what a host shows as one of the rings that can be opened.

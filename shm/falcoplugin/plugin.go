@@ -82,8 +82,7 @@ func (p *Plugin) source(cfg *Config) (rings, error) {
 
 // worthWaiting reports whether an error may go away by itself.
 func worthWaiting(err error) bool {
-	var object *shm.ObjectError
-	return errors.Is(err, shm.ErrBusy) || errors.Is(err, os.ErrNotExist) || errors.As(err, &object) && errors.Is(object.Err, os.ErrNotExist)
+	return errors.Is(err, shm.ErrBusy) || errors.Is(err, os.ErrNotExist)
 }
 
 // explain speaks of our settings where package shm speaks of options.
