@@ -4,6 +4,7 @@
 //
 // MODE:
 //	print    print of each event its code, thread, length and a sum of its bytes
+//	old      print, as a host that knows of no versions of the schema of events
 //	count    read COUNT events, the last argument, and print how long it took, ns
 //	orders   odd orders of calls
 //
@@ -90,7 +91,7 @@ static void check(int ok, const char *what, void *state) {
 	exit(1);
 }
 
-static void load(const char *library) {
+static void load(const char *library, int modern) {
 	void *lib = dlopen(library, RTLD_NOW | RTLD_LOCAL);
 	if (!lib) fprintf(stderr, "host: %s\n", dlerror());
 	check(lib != NULL, "dlopen", NULL);
@@ -110,7 +111,7 @@ static void load(const char *library) {
 	SYMBOL(list_open_params);
 	SYMBOL(get_metrics);
 	SYMBOL(extract_fields);
-	if (getenv("HOST_MODERN")) SYMBOL(get_required_event_schema_version);
+	if (modern) SYMBOL(get_required_event_schema_version);
 	check(dlsym(lib, "plugin_get_id") == NULL, "a plugin with an id is no source of system calls", NULL);
 }
 
@@ -305,9 +306,10 @@ int main(int argc, char **argv) {
 		fprintf(stderr, "usage: host LIBRARY MODE CONFIG PARAMS...\n");
 		return 2;
 	}
-	load(argv[1]);
 	const char *mode = argv[2];
-	if (!strcmp(mode, "print")) print(argv[3], argv[4]);
+	int old = !strcmp(mode, "old");
+	load(argv[1], !old);
+	if (old || !strcmp(mode, "print")) print(argv[3], argv[4]);
 	else if (!strcmp(mode, "count")) count(argv[3], argv[4], strtoull(argv[5], NULL, 10));
 	else orders(argv[3], argv[4], argv[5]);
 	return 0;
