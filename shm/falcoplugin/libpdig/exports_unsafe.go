@@ -27,8 +27,8 @@ var (
 	fields      = C.CString(falcoplugin.Fields())
 )
 
-// version is set by the linker; a host takes three numbers only.
-var version = "0.1.0"
+// version is that of the plugin: a host takes three numbers only.
+const version = "0.1.0"
 
 //export plugin_get_required_api_version
 func plugin_get_required_api_version() C.text { return apiVersion }
