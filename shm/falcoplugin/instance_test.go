@@ -17,12 +17,17 @@ import (
 type talkative struct {
 	rec  []byte
 	said int
+	lost uint64
 }
 
 func (r *talkative) Next() ([]byte, error) { return r.Poll() }
 func (r *talkative) Ring() string          { return "ring" }
-func (r *talkative) Stats() event.Stats    { return event.Stats{} }
 func (r *talkative) Close() error          { return nil }
+
+func (r *talkative) Stats() (s event.Stats) {
+	s.Lost[event.CauseRingFull] = r.lost
+	return s
+}
 
 func (r *talkative) Poll() ([]byte, error) {
 	if r.rec == nil {
@@ -53,7 +58,7 @@ func open(t *testing.T, said int) (*Plugin, *Instance) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	i, err := newInstance(p, &p.cfg, &talkative{rec, said})
+	i, err := newInstance(p, &p.cfg, &talkative{rec: rec, said: said})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,6 +103,23 @@ func TestFieldsMeanwhile(t *testing.T) {
 	for _, other := range []uintptr{0, at - 1, at + 1, at + uintptr(len(i.batch.memory))} {
 		if v := p.Field(other, 3); v.Known {
 			t.Errorf("%q for an address of no event", v.Text)
+		}
+	}
+}
+
+// TestLost: what was lost is told of once, with the event that follows.
+func TestLost(t *testing.T) {
+	p, i := open(t, 0)
+	src := i.src.(*talkative)
+	rec := src.rec
+	for _, row := range []struct{ total, want uint64 }{{5, 5}, {5, 0}, {7, 2}} {
+		src.rec, src.lost = rec, row.total
+		if _, n, err := i.Next(); n != 1 {
+			t.Fatalf("%d events: %v, want 1", n, err)
+		}
+		v := p.Field(i.batch.about[0].at, 4)
+		if v.Number != row.want || v.Known != (row.want > 0) {
+			t.Errorf("%d lost in all: got %d, known %v, want %d", row.total, v.Number, v.Known, row.want)
 		}
 	}
 }
