@@ -252,12 +252,12 @@ func (s *seizure) collect(end <-chan struct{}) {
 	}
 }
 
-// tree attaches to a process and its descendants, except for the tracer itself.
+// tree attaches to a process and its descendants.
 func (s *seizure) tree(root int) {
 	if !s.process(root) {
 		return
 	}
-	tried := map[int]bool{root: true, os.Getpid(): true}
+	tried := map[int]bool{root: true}
 	for quiet := 0; quiet < quietPasses && !s.t.leaving.Load(); quiet++ {
 		for _, pid := range s.t.descendants(root) {
 			if !tried[pid] && !s.t.met(pid) {
@@ -270,14 +270,15 @@ func (s *seizure) tree(root int) {
 	}
 }
 
-// descendants are the processes below a process, parents before children.
+// descendants are the processes below a process, parents before children, without the
+// tracer and what it has started.
 func (t *Tracer) descendants(root int) []int {
 	children := map[int][]int{}
 	dir, _ := procfs.Root()
 	entries, _ := os.ReadDir(dir)
 	for _, e := range entries {
 		var st procStatus
-		if pid, err := strconv.Atoi(e.Name()); err == nil && st.read(pid, &t.proc) {
+		if pid, err := strconv.Atoi(e.Name()); err == nil && pid != os.Getpid() && st.read(pid, &t.proc) {
 			children[st.ppid] = append(children[st.ppid], pid)
 		}
 	}

@@ -246,7 +246,7 @@ func (n *newcomers) judge(pid int, k *known) bool {
 	if !st.read(pid, &n.proc) {
 		return false
 	}
-	if st.tracer == n.tracer {
+	if st.tracer == n.tracer || st.ppid == os.Getpid() { // or one that the tracer has started
 		return true
 	}
 	if n.reads(pid) {
