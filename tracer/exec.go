@@ -84,8 +84,10 @@ func (th *thread) executing() bool {
 // leader of its process. The tid that it had is gone.
 func (t *Tracer) replaceLeader(th *thread, tid int) {
 	if leader := t.table.get(tid); leader != nil && leader != th {
-		leader.exited = true // not dead: replaced
-		leader.proc.live--
+		if !leader.exited { // not dead: replaced
+			leader.exited = true
+			leader.proc.live--
+		}
 		creating := leader.creating()
 		t.table.remove(leader)
 		if creating {
