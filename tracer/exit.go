@@ -87,7 +87,7 @@ func killed(tid int) bool {
 // execInProgress reports whether another thread of the process of th is in an
 // exec. Then th, if it leads the process, does not die but is replaced.
 func (t *Tracer) execInProgress(th *thread) bool {
-	if th.tid != th.proc.pid {
+	if th.tid != th.proc.pid || th.proc.threads == 1 {
 		return false
 	}
 	for _, other := range t.table.threads {

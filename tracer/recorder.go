@@ -269,6 +269,17 @@ func (r *Recorder) ended(th *thread, result int64) {
 		typ = syscalls.ExecveX // of execveat too
 	}
 	t.report(th, typ)
+	if c.spec.kind == kindExec && result < 0 {
+		r.endLeader(th.proc, 0)
+	}
+}
+
+// endLeader ends the leader of p if that has ended while a thread of p executed a
+// program, and was not replaced after all.
+func (r *Recorder) endLeader(p *process, heir int) {
+	if leader := r.t.table.get(p.pid); leader != nil && leader.proc == p && leader.collected {
+		r.End(&Moment{Time: r.now, TID: p.pid, PID: p.pid}, leader.status, heir)
+	}
 }
 
 // Fork takes the birth of a thread, which the one of the moment has made.
@@ -435,7 +446,7 @@ func (r *Recorder) End(m *Moment, status uint32, heir int) {
 	}
 	r.t.giveText(&th.call)
 	r.t.table.remove(th)
-	if leader := r.t.table.get(p.pid); th.executing() && leader != nil && leader.proc == p && leader.collected {
-		r.End(&Moment{Time: m.Time, TID: leader.tid, PID: p.pid}, leader.status, heir)
+	if th.executing() {
+		r.endLeader(p, heir)
 	}
 }
