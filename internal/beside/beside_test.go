@@ -3,6 +3,7 @@ package beside
 import (
 	"bytes"
 	"errors"
+	"flag"
 	"io"
 	"net"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
 
 	"github.com/pdig/pdig/internal/testrecord"
@@ -82,6 +84,50 @@ func wantWord(t *testing.T, from io.Reader, want byte) {
 	if _, err := io.ReadFull(from, b[:]); err != nil || b[0] != want {
 		t.Fatalf("got %q, %v, want %q", b, err, want)
 	}
+}
+
+// TestAskTheDead: a sensor that dies of a question has answered it.
+func TestAskTheDead(t *testing.T) {
+	const role = "BESIDE_TEST_ROLE"
+	if os.Getenv(role) != "" {
+		socket := os.NewFile(uintptr(atoi(t, flag.Arg(1))), "tracer")
+		_, err := socket.Write([]byte{wordReads})
+		if err == nil {
+			_, err = socket.Read(make([]byte, 1))
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			t.Fatal(err)
+		}
+		os.Exit(0)
+	}
+	t.Setenv(role, "sensor")
+	s, err := Start(Config{
+		Path: "/proc/self/exe", Args: []string{"sensor", "-test.run=^TestAskTheDead$"}, Log: zerolog.Nop(),
+		Output: func() (*os.File, error) { return os.OpenFile(os.DevNull, os.O_WRONLY, 0) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !s.Await(-1, func() bool { return false }) || !s.ask() {
+		t.Fatal("there is no sensor")
+	}
+	if <-s.flushed {
+		t.Error("the dead has shown all")
+	}
+	s.End()
+	<-s.ended
+	if s.Flush() {
+		t.Error("nobody has shown all")
+	}
+}
+
+func atoi(t *testing.T, s string) int {
+	t.Helper()
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 func TestJoin(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
-	"sync/atomic"
+	"sync"
 	"syscall"
 	"time"
 
@@ -42,12 +42,14 @@ const (
 type Sensor struct {
 	cfg     Config
 	ring    *shm.Private
-	socket  atomic.Int32  // to the sensor; -1: there is none
 	reads   chan struct{} // closed when the first one reads the ring
-	flushed chan struct{} // takes the answers
-	ending  atomic.Bool
-	wake    chan struct{} // closed when it is set
+	flushed chan bool     // takes the answers; false: it is gone
+	wake    chan struct{} // closed when ending is set
 	ended   chan struct{} // closed when there is none any more
+
+	mu     sync.Mutex
+	socket int // to the sensor, open while mu is held; -1: there is none
+	ending bool
 }
 
 // Start starts a sensor and keeps one there until [Sensor.End]. The error is for
@@ -58,11 +60,10 @@ func Start(cfg Config) (*Sensor, error) {
 		return nil, err
 	}
 	s := &Sensor{
-		cfg: cfg, ring: ring,
-		reads: make(chan struct{}), flushed: make(chan struct{}, 1),
+		cfg: cfg, ring: ring, socket: -1,
+		reads: make(chan struct{}), flushed: make(chan bool, 1),
 		wake: make(chan struct{}), ended: make(chan struct{}),
 	}
-	s.socket.Store(-1)
 	go s.keep()
 	return s, nil
 }
@@ -97,8 +98,10 @@ func (s *Sensor) keep() {
 	defer close(s.ended)
 	for {
 		err := s.run()
-		if s.ending.Load() {
+		select {
+		case <-s.wake:
 			return
+		default:
 		}
 		s.cfg.Log.Error().Err(err).Msg("nobody sees the events: the sensor is started again")
 		select {
@@ -115,13 +118,18 @@ func (s *Sensor) run() error {
 	if err != nil {
 		return fmt.Errorf("sensor: %w", err)
 	}
-	s.socket.Store(int32(socket))
-	if s.ending.Load() { // End may have found no socket
-		_ = unix.Shutdown(socket, unix.SHUT_WR)
+	s.mu.Lock()
+	s.socket = socket
+	if s.ending { // End has found no socket
+		s.sayNoMore()
 	}
+	s.mu.Unlock()
 	s.listen(socket)
-	s.socket.Store(-1)
+	s.mu.Lock()
+	s.socket = -1
 	unix.Close(socket)
+	s.answer(false)
+	s.mu.Unlock()
 	var status unix.WaitStatus
 	for {
 		_, err := unix.Wait4(pid, &status, 0, nil)
@@ -197,46 +205,59 @@ func (s *Sensor) listen(socket int) {
 				close(s.reads)
 			}
 		case b[0] == wordFlush:
-			select {
-			case s.flushed <- struct{}{}:
-			default: // nobody waits any more
-			}
+			s.answer(true)
 		}
 	}
 }
 
-// Flush waits until all is out that is in the ring, for some seconds at most, and
-// reports whether it is.
-func (s *Sensor) Flush() bool {
-	socket := int(s.socket.Load())
-	if socket < 0 {
-		return false
+// answer is for who waits for one, if somebody does.
+func (s *Sensor) answer(flushed bool) {
+	select {
+	case s.flushed <- flushed:
+	default:
 	}
+}
+
+// ask asks the sensor whether all is out. It reports whether there is one.
+func (s *Sensor) ask() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	select {
 	case <-s.flushed: // the answer to an earlier question
 	default:
 	}
-	if err := unix.Sendto(socket, []byte{wordFlush}, unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT, nil); err != nil {
+	return s.socket >= 0 && unix.Sendto(s.socket, []byte{wordFlush}, unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT, nil) == nil
+}
+
+// sayNoMore tells the sensor to show what is left and to end.
+func (s *Sensor) sayNoMore() { _ = unix.Shutdown(s.socket, unix.SHUT_WR) }
+
+// Flush waits until all is out that is in the ring, for some seconds at most, and
+// reports whether it is.
+func (s *Sensor) Flush() bool {
+	if !s.ask() {
 		return false
 	}
 	select {
-	case <-s.flushed:
-		return true
-	case <-s.ended:
+	case flushed := <-s.flushed:
+		return flushed
 	case <-time.After(drainTime):
+		return false
 	}
-	return false
 }
 
 // End lets the sensor show what is left and end. It waits for that, for some
 // seconds at most, and reports whether it was seen.
 func (s *Sensor) End() bool {
-	if !s.ending.Swap(true) {
+	s.mu.Lock()
+	if !s.ending {
+		s.ending = true
 		close(s.wake)
-		if socket := int(s.socket.Load()); socket >= 0 {
-			_ = unix.Shutdown(socket, unix.SHUT_WR)
+		if s.socket >= 0 {
+			s.sayNoMore()
 		}
 	}
+	s.mu.Unlock()
 	select {
 	case <-s.ended:
 		return true
