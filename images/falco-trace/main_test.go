@@ -61,7 +61,7 @@ var values = map[string]string{
 	"output": "stdout", "events": "io", "snaplen": "100", "args-limit": "100", "ring-mode": "0660", "on-full": "block",
 	"schema": "336", "wait-sensor": "5s", "priority": "security", "on-ptrace": "release", "pin": "never",
 	"seccomp": "never", "io-uring": "deny", "log-level": "info", "log-file": "/log", "write": "/capture", "ring-size": "1M",
-	"count": "5", "seconds": "5", "format": "%evt.type", "time": "a", "style": "newest", "data": "hex", "file-size": "1", "file-seconds": "1",
+	"format": "%evt.type", "time": "a", "style": "newest", "data": "hex", "file-size": "1", "file-seconds": "1",
 	"limit": "1", "last": "1M", "filter": "proc.name=a", "pid": "1", "proc-tree": "1", "ring": "/ring",
 }
 

@@ -22,11 +22,12 @@ type Beside struct {
 	filter string
 }
 
-// notBeside are the options that such a sensor does not have.
+// notBeside are the options that such a sensor does not have. One that ends before its
+// tracer would be started again.
 var notBeside = []string{
 	"userspace", "kmod", "ebpf", "modern-bpf", "buffer-preset", "cpus-per-buffer", "engines", "driver", "driver-type",
 	"driver-dir", "read", "ring", "ring-mode", "all", "wait-all", "adopt", "args-limit", "list", "list-events", "output",
-	"help", "version",
+	"count", "seconds", "help", "version",
 }
 
 // NewBeside returns the options with their defaults.
