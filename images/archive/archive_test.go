@@ -178,6 +178,7 @@ func TestLayersRefused(t *testing.T) {
 		"no tar":        {docker(bytes.Repeat([]byte("x"), 2000)), "layer 1: archive/tar: invalid tar header"},
 		"many files":    {docker(tarOf(repeat("f", 220)...)), "too large to be examined: more than 100 files"},
 		"deep":          {docker(tarOf(strings.Repeat("d/", 120)+"f", "")), "layer 1: too large to be examined: more than 100 files"},
+		"a long name":   {docker(tarOf(strings.Repeat("d/", 3000)+"f", "")), "layer 1: too large to be examined: a name of 6001 bytes"},
 		"a bomb inside": {docker(tarOf("a", "b"), gzipped(tarOf("x", strings.Repeat("\x00", 2<<20)))), "too large to be examined: more than 1048576 bytes unpacked"},
 	} {
 		a, err := open(t, tt.archive, small)
@@ -187,6 +188,27 @@ func TestLayersRefused(t *testing.T) {
 		if _, err := a.Files(a.Images[0], nothing); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: got %v, want … %s", name, err, tt.want)
 		}
+	}
+}
+
+// TestLayerAgain: what a layer takes away counts each time that the layer is named.
+func TestLayerAgain(t *testing.T) {
+	const again = 20
+	var entries []string
+	for i := range 10 {
+		entries = append(entries, fmt.Sprintf(".wh.%d", i), "")
+	}
+	layer := tarOf(entries...)
+	named := func(word string) string { return strings.Join(repeat(fmt.Sprintf("%q", word), again), ",") }
+	a, err := open(t, tarOf("0.tar", string(layer),
+		"manifest.json", fmt.Sprintf(`[{"Config":"c.json","Layers":[%s]}]`, named("0.tar")),
+		"c.json", fmt.Sprintf(`{"rootfs":{"diff_ids":[%s]}}`, named(digest.FromBytes(layer).String()))),
+		Limits{Entries: 20, Document: 3000, Kept: 10_000, Unpacked: 1 << 20, Images: 1, Layers: again})
+	if err != nil || a.Images[0].Err != nil {
+		t.Fatal(err, a.Images[0].Err)
+	}
+	if _, err := a.Files(a.Images[0], nothing); !errors.Is(err, ErrLimit) {
+		t.Errorf("got %v, want %v", err, ErrLimit)
 	}
 }
 

@@ -129,6 +129,9 @@ func (a *Archive) walk(do func(h *tar.Header, r io.Reader) error) error {
 	return walkTar(r, do)
 }
 
+// maxPath is how long a path may be for the kernel (PATH_MAX).
+const maxPath = 4096
+
 // walkTar calls do with each entry of a tar file. The names are without a leading or
 // trailing slash and without dots; an entry for the top is left out.
 func walkTar(r io.Reader, do func(h *tar.Header, r io.Reader) error) error {
@@ -140,6 +143,9 @@ func walkTar(r io.Reader, do func(h *tar.Header, r io.Reader) error) error {
 		}
 		if err != nil && !errors.Is(err, tar.ErrInsecurePath) { // nothing is written
 			return err
+		}
+		if n := max(len(h.Name), len(h.Linkname)); n > maxPath {
+			return fmt.Errorf("%w: a name of %d bytes", ErrLimit, n)
 		}
 		if h.Name = clean(h.Name); h.Name == "" {
 			continue

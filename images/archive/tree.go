@@ -50,6 +50,9 @@ const (
 
 // add puts a layer on those that are there.
 func (t *Tree) add(files []File, number int) error {
+	if t.budget.applied += len(files); t.budget.applied > uses*t.budget.Entries {
+		return fmt.Errorf("%w: too many files in all images together", ErrLimit)
+	}
 	for _, f := range files {
 		dir, base := path.Split(f.Path)
 		switch name, gone := strings.CutPrefix(base, whiteout); {
@@ -115,14 +118,15 @@ func (t *Tree) put(f File) error {
 		f = to.file
 		f.Path = name
 	}
-	d := t.top
+	d, end := t.top, -1
 	for part := range parts(f.Path) {
+		end += 1 + len(part)
 		if d.file.typ != tar.TypeDir { // a layer replaces a file by a directory
 			d.file = directory(d.file.Path).file
 		}
 		next := d.children[part]
 		if next == nil {
-			next = directory(path.Join(d.file.Path, part))
+			next = directory(f.Path[:end])
 			if t.nodes++; t.nodes > t.budget.Entries {
 				return fmt.Errorf("%w: more than %d files", ErrLimit, t.budget.Entries)
 			}
@@ -132,9 +136,6 @@ func (t *Tree) put(f File) error {
 			d.children[part] = next
 		}
 		d = next
-	}
-	if t.budget.applied++; t.budget.applied > uses*t.budget.Entries {
-		return fmt.Errorf("%w: too many files in all images together", ErrLimit)
 	}
 	d.file = f
 	if f.typ != tar.TypeDir {
