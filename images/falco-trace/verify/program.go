@@ -22,17 +22,15 @@ func (j *judge) find(program string) (f archive.File, dirs []archive.File, err e
 		}
 		return j.tree.Find(program)
 	}
-	err = fs.ErrNotExist
 	for dir := range strings.SplitSeq(pathOf(c.Env), ":") {
-		f, dirs, foundErr := j.tree.Find(path.Join("/", c.WorkingDir, dir, program))
-		if path.IsAbs(dir) {
-			f, dirs, foundErr = j.tree.Find(path.Join(dir, program))
+		if !path.IsAbs(dir) {
+			dir = path.Join("/", c.WorkingDir, dir)
 		}
-		if foundErr == nil && !f.Mode.IsDir() {
+		if f, dirs, err := j.tree.Find(path.Join(dir, program)); err == nil && !f.Mode.IsDir() {
 			return f, dirs, nil
 		}
 	}
-	return f, dirs, err
+	return f, dirs, fs.ErrNotExist
 }
 
 // defaultPath is what runtimes set where an image has none.

@@ -3,6 +3,7 @@ package verify
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/pdig/pdig/images/archive"
@@ -43,7 +44,7 @@ func Run(args []string, stdout, stderr io.Writer) int {
 	for _, name := range f.Args() {
 		a, err := archive.Open(name, archive.DefaultLimits)
 		if err != nil {
-			fmt.Fprintf(stderr, "falco-trace: verify: %v\n", err)
+			fmt.Fprintf(stderr, "falco-trace: verify: %s\n", harmless(err.Error()))
 			status = statusFails
 			continue
 		}
@@ -62,9 +63,9 @@ func show(w io.Writer, file string, a *archive.Archive) bool {
 		j := examine(a, img, want)
 		fmt.Fprintf(w, "%s: %s\n", describe(file, img), conclusions[j.verdict()])
 		for _, f := range j.findings {
-			fmt.Fprintf(w, "  %-8s %s\n", f.verdict.String()+":", f.what)
+			fmt.Fprintf(w, "  %-8s %s\n", f.verdict.String()+":", harmless(f.what))
 			for line := range strings.Lines(f.remedy) {
-				fmt.Fprintf(w, "  %-8s %s\n", "remedy:", strings.TrimSuffix(line, "\n"))
+				fmt.Fprintf(w, "  %-8s %s\n", "remedy:", harmless(strings.TrimSuffix(line, "\n")))
 			}
 		}
 		all = all && j.verdict() < unknown
@@ -94,7 +95,18 @@ func describe(file string, img *archive.Image) string {
 	return text
 }
 
-// printable is a word of the image that does nothing to a terminal.
+// harmless is a line that does nothing to a terminal: names of files stand in it as the
+// image has them.
+func harmless(line string) string {
+	return strings.Map(func(r rune) rune {
+		if !strconv.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, line)
+}
+
+// printable is a word of the image that is one on a line, too.
 func printable(word string) string {
 	return strings.Map(func(r rune) rune {
 		if r < 0x21 || r > 0x7e {

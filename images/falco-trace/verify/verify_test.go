@@ -306,6 +306,10 @@ var samples = []struct {
 	{"a loop of links", []sample{{entrypoint: traced(), cmd: []string{"/a"}, user: "1000", layers: []files{{amd64, {Path: "a", Link: "a"}}}}}, nil},
 	{"a sidecar", []sample{{entrypoint: []string{"falco-trace"}, cmd: []string{"attach", "-p", "1"}, user: "1000", layers: []files{{amd64}}}}, nil},
 	{"words that move the cursor", []sample{{entrypoint: []string{"\x1b[2J\u009b"}, cmd: []string{"\r\n"}, layers: []files{{amd64}}}}, nil},
+	{"a path that moves the cursor", []sample{{
+		entrypoint: []string{"/\x1b[2J\n/falco-trace", "run", "--"}, cmd: []string{"nginx"}, user: "1000",
+		layers: []files{{file("\x1b[2J\n/falco-trace", 0o744, string(amd64.Data)), nginx}},
+	}}, nil},
 	{"a layer is missing", []sample{{entrypoint: traced(), cmd: []string{"nginx"}, layers: []files{{amd64}, {nginx}}}}, func(t *testing.T, b []byte) []byte {
 		return without("1/layer.tar")(t, legacy(t, b))
 	}},
