@@ -14,10 +14,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Scratch memory of the probe: one for each kind of program that may interrupt
-// another one on its CPU.
-const scratches = 3
-
 // loaded is the probe in the kernel.
 type loaded struct {
 	objects
@@ -104,7 +100,7 @@ func (cfg *Config) fill(spec *ebpf.CollectionSpec, cpus int, wanted []byte) (pas
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // does not fail
 	password = binary.NativeEndian.Uint64(b[:])
-	spec.Maps["scratches"].MaxEntries = uint32(scratches * cpus)
+	spec.Maps["scratches"].MaxEntries = uint32(len((&objects{}).programs()) * cpus) // one for each on each CPU
 	spec.Maps["rings"].MaxEntries = uint32(cpus)
 	return password, errors.Join(
 		spec.Variables["interest"].Set(wanted),

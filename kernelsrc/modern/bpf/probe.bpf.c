@@ -53,7 +53,10 @@ struct head {
 
 struct area { u64 addr; u32 len; u8 kind, failed; u16 pad; };
 
+/* Where a record is made: each program has one on each CPU, as newer kernels may run
+ * another thread, and with it another program, before one has ended. */
 struct scratch { char data[ROOM + SLACK]; u64 number; };
+enum { OF_ENTER, OF_LEAVE, OF_EXECUTED, OF_FORKED, OF_ENDED, OF_DELIVERED, SLOTS };
 
 struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 1); __type(key, u32); __type(value, struct scratch); } scratches SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, NABIS * NCALLS + NPARTS); __type(key, u32); __type(value, struct desc); } table SEC(".maps");
@@ -93,7 +96,7 @@ volatile const u8 signals SEC(".rodata.signals") = 0;
 
 static __always_inline struct scratch *scratch(u32 slot)
 {
-	u32 key = bpf_get_smp_processor_id() * 3 + slot;
+	u32 key = bpf_get_smp_processor_id() * SLOTS + slot;
 
 	return bpf_map_lookup_elem(&scratches, &key);
 }
@@ -142,7 +145,7 @@ static __always_inline void missing(u32 slot)
 {
 	u32 key = (u32)bpf_get_current_pid_tgid(), one = 1;
 
-	if (slot == 0)
+	if (slot == OF_ENTER)
 		bpf_map_update_elem(&late, &key, &one, BPF_ANY);
 }
 
@@ -1077,13 +1080,13 @@ int enter(u64 *ctx)
 	bits = wanted(&nr, &abi);
 	if (!(bits & 1))
 		return 0;
-	s = scratch(0);
+	s = scratch(OF_ENTER);
 	if (!s)
 		return 0;
 	h = begin(s, ENTER, abi, nr);
 	arguments(h->args, regs, abi);
-	if (bits & 4 && (d = describe(s, 0, &off))) {
-		off = interpret(s, 0, d->enter, off);
+	if (bits & 4 && (d = describe(s, OF_ENTER, &off))) {
+		off = interpret(s, OF_ENTER, d->enter, off);
 		if (bits & 16)
 			arguments(h->args, regs, abi); /* as they were */
 	}
@@ -1104,7 +1107,7 @@ int leave(u64 *ctx)
 
 	if (!(bits & 2))
 		return 0;
-	s = scratch(1);
+	s = scratch(OF_LEAVE);
 	if (!s)
 		return 0;
 	h = begin(s, EXIT, abi, nr);
@@ -1112,8 +1115,8 @@ int leave(u64 *ctx)
 	h->args[6] = ctx[1];
 	if (abi == NARROW)
 		h->args[6] = (s64)(s32)ctx[1];
-	if (bits & 8 && (d = describe(s, 1, &off))) {
-		off = interpret(s, 1, d->exit, off);
+	if (bits & 8 && (d = describe(s, OF_LEAVE, &off))) {
+		off = interpret(s, OF_LEAVE, d->exit, off);
 		if (bits & 16)
 			arguments(h->args, regs, abi);
 	}
@@ -1126,7 +1129,7 @@ int executed(u64 *ctx)
 {
 	struct task_struct *t = (void *)ctx[0];
 	u32 off = sizeof(struct head), n;
-	struct scratch *s = scratch(2);
+	struct scratch *s = scratch(OF_EXECUTED);
 	struct head *h;
 	u64 from;
 
@@ -1140,14 +1143,14 @@ int executed(u64 *ctx)
 	h->args[3] = BPF_CORE_READ(t, mm, env_start);
 	h->args[4] = BPF_CORE_READ(t, mm, env_end);
 	h->args[5] = 0;
-	off = put_current(2, off);
+	off = put_current(OF_EXECUTED, off);
 	n = h->args[2] - h->args[1] > COPY ? COPY : h->args[2] - h->args[1];
-	off = put_bytes(2, off, h->args[1], n);
+	off = put_bytes(OF_EXECUTED, off, h->args[1], n);
 	n = h->args[4] - h->args[3] > COPY ? COPY : h->args[4] - h->args[3];
-	off = put_bytes(2, off, h->args[3], n);
-	off = put_path(2, off, -1);
+	off = put_bytes(OF_EXECUTED, off, h->args[3], n);
+	off = put_path(OF_EXECUTED, off, -1);
 	for (u32 n = 0; n < CONTROLLERS; n++)
-		off = put_cgroup(2, off, n);
+		off = put_cgroup(OF_EXECUTED, off, n);
 	send(s, off, LIFE);
 	return 0;
 }
@@ -1156,7 +1159,7 @@ SEC("tp_btf/sched_process_fork")
 int forked(u64 *ctx)
 {
 	struct task_struct *child = (void *)ctx[1];
-	struct scratch *s = scratch(2);
+	struct scratch *s = scratch(OF_FORKED);
 	struct head *h;
 	int out = left_out();
 
@@ -1180,7 +1183,7 @@ SEC("tp_btf/sched_process_exit")
 int ended(u64 *ctx)
 {
 	struct task_struct *t = (void *)ctx[0];
-	struct scratch *s = scratch(2);
+	struct scratch *s = scratch(OF_ENDED);
 	struct head *h;
 
 	if (!s || left_out())
@@ -1208,7 +1211,7 @@ int delivered(u64 *ctx)
 	struct scratch *s;
 	struct head *h;
 
-	if (!signals || left_out() || !(s = scratch(2)))
+	if (!signals || left_out() || !(s = scratch(OF_DELIVERED)))
 		return 0;
 	h = begin(s, SIGNAL, 0, 0);
 	h->args[0] = (u32)ctx[0];
