@@ -364,24 +364,20 @@ static void bpfs(void)
 	close(map);
 }
 
-static void handles(void)
+static void by_handle(const char *path)
 {
 	struct {
 		struct file_handle h;
 		char room[128];
 	} handle = {.h.handle_bytes = 128};
-	char here[4096], path[4200];
 	int mount_id;
 	struct stat st;
-	need(getcwd(here, sizeof here) != NULL, "getcwd");
-	sprintf(path, "%s/file", here);
-	int at = open("/", O_RDONLY);
 	long r;
-	if (name_to_handle_at(AT_FDCWD, "file", &handle.h, &mount_id, 0) != 0) {
+	if (name_to_handle_at(AT_FDCWD, path, &handle.h, &mount_id, 0) != 0) {
 		missing("a file system with file handles");
 		return;
 	}
-	int mount = open(here, O_RDONLY);
+	int mount = open(path, O_RDONLY);
 	r = traced(SYS_open_by_handle_at, mount, P(&handle), O_RDONLY);
 	if (r < 0)
 		missing("CAP_DAC_READ_SEARCH, which opening by handle wants");
@@ -395,6 +391,18 @@ static void handles(void)
 			expect("337 fd=%ld mountfd=%d flags=1 path=- dev=0 ino=0", r, mount);
 	}
 	drop(r);
+	close(mount);
+}
+
+static void handles(void)
+{
+	char here[4096], path[4200];
+	need(getcwd(here, sizeof here) != NULL, "getcwd");
+	sprintf(path, "%s/file", here);
+	by_handle(path);
+	by_handle("/");		/* the root of all */
+	by_handle("/dev/shm");	/* the root of a mount */
+	long r;
 	struct {
 		int fd;
 		void *handle;
@@ -407,7 +415,6 @@ static void handles(void)
 			expect("337 fd=%ld mountfd=%d flags=%d path=- dev=0 ino=0", r, bad[i].fd, bad[i].ppm);
 		}
 	}
-	close(mount), close(at);
 }
 
 int main(int argc, char **argv)

@@ -672,7 +672,7 @@ __attribute__((noinline)) int put_path(u32 slot, u32 off, int fd)
 		u32 o;
 		long n;
 
-		if (top && (d != parent || i)) {
+		if (top) {
 			struct mount *up = BPF_CORE_READ(m, mnt_parent);
 
 			if (up == m) {
