@@ -23,6 +23,7 @@ type Probe struct {
 	*loaded
 	maps    []*ring
 	shown   []source.Ring // the same
+	epoch   int64         // of their clock at the last look
 	merged  *source.Merged
 	decoder decoder
 	queue   []byte // records that wait
@@ -43,7 +44,7 @@ func Open(cfg Config) (*Probe, error) {
 	p := &Probe{loaded: l}
 	share := cfg.CPUsPerRing
 	for i, m := range l.rings {
-		r, err := newRing(m, i*max(share, 1))
+		r, err := newRing(m, i*max(share, 1), &p.epoch)
 		if err != nil {
 			return nil, errors.Join(err, p.Close())
 		}
@@ -88,7 +89,10 @@ func (p *Probe) Place() (cpu uint16, hidden bool) { return p.merged.Place() }
 // rings are those of a probe, as [source.Merge] wants them.
 type rings struct{ *Probe }
 
-func (r *rings) Rings() []source.Ring { return r.shown }
+func (r *rings) Rings() []source.Ring {
+	r.epoch = min(epoch(), epoch())
+	return r.shown
+}
 
 func (r *rings) Stats() event.Stats { return event.Stats{} }
 func (r *rings) Close() error       { return nil }

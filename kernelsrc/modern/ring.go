@@ -34,14 +34,15 @@ type ring struct {
 	at         uint64 // position of what Peek looks at
 	ready      uint64 // position up to which was looked
 	rec        []byte // the record of Peek, with its time changed
+	time       uint64 // that it had: ns of the clock of the probe
 	step       uint64 // how far Take goes
-	epoch      int64  // of the clock of the probe, ns since the Unix epoch
+	epoch      *int64 // of that clock, ns since the Unix epoch: the same for all rings
 	bad        uint64
 }
 
-func newRing(m *ebpf.Map, cpu int) (_ *ring, err error) {
+func newRing(m *ebpf.Map, cpu int, epoch *int64) (_ *ring, err error) {
 	page := os.Getpagesize()
-	r := &ring{cpu: cpu, size: uint64(m.MaxEntries())}
+	r := &ring{cpu: cpu, size: uint64(m.MaxEntries()), epoch: epoch}
 	if r.consumer, err = unix.Mmap(m.FD(), 0, page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED); err != nil {
 		return nil, fmt.Errorf("mapping a ring: %w", err)
 	}
@@ -56,7 +57,6 @@ func newRing(m *ebpf.Map, cpu int) (_ *ring, err error) {
 func (r *ring) Load() {
 	r.tail.Store(r.at)
 	r.ready = r.head.Load()
-	r.epoch = epoch()
 }
 
 // Peek implements [source.Ring].
@@ -80,12 +80,12 @@ func (r *ring) Peek() []byte {
 			continue
 		}
 		r.rec = append(r.rec[:0], b[prefix:prefix+size]...)
-		binary.NativeEndian.PutUint64(r.rec, uint64(int64(event.Time(r.rec))+r.epoch))
-		r.step = step
+		r.time, r.step = event.Time(r.rec), step
 	}
 	if r.step == 0 {
 		return nil
 	}
+	binary.NativeEndian.PutUint64(r.rec, r.time+uint64(*r.epoch)) // of this look, if it has waited
 	return r.rec
 }
 
@@ -105,10 +105,12 @@ func (r *ring) close() error {
 	return errors.Join(unix.Munmap(r.consumer), unix.Munmap(r.producer))
 }
 
-// epoch is when the monotonic clock, which the probe reads, was zero.
+// epoch is when the monotonic clock, which the probe reads, was zero, or somewhat later
+// if this thread was held up: too early a time would let a record overtake those which
+// the look at the rings has not seen yet.
 func epoch() int64 {
 	var mono, real unix.Timespec
-	_ = unix.ClockGettime(unix.CLOCK_REALTIME, &real)
 	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &mono)
+	_ = unix.ClockGettime(unix.CLOCK_REALTIME, &real)
 	return real.Nano() - mono.Nano()
 }
