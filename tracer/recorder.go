@@ -63,7 +63,7 @@ type TaskFacts struct {
 	Exe                             ExeFacts
 
 	// Of an exec:
-	Cgroups   [len(controllers)][]byte // paths
+	Cgroups   [len(controllers)][]byte // paths; nil: in none, or too long
 	ExePath   []byte
 	Args, Env [2]uint64 // where they begin and end
 }
@@ -380,7 +380,8 @@ func (r *Recorder) Exec(m *Moment, former int, f *TaskFacts) {
 	}
 }
 
-// cgroupsOf are those that the kernel knows, mostly those that p was in.
+// cgroupsOf are those that the kernel knows, mostly those that p was in, which also stand
+// for what is too long.
 func (p *process) cgroupsOf(f *TaskFacts) *cgroupList {
 	var list []byte
 	for i, path := range f.Cgroups {
@@ -390,7 +391,7 @@ func (p *process) cgroupsOf(f *TaskFacts) *cgroupList {
 		}
 	}
 	list = boundCgroups(list)
-	if im := p.image; im != nil && im.cgroups != nil && bytes.Equal(list, im.cgroups.falco) {
+	if im := p.image; im != nil && im.cgroups != nil && (len(list) == 0 || bytes.Equal(list, im.cgroups.falco)) {
 		return im.cgroups
 	}
 	return &cgroupList{falco: list}

@@ -49,7 +49,7 @@ const (
 
 // Lengths of the areas with a layout of their own.
 const (
-	fileSize   = 24
+	fileSize   = 16
 	socketSize = 8 + 8 + 32 + 8 + 8 + 2*112
 	sizesSize  = 3 * 8
 	taskSize   = 10*8 + sizesSize + 18*4 + 16
@@ -144,7 +144,7 @@ func (d *decoder) area(kind, marks byte, addr uint64, b []byte) {
 	case kind == areaPath:
 		d.copies.Paths = append(d.copies.Paths, tracer.CopiedPath{FD: int(addr), Path: d.path(b, marks)})
 	case kind == areaCgroup && addr < uint64(len(d.task.Cgroups)):
-		d.task.Cgroups[addr] = d.path(b, 0)
+		d.task.Cgroups[addr] = d.path(b, marks)
 	case kind == areaSizes && len(b) == sizesSize:
 		d.copies.Sizes = sizesOf(b)
 	}

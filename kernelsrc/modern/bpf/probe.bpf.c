@@ -325,7 +325,7 @@ static __always_inline void times(struct inode *i, u64 *ctime, u64 *mtime)
 		*mtime = BPF_CORE_READ(old, i_mtime.tv_sec) * 1000000000ull + BPF_CORE_READ(old, i_mtime.tv_nsec);
 }
 
-struct file_facts { u64 ino; u32 dev, mode, nlink, pad; };
+struct file_facts { u64 ino; u32 dev, mode; };
 
 __attribute__((noinline)) int put_file(u32 slot, u32 off, int fd)
 {
@@ -339,7 +339,6 @@ __attribute__((noinline)) int put_file(u32 slot, u32 off, int fd)
 	x.ino = BPF_CORE_READ(f, f_inode, i_ino);
 	x.dev = BPF_CORE_READ(f, f_inode, i_sb, s_dev);
 	x.mode = BPF_CORE_READ(f, f_mode);
-	x.nlink = BPF_CORE_READ(f, f_inode, i_nlink);
 	at = put_head(s, off, (u32)fd, sizeof(x), FILE_FACTS, 0);
 	BOUND(at, ROOM - 1);
 	*(struct file_facts *)(s->data + at) = x;
@@ -748,6 +747,7 @@ __attribute__((noinline)) int put_cgroup(u32 slot, u32 off, u32 n)
 	struct cgroup_subsys_state **all, *css = 0;
 	struct kernfs_node *kn, *up;
 	int id = controller(n);
+	u8 marks = PATH_CUT;
 
 	if (!s || full(off))
 		return off;
@@ -761,13 +761,15 @@ __attribute__((noinline)) int put_cgroup(u32 slot, u32 off, u32 n)
 	else if (n >= FEW)
 		return off;
 	kn = BPF_CORE_READ(g, kn);
-	for (int i = 0; i < 16; i++) {
+	for (int i = 0; i < 32; i++) {
 		u32 o = at;
 		long len;
 
 		up = above(kn);
-		if (!kn || !up)
+		if (!kn || !up) {
+			marks = 0;
 			break;
+		}
 		BOUND(o, ROOM - 1);
 		len = bpf_probe_read_kernel_str(s->data + o, 256, BPF_CORE_READ(kn, name));
 		if (len <= 0)
@@ -777,7 +779,7 @@ __attribute__((noinline)) int put_cgroup(u32 slot, u32 off, u32 n)
 			break;
 		kn = up;
 	}
-	put_head(s, off, n, at - start, CGROUP, 0);
+	put_head(s, off, n, at - start, CGROUP, marks);
 	return pad(s, at);
 }
 
