@@ -45,6 +45,8 @@ func engines() []*engine {
 		},
 		{
 			name: "ebpf", option: "--ebpf", asked: (*options).asksProbe, kernel: true,
+			// Its counters are in a map, and a CPU that comes online gets a ring of any size.
+			keep:  []int{unix.CAP_BPF, unix.CAP_PERFMON, unix.CAP_IPC_LOCK},
 			probe: (*program).probeProbe, open: (*program).openProbe,
 		},
 		{
