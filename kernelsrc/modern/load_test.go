@@ -140,6 +140,9 @@ func TestFlood(t *testing.T) {
 			if got != 2*few || later.LostTotal() != s.LostTotal() {
 				t.Errorf("later: %d delivered, want %d: %+v", got, 2*few, later)
 			}
+			if err := p.Close(); err != nil || p.Stats() != later {
+				t.Errorf("closed: %v, %+v, want %+v", err, p.Stats(), later)
+			}
 		})
 	}
 }

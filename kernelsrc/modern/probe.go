@@ -32,6 +32,7 @@ type Probe struct {
 	out     uint64 // records handed out
 	taken   uint64 // of the probe
 	lost    [event.NumCauses]uint64
+	last    *event.Stats // those at the end
 }
 
 // Open loads the probe and begins to record.
@@ -101,6 +102,9 @@ func (r *rings) Close() error       { return nil }
 // those that were lost what the probe has sent, each of which would have made one or
 // more. Too large ones have lost a part only.
 func (p *Probe) Stats() event.Stats {
+	if p.last != nil {
+		return *p.last
+	}
 	s := event.Stats{Delivered: p.out, Lost: p.lost}
 	for class := range s.Full {
 		s.Full[class] = p.counter(uint32(countFull + class))
@@ -142,6 +146,8 @@ func (p *Probe) counter(n uint32) (sum uint64) {
 // Close implements [source.Source].
 func (p *Probe) Close() error {
 	err := p.detach()
+	last := p.Stats() // the counters go with the probe
+	p.last = &last
 	for _, r := range p.maps {
 		err = errors.Join(err, r.close())
 	}

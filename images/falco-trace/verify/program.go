@@ -57,11 +57,11 @@ func (j *judge) program(name string, absent verdict) (f archive.File, dirs []arc
 	case !f.Mode.IsRegular():
 		j.report(problem, "COPY the program itself", "%q is not a file that can be executed: it has the mode %v", name, f.Mode)
 	case !j.user.mayExecute(f):
-		j.report(problem, fmt.Sprintf("RUN chmod 755 /%s, or COPY --chmod=755", f.Path), "/%s may not be executed by %v: its mode is %v, its owner %d:%d", f.Path, j.user, f.Mode, f.UID, f.GID)
+		j.report(problem, fmt.Sprintf("RUN chmod 755 /%s, or COPY --chmod=755", harmless(f.Path)), "/%s may not be executed by %v: its mode is %v, its owner %d:%d", f.Path, j.user, f.Mode, f.UID, f.GID)
 	default:
 		for _, dir := range dirs {
 			if !j.user.mayExecute(dir) {
-				j.report(problem, fmt.Sprintf("RUN chmod 755 /%s", dir.Path), "%v may not enter the directory /%s, where /%s is: its mode is %v, its owner %d:%d", j.user, dir.Path, f.Path, dir.Mode, dir.UID, dir.GID)
+				j.report(problem, fmt.Sprintf("RUN chmod 755 /%s", harmless(dir.Path)), "%v may not enter the directory /%s, where /%s is: its mode is %v, its owner %d:%d", j.user, dir.Path, f.Path, dir.Mode, dir.UID, dir.GID)
 				return f, dirs, false
 			}
 		}
@@ -78,7 +78,7 @@ func (j *judge) missing(name string, severity verdict) {
 		remedy = "COPY it, or write its path"
 		then = ": the container ends with status 127, unless a volume brings it"
 	case len(where) > 0:
-		remedy = "write /" + where[0] + ", which is there"
+		remedy = "write /" + harmless(where[0]) + ", which is there"
 	}
 	full := name
 	switch {
@@ -135,7 +135,7 @@ func (j *judge) binary(f archive.File, dirs []archive.File) {
 	case !strings.HasPrefix(string(f.Head), elf.ELFMAG):
 		j.report(problem, "COPY --from=falco-trace / /", "/%s is no program: it is no ELF file", f.Path)
 	case !everybody(f, dirs):
-		j.report(warning, fmt.Sprintf("RUN chmod 755 /%s, and the directories above", f.Path),
+		j.report(warning, fmt.Sprintf("RUN chmod 755 /%s, and the directories above", harmless(f.Path)),
 			"not everybody may execute /%s: another user (docker run --user, OpenShift) cannot start the image", f.Path)
 	}
 }
