@@ -226,9 +226,10 @@ func (t *Tracer) summarize() {
 	unix.Close(null)
 }
 
-// conclude tells of the end of the command, once.
+// conclude tells of the end of the command, once: that of a namespace is told when it
+// is drained.
 func (t *Tracer) conclude(last bool) {
-	if t.cfg.Ended != nil && !t.concluded {
+	if t.cfg.Ended != nil && !t.concluded && last == t.draining {
 		t.concluded = true
 		t.cfg.Ended(last)
 	}
