@@ -26,11 +26,12 @@ var ranks = map[string]int{
 
 	"internal/testrecord": 3,
 
-	"shm":            3,
-	"tracer/seccomp": 3,
-	"tracer/launch":  3,
-	"sensor/source":  3,
-	"kernelsrc":      3,
+	"shm":                3,
+	"tracer/seccomp":     3,
+	"tracer/launch":      3,
+	"sensor/source":      3,
+	"kernelsrc":          3,
+	"kernelsrc/realtest": 3,
 
 	"tracer":           4,
 	"tracer/doctor":    4,

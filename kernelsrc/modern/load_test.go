@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/kernelsrc/realtest"
 	"github.com/pdig/pdig/syscalls"
 )
 
@@ -184,7 +185,7 @@ func TestManyTimes(t *testing.T) {
 		return programs, maps
 	}
 	open()
-	files, mappings, memory := descriptors(t), mapped(t), resident(t)
+	files, mappings, memory := realtest.Descriptors(t), mapped(t), resident(t)
 	for range *many {
 		programs, maps := open()
 		waitGone(t, func() bool {
@@ -203,7 +204,7 @@ func TestManyTimes(t *testing.T) {
 			return true
 		})
 	}
-	if got := descriptors(t); got != files {
+	if got := realtest.Descriptors(t); got != files {
 		t.Errorf("%d descriptors, before %d", got, files)
 	}
 	if got := mapped(t); got != mappings {
@@ -243,15 +244,6 @@ func waitGone(t *testing.T, gone func() bool) {
 			t.Fatal("a program or a map is left behind")
 		}
 	}
-}
-
-func descriptors(t *testing.T) int {
-	t.Helper()
-	list, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(list)
 }
 
 // mapped is how many maps are mapped.
