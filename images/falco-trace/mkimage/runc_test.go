@@ -109,17 +109,17 @@ func newBundle(t *testing.T, withImage bool) *bundle {
 func needRunc(t *testing.T) {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("not root: runc needs it for containers")
+		t.Skip("needs root: CAP_SYS_ADMIN for the namespaces and mounts of containers")
 	}
 	if _, err := exec.LookPath("runc"); err != nil {
-		t.Skip("no runc")
+		t.Skip("needs runc, which .ci/run installs")
 	}
 	b := &bundle{dir: t.TempDir(), env: []string{searchPath}}
 	if err := os.MkdirAll(filepath.Join(b.dir, "rootfs", "proc"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	if _, stderr, _ := b.run(t, "/nothing"); !strings.Contains(stderr, "/nothing") {
-		t.Skipf("no namespaces and mounts for containers (CAP_SYS_ADMIN): %s", stderr)
+		t.Skipf("needs CAP_SYS_ADMIN, for the namespaces and mounts of containers: %s", stderr)
 	}
 }
 
