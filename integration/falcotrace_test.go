@@ -275,6 +275,8 @@ func TestFalcoTraceSensorKilled(t *testing.T) {
 			if err := unix.Kill(sensor, unix.SIGKILL); err != nil {
 				t.Fatal(err)
 			}
+			// What is written before it is dead is lost with it.
+			eventually(t, "the end of the sensor", func() bool { return statusField(sensor, "State") == "" })
 			if priority == "availability" {
 				step()
 				eventually(t, "another sensor", func() bool { return sensorOf(g.pid()) != 0 && sensorOf(g.pid()) != sensor })
