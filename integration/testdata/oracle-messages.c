@@ -10,13 +10,6 @@
 
 static char text[200];
 
-static unsigned long inode(int fd)
-{
-	struct stat st;
-	need(fstat(fd, &st) == 0, "fstat");
-	return st.st_ino;
-}
-
 typedef struct sockaddr_storage addr;
 
 static addr local(int family)

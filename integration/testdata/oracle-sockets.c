@@ -99,15 +99,6 @@ static struct sockaddr_storage peer(int fd)
 	return sa;
 }
 
-// fstat may refuse a socket in a 32-bit program.
-static unsigned long inode(int fd)
-{
-	char link[32], text[64] = "";
-	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-	need(readlink(link, text, sizeof text - 1) > 0 && strchr(text, '['), "readlink");
-	return strtoul(strchr(text, '[') + 1, NULL, 10);
-}
-
 static void test_bind(int fd, const void *sa, socklen_t n, const char *quoted)
 {
 	long res = result(bind(fd, sa, n));

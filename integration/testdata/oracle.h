@@ -108,6 +108,16 @@ static inline unsigned device(dev_t dev)
 	return (minor(dev) & 0xff) | major(dev) << 8 | (minor(dev) & ~0xffu) << 12;
 }
 
+// inode of a socket. fstat may refuse it in a 32-bit program: the kernel sets no times
+// of sockets, and what was in that memory before may not fit.
+static inline unsigned long inode(int fd)
+{
+	char link[32], text[64] = "";
+	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+	need(readlink(link, text, sizeof text - 1) > 0 && strchr(text, '['), "readlink");
+	return strtoul(strchr(text, '[') + 1, NULL, 10);
+}
+
 // contents reads a small file.
 static inline size_t contents(const char *path, char *buf, size_t size)
 {
