@@ -203,6 +203,27 @@ func TestAttachTree(t *testing.T) {
 	}
 }
 
+// TestAttachTreeEnded: of the descendants that have ended there is one line, and
+// the others are traced.
+func TestAttachTreeEnded(t *testing.T) {
+	t.Parallel()
+	w := readWay(t)
+	g := startTarget(t, "sh", "-c", "sleep 1000 & sleep 1000 & sleep 1000 & echo ready; exec cat")
+	eventually(t, "it collects no children any more", func() bool { return statusField(g.pid(), "Name") == "cat" })
+	for _, pid := range children(g.pid()) {
+		if err := unix.Kill(pid, unix.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "a child has ended", func() bool { return gone(pid) })
+	}
+	p := w.startAttach(t, []string{"-P", strconv.Itoa(g.pid())}, g.pid())
+	g.finish(t)
+	if got, want := p.wait(t).String(), fmt.Sprintf("status 0x0\npdig: process %d: descendants that have ended: 3\n", g.pid()); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	w.reader.done(t)
+}
+
 // children are those of the first thread of a process.
 func children(pid int) (pids []int) {
 	out, _ := exec.Command("pgrep", "-P", strconv.Itoa(pid)).Output()

@@ -252,11 +252,26 @@ func (s *seizure) collect(end <-chan struct{}) {
 	}
 }
 
-// tree attaches to a process and its descendants.
+// tree attaches to a process and its descendants. Those that have ended are told of
+// together: whoever collects no children may have thousands.
 func (s *seizure) tree(root int) {
 	if !s.process(root) {
 		return
 	}
+	ended, refused := 0, s.refused
+	s.refused = func(err error) {
+		if errors.Is(err, unix.ESRCH) {
+			ended++
+		} else {
+			refused(err)
+		}
+	}
+	defer func() {
+		s.refused = refused
+		if ended > 0 {
+			refused(&AttachError{PID: root, Reason: fmt.Sprintf("descendants that have ended: %d", ended), Err: unix.ESRCH})
+		}
+	}()
 	tried := map[int]bool{root: true}
 	for quiet := 0; quiet < quietPasses && !s.t.leaving.Load(); quiet++ {
 		for _, pid := range s.t.descendants(root) {

@@ -38,7 +38,7 @@ func (t *Tracer) refusal(tid int, errno unix.Errno) error {
 			e.Reason = "not permitted: /proc does not show it (hidepid)"
 		}
 	case errno == unix.ESRCH, t.zombie(tid):
-		e.Reason = "it has ended"
+		e.Reason, e.Err = "it has ended", unix.ESRCH
 	case to.tgid == os.Getpid():
 		e.Reason = "it is the tracer itself"
 	case to.tracer != 0:
