@@ -10,11 +10,15 @@
 #include <time.h>
 #include <unistd.h>
 
-static volatile int handled;
+static volatile int armed, handled;
 
+// handler does the same each time, however many alarms were too early.
 static void handler(int sig)
 {
 	(void)sig;
+	if (!armed)
+		return;
+	armed = 0;
 	handled++;
 	getppid(); // a call of its own in between
 }
@@ -26,6 +30,7 @@ static void arm(int flags)
 	sa.sa_handler = handler;
 	sa.sa_flags = flags;
 	sigaction(SIGALRM, &sa, NULL);
+	armed = 1;
 	struct itimerval it = {{1, 0}, {0, 30000}}; // again, if it was too early
 	setitimer(ITIMER_REAL, &it, NULL);
 }
@@ -49,12 +54,12 @@ int main(void)
 	arm(0);
 	printf("read without SA_RESTART: %s\n", result(read(p[0], &c, 1)));
 	setitimer(ITIMER_REAL, &off, NULL);
+	arm(SA_RESTART);
 	if (fork() == 0) {
 		usleep(90000);
 		write(p[1], "x", 1);
 		_exit(0);
 	}
-	arm(SA_RESTART);
 	printf("read with SA_RESTART: %s\n", result(read(p[0], &c, 1)));
 	wait(NULL);
 	arm(SA_RESTART);
@@ -82,6 +87,6 @@ int main(void)
 	}
 	printf("read over a stop: %s\n", result(read(p[0], &c, 1)));
 	wait(NULL);
-	printf("handled: %s\n", handled >= 4 ? "all" : "not all");
+	printf("handled: %d\n", handled);
 	return 0;
 }

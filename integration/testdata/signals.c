@@ -410,6 +410,22 @@ static void *other(void *unused)
 	return unused;
 }
 
+// until_waits waits until a process has gone to sleep, in the call that it is about to make.
+static void until_waits(pid_t pid)
+{
+	char path[64], text[512], state = 'R';
+	snprintf(path, sizeof path, "/proc/%d/stat", pid);
+	while (state != 'S' && state != 'X') {
+		usleep(10000);
+		int fd = open(path, O_RDONLY);
+		ssize_t n = read(fd, text, sizeof text - 1);
+		close(fd);
+		text[n < 0 ? 0 : n] = 0;
+		char *end = strrchr(text, ')');
+		state = end ? end[2] : 'X';
+	}
+}
+
 // afterStop is stopped and goes on, by a SIGCONT that another thread takes. A signal
 // that is ignored much later ends no call.
 static void afterStop(void)
@@ -425,7 +441,7 @@ static void afterStop(void)
 	for (int i = 0; i < 2; i++) {
 		pid_t pid = fork();
 		if (pid == 0) {
-			usleep(100000);
+			until_waits(getppid());
 			if (i == 0) {
 				kill(getppid(), SIGSTOP);
 				usleep(50000);
