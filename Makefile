@@ -66,7 +66,7 @@ oracle:
 
 # Tests and programs of others (Go, Python, servers, shells, virtual machines), as
 # far as they are installed, natively and under pdig: the same has to pass. It
-# ends with a table, and takes half an hour. SUITES is a pattern of names: SUITES='go|redis'.
+# prints a table, and takes half an hour. SUITES is a pattern of names: SUITES='go|redis'.
 suites:
 	cd integration && $(GO) test -count=1 -timeout 3h -run '^TestSuites$$/($(SUITES))' -suites
 

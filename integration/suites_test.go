@@ -10,7 +10,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"text/tabwriter"
 	"time"
 )
 
@@ -105,27 +104,21 @@ const suitePatience = 30 * time.Minute
 // tries are how many runs a test has in which to pass.
 const tries = 3
 
-// suiteTable is what is printed of all of them.
-type suiteTable struct {
-	rows    []string
-	missing []string
-}
+// suiteTable is what is printed of all of them, each row when it is there: whoever
+// ends it before keeps what there was.
+type suiteTable struct{ rows, missing int }
 
 func (s *suiteTable) row(suite, way string, v verdicts, differ int, took time.Duration) {
-	s.rows = append(s.rows, fmt.Sprintf("%s\t%s\t%d\t%d\t%d\t%d\t%.0f s", suite, way,
-		v.count(passed), v.count(skipped), len(v)-v.count(passed)-v.count(skipped), differ, took.Seconds()))
+	if s.rows++; s.rows == 1 {
+		fmt.Printf("%-24s %-10s %7s %7s %7s %7s %7s\n", "suite", "way", "passed", "skipped", "failed", "differ", "took")
+	}
+	fmt.Printf("%-24s %-10s %7d %7d %7d %7d %5.0f s\n", suite, way,
+		v.count(passed), v.count(skipped), len(v)-v.count(passed)-v.count(skipped), differ, took.Seconds())
 }
 
-func (s *suiteTable) print() {
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "suite\tway\tpassed\tskipped\tfailed\tdiffer\ttook")
-	for _, row := range s.rows {
-		fmt.Fprintln(w, row)
-	}
-	w.Flush()
-	for _, line := range s.missing {
-		fmt.Println("not run:", line)
-	}
+func (s *suiteTable) lacks(suite, reason string) {
+	s.missing++
+	fmt.Printf("%s: not run: %s\n", suite, reason)
 }
 
 // TestSuites compares them.
@@ -140,7 +133,9 @@ func TestSuites(t *testing.T) {
 		}
 		t.Run(s.name, func(t *testing.T) {
 			if reason := s.missing(); reason != "" {
-				table.missing = append(table.missing, s.name+": "+reason)
+				if *suitesAll {
+					table.lacks(s.name, reason)
+				}
 				t.Skip(reason)
 			}
 			if !*suitesAll {
@@ -149,11 +144,8 @@ func TestSuites(t *testing.T) {
 			s.compare(t, &table)
 		})
 	}
-	if *suitesAll {
-		table.print()
-		if len(table.rows)+len(table.missing) == 0 {
-			t.Errorf("no suite has such a name: there are %s", suiteNames())
-		}
+	if *suitesAll && table.rows+table.missing == 0 {
+		t.Errorf("no suite has such a name: there are %s", suiteNames())
 	}
 }
 
