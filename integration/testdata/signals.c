@@ -135,10 +135,14 @@ static void all(void)
 
 static volatile long ticks;
 
+// tick ends its timer after a while: where a handler takes longer than the time
+// between two, the program gets no further than from one to the next.
 static void tick(int sig, siginfo_t *info, void *context)
 {
+	struct itimerval off = {{0, 0}, {0, 0}};
 	(void)sig, (void)info, (void)context;
-	ticks++;
+	if (++ticks == 300)
+		setitimer(ITIMER_REAL, &off, NULL);
 	getppid();
 }
 
