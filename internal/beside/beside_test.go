@@ -10,7 +10,9 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
@@ -128,6 +130,59 @@ func atoi(t *testing.T, s string) int {
 		t.Fatal(err)
 	}
 	return n
+}
+
+// TestRestarts: a sensor that does not stay is started less and less often, which is
+// told once, until one has stayed.
+func TestRestarts(t *testing.T) {
+	gone, killed := errors.New("ended with status 1"), errors.New("ended by signal 9")
+	var r restarts
+	for i, row := range []struct {
+		lived time.Duration
+		err   error
+		pause time.Duration
+		news  bool
+		words bool // of the next one
+	}{
+		{time.Hour, gone, time.Second, true, true},
+		{0, gone, 2 * time.Second, false, false},
+		{0, gone, 4 * time.Second, false, false},
+		{0, killed, 8 * time.Second, true, false},
+		{longestPause, killed, 16 * time.Second, false, false},
+		{0, killed, longestPause, false, false},
+		{0, killed, longestPause, false, false},
+		{time.Minute, killed, time.Second, true, true},
+	} {
+		pause, news := r.after(row.lived, row.err)
+		if pause != row.pause || news != row.news || (r.words(os.Stderr) != nil) != row.words {
+			t.Errorf("%d: got %v, news %v, words %v, want %+v", i, pause, news, r.words(os.Stderr) != nil, row)
+		}
+	}
+}
+
+// TestRestartsTold: a sensor that ends at once is started again, and told of once.
+func TestRestartsTold(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	starts := make(chan bool, 10)
+	s, err := Start(Config{
+		Path: "/proc/self/exe", Args: []string{"sensor", "-test.run=^$"}, Log: zerolog.New(&log).Level(zerolog.InfoLevel),
+		Output: func() (*os.File, error) {
+			starts <- true
+			return os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		<-starts
+	}
+	s.End()
+	<-s.ended
+	if got := strings.Count(log.String(), "nobody sees the events"); got != 1 {
+		t.Errorf("it is told %d times: %s", got, &log)
+	}
 }
 
 func TestJoin(t *testing.T) {

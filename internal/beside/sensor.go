@@ -32,11 +32,8 @@ type Config struct {
 	Log   zerolog.Logger
 }
 
-// Times.
-const (
-	restartPause = time.Second     // before a sensor that has died is started again
-	drainTime    = 5 * time.Second // for the sensor to show what is left
-)
+// drainTime is for the sensor to show what is left.
+const drainTime = 5 * time.Second
 
 // Sensor is a sensor as its tracer sees it.
 type Sensor struct {
@@ -96,16 +93,22 @@ func (s *Sensor) Await(wait time.Duration, over func() bool) bool {
 func (s *Sensor) keep() {
 	runtime.LockOSThread()
 	defer close(s.ended)
-	for {
-		err := s.run()
+	for r := (restarts{}); ; {
+		began := time.Now()
+		err := s.run(r.words(s.cfg.Words))
 		select {
 		case <-s.wake:
 			return
 		default:
 		}
-		s.cfg.Log.Error().Err(err).Msg("nobody sees the events: the sensor is started again")
+		pause, news := r.after(time.Since(began), err)
+		level := zerolog.DebugLevel
+		if news {
+			level = zerolog.ErrorLevel
+		}
+		s.cfg.Log.WithLevel(level).Err(err).Dur("pause", pause).Msg("nobody sees the events: the sensor is started again")
 		select {
-		case <-time.After(restartPause):
+		case <-time.After(pause):
 		case <-s.wake:
 			return
 		}
@@ -113,8 +116,8 @@ func (s *Sensor) keep() {
 }
 
 // run starts a sensor and returns why there is none any more.
-func (s *Sensor) run() error {
-	socket, pid, err := s.start()
+func (s *Sensor) run(words *os.File) error {
+	socket, pid, err := s.start(words)
 	if err != nil {
 		return fmt.Errorf("sensor: %w", err)
 	}
@@ -149,7 +152,7 @@ func (s *Sensor) run() error {
 
 // start starts the program with the ring, the other end of a socket, and no other
 // descriptor of the tracer's own.
-func (s *Sensor) start() (socket, pid int, err error) {
+func (s *Sensor) start(words *os.File) (socket, pid int, err error) {
 	output, err := s.cfg.Output()
 	if err != nil {
 		return -1, 0, err
@@ -160,7 +163,6 @@ func (s *Sensor) start() (socket, pid int, err error) {
 		return -1, 0, err
 	}
 	defer null.Close()
-	words := s.cfg.Words
 	if words == nil {
 		words = null
 	}
