@@ -56,6 +56,10 @@ func (n *nested) logged(text string) bool {
 	return strings.Contains(string(b), text)
 }
 
+// execOfThread replaces the leader of its process.
+const execOfThread = `import os, threading
+threading.Thread(target=os.execv, args=("/bin/sh", ["sh", "-c", "echo ready; read line; true"])).start()`
+
 const visitor = `echo ready; read line; cat /adopt/$line 2>/dev/null; (exec cat /adopt/child 2>/dev/null); echo done; read line; true`
 
 // TestAdopt: who enters the pid namespace of the command, or of a process that was
@@ -69,12 +73,16 @@ func TestAdopt(t *testing.T) {
 	}{
 		{"init", `exec pdig -- sh -c 'echo ready; read line; true'`, nil},
 		{"no init", `pdig -- sh -c 'echo ready; read line; true'; exit`, nil},
+		{"held, and executed by a thread", `pdig --wait-all -- python3 -c '` + execOfThread + `'; exit`, nil},
 		{"every", `exec pdig -- sh -c 'echo ready; read line; true'`, []string{"--seccomp", "never"}},
 		{"attached", `pdig -p 1 & echo ready; read line; true`, nil},
 		{"attached with a filter", `pdig -p 1 2>/dev/null & echo ready; read line; true`, []string{"--seccomp", "always"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
+			if strings.Contains(c.script, "python3") {
+				needProgram(t, "python3")
+			}
 			w := readWay(t)
 			n := startNested(t, w, c.script, c.options...)
 			if strings.HasPrefix(c.name, "attached") {

@@ -42,8 +42,11 @@ func (t *Tracer) exiting(th *thread) {
 		}
 		t.deadOf(p)
 	}
-	if errno == 0 && th.tid == t.rootPID {
+	if errno == 0 && th.tid == t.rootPID && !t.execInProgress(th) {
 		t.hold(p, uint32(msg))
+	}
+	if p.root && p.live == 0 {
+		t.adoptNoMore() // who is held waits for nobody new
 	}
 	if p.root && p.live == 0 && !t.holding {
 		t.summarize()

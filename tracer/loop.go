@@ -220,6 +220,9 @@ func (t *Tracer) ended(tid int, status uint32) {
 			t.childGone()
 		}
 	}
+	if th.proc.root && th.proc.live == 0 {
+		t.adoptNoMore()
+	}
 	switch {
 	case tid == t.rootPID:
 		t.rootEnded()

@@ -25,7 +25,6 @@ func (t *Tracer) hold(p *process, status uint32) {
 	if !t.cfg.WaitAll || t.holding || t.root != nil || p.vpid == 1 || unix.WaitStatus(status).Signal() == unix.SIGKILL {
 		return
 	}
-	t.adoptNoMore()
 	t.holding = true
 	t.news, t.letGoNow = make(chan os.Signal, 1), make(chan os.Signal, 1)
 	signal.Notify(t.news, unix.SIGCHLD)
