@@ -48,7 +48,7 @@ func (t *Tracer) adoptNoMore() {
 }
 
 // turnedAway is for whom a command's standard error is not: see [Tracer.started].
-func (t *Tracer) turnedAway(err error) { t.log.Warn().Err(err).Msg("not adopted") }
+func (t *Tracer) turnedAway(err error) { t.log.Error().Err(err).Msg("not adopted") }
 
 // triesTold is how often it is tried to trace a process before that is told.
 const triesTold = 5

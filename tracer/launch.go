@@ -69,7 +69,7 @@ func Launch(o *launch.Original, cmd Command, cfg Config) error {
 	if t.binds = !cfg.Every; t.binds {
 		t.options |= unix.PTRACE_O_TRACESECCOMP
 	}
-	if cfg.Every || cfg.Adopt {
+	if cfg.Every || cfg.Adopt || cfg.Visitors {
 		t.every, t.onward = true, unix.PTRACE_SYSCALL
 	}
 	t.root, t.rootPID, t.notStarted = o, o.PID(), cmd.Refused
@@ -86,9 +86,12 @@ func Launch(o *launch.Original, cmd Command, cfg Config) error {
 	p.nsStart = namespaceStart(&t.proc)
 	th := t.table.add(t.rootPID, p)
 	th.bound = p.filtered
-	if cfg.Adopt {
-		if err := errors.Join(wakeable(), t.adopt(t.turnedAway, t.rootPID)); err != nil {
+	if cfg.Adopt || cfg.Visitors {
+		switch err := errors.Join(wakeable(), t.adopt(t.turnedAway, t.rootPID)); {
+		case err != nil && cfg.Adopt:
 			return fmt.Errorf("--adopt: %w", err)
+		case err != nil:
+			t.log.Warn().Err(err).Msg("nobody from outside is traced")
 		}
 		defer t.adoptNoMore()
 	}

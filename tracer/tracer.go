@@ -15,14 +15,16 @@ import (
 
 // Config is what a trace needs.
 type Config struct {
-	Calls   *Selection
-	Every   bool // stop the command at every call instead of installing a filter
-	Kill    bool // who is traced is killed when the tracer ends, also without a filter
-	Adopt   bool // trace also who comes into the pid namespace from outside
-	Release bool // let go of whoever is about to get another tracer; needs Every
-	WaitAll bool // do not tell of the end of the command before that of its last descendant
-	Pin     bool // put the tracer and a thread that stops often on one CPU
-	Snaplen int  // bytes of data kept of a call, at most MaxSnaplen; 0: what the reader wants
+	Calls *Selection
+	Every bool // stop the command at every call instead of installing a filter
+	Kill  bool // who is traced is killed when the tracer ends, also without a filter
+	Adopt bool // trace also who comes into the pid namespace from outside
+	// Visitors is the same for a command, but no error where it is not possible.
+	Visitors bool
+	Release  bool // let go of whoever is about to get another tracer; needs Every
+	WaitAll  bool // do not tell of the end of the command before that of its last descendant
+	Pin      bool // put the tracer and a thread that stops often on one CPU
+	Snaplen  int  // bytes of data kept of a call, at most MaxSnaplen; 0: what the reader wants
 	// ArgsLimit is how many bytes are kept of arguments and of the environment of a
 	// program, at most MaxArgsLimit, with the length of what is longer;
 	// 0: DefaultArgsLimit, without.

@@ -102,8 +102,8 @@ func (o *options) start(stdout, stderr int) error {
 	if err != nil {
 		return fmt.Errorf("--output: %w", err)
 	}
-	// What the sensor has to say itself is on a stream of the command only if its
-	// events are as well.
+	// What sensor and tracer have to say themselves is on a stream of the command only
+	// if the events are as well.
 	var words *os.File
 	if place == beside.Stdout || place == beside.Stderr {
 		dup, err := beside.Output(beside.Stderr, stdout, stderr)
@@ -113,6 +113,7 @@ func (o *options) start(stdout, stderr int) error {
 		if err != nil {
 			return fmt.Errorf("--output: %w", err)
 		}
+		o.tracer.Words = words
 	}
 	self, err := sys.Self()
 	if err != nil {

@@ -11,6 +11,10 @@ import (
 
 func runOptions() *options { return newOptions(roleRun, "pid", "proc-tree") }
 
+// initPID is the first process of a pid namespace. With one of its own a container is
+// watched as a whole; where several share one, nobody's command is the first.
+const initPID = 1
+
 // run makes the process that waits the command. It does not return before the last
 // descendant of it has ended.
 func run(process *launch.Original) {
@@ -27,6 +31,7 @@ func run(process *launch.Original) {
 		}
 		process.Resume()
 	case err == nil:
+		o.tracer.Visitors = process.PID() == initPID
 		err = o.start(int(os.Stdout.Fd()), process.StderrDescriptor())
 	}
 	if err != nil {

@@ -3,6 +3,7 @@ package cmdline
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -26,6 +27,11 @@ type Options struct {
 	// Beside starts a sensor over a ring of its own, when it is sure that there is
 	// a command or who to attach to. Nil: whoever reads the ring that the options name.
 	Beside func(log zerolog.Logger) (*beside.Sensor, error)
+	// Words is where the log of a command's tracer goes without --log-file. Nil: to
+	// standard error until the command starts, then nowhere.
+	Words io.Writer
+	// Visitors has --adopt without the option, as far as it is possible.
+	Visitors bool
 
 	events     string
 	captureAll bool

@@ -21,7 +21,8 @@ func Main() {
 	case launch.Resumed:
 		os.Exit(resume(os.Args[1:], os.Stdout, os.Stderr))
 	case launch.Tracer:
-		trace(launch.Start())
+		process := launch.Start()
+		Trace(process, process.Args()[1:])
 	default:
 		complain(os.Stderr, "pdig", fmt.Errorf("cannot become the command: %w", launch.Reexec()))
 		os.Exit(launch.StatusFailed)
@@ -49,14 +50,14 @@ func resume(args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// trace does what the arguments say in the place of the process that was
-// started. It does not return before the last tracee has ended.
-func trace(o *launch.Original) {
+// Trace does what the arguments, the last ones of the process that was started, say in
+// its place. It does not return before the last tracee has ended.
+func Trace(o *launch.Original, args []string) {
 	defer o.Unmute()
 	if err := launch.IgnoreSignals(); err != nil {
 		Refuse(o, "pdig", err)
 	}
-	opts, err := parse(o.Args()[1:])
+	opts, err := parse(args)
 	if err != nil {
 		Refuse(o, "pdig", err)
 	}
@@ -81,8 +82,12 @@ func (o *Options) Launch(process *launch.Original) {
 	if err != nil {
 		Refuse(process, o.name(), err)
 	}
+	words := stderr
+	if o.Words != nil {
+		words = o.Words
+	}
 	// The file stays open as long as there is something to say.
-	log, _, err := cli.Logger(o.name(), o.logLevel, stderr, o.logFile)
+	log, _, err := cli.Logger(o.name(), o.logLevel, words, o.logFile)
 	if err != nil {
 		Refuse(process, o.name(), err)
 	}
@@ -115,7 +120,7 @@ func (o *Options) Launch(process *launch.Original) {
 func (o *Options) config(stderr io.Writer, sink tracer.Sink, log zerolog.Logger) tracer.Config {
 	cfg := tracer.Config{
 		Calls: o.calls, Snaplen: o.snaplen, ArgsLimit: o.argsLimit, WaitAll: o.waitAll, Pin: o.pin == "auto",
-		Release: o.onPtrace == "release", Adopt: o.adopt, Kill: o.secure(), Sink: sink, Log: log,
+		Release: o.onPtrace == "release", Adopt: o.adopt, Visitors: o.Visitors && !o.flags.Changed("adopt"), Kill: o.secure(), Sink: sink, Log: log,
 	}
 	switch {
 	case o.seccomp == "never", cfg.Release:
