@@ -8,4 +8,4 @@ import (
 	"github.com/pdig/pdig/sensor/cmdline"
 )
 
-func main() { cmdline.Main(os.Args[1:]) }
+func main() { cmdline.Host{}.Main(os.Args[1:]) }

@@ -25,8 +25,12 @@ type role struct {
 // roleRun is the one in which the process becomes a command.
 const roleRun = "run"
 
-// roleBeside is the sensor of the others. Nobody asks for it but they.
-const roleBeside = "beside"
+// roleBeside is the sensor of the others, roleTracer the tracer of a sensor with a command.
+// Nobody asks for them but they.
+const (
+	roleBeside = "beside"
+	roleTracer = "tracer"
+)
 
 func roles() []role {
 	return []role{
@@ -43,8 +47,12 @@ func main() {
 	switch launch.Self() {
 	case launch.Tracer:
 		process := launch.Start()
-		if isRun(process.Args()) {
+		switch args := process.Args(); {
+		case is(roleRun, args):
 			run(process)
+			return
+		case is(roleTracer, args):
+			tracer.Trace(process, args[2:])
 			return
 		}
 		// All other roles start no command, and go on in the original process.
@@ -53,7 +61,7 @@ func main() {
 		}
 		process.Resume()
 	case launch.Plain:
-		if isRun(os.Args) && !asksHelp(os.Args[2:]) {
+		if is(roleRun, os.Args) && !asksHelp(os.Args[2:]) || is(roleTracer, os.Args) {
 			fail(os.Stderr, fmt.Errorf("cannot become the command: %w", launch.Reexec()))
 			os.Exit(launch.StatusFailed)
 		}
@@ -61,7 +69,8 @@ func main() {
 	os.Exit(dispatch(os.Args[1:], os.Stdout, os.Stderr))
 }
 
-func isRun(args []string) bool { return len(args) > 1 && args[1] == roleRun }
+// is reports whether a command line asks for a role.
+func is(role string, args []string) bool { return len(args) > 1 && args[1] == role }
 
 func dispatch(args []string, stdout, stderr io.Writer) int {
 	if len(args) == 0 {
@@ -106,6 +115,6 @@ func usage(w io.Writer) {
 
 // sensorRole is the program sensor.
 func sensorRole(args []string, _, _ io.Writer) int {
-	sensor.Main(args)
+	sensor.Host{Tracer: []string{roleTracer}, Variables: variables}.Main(args)
 	return 0
 }

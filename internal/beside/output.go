@@ -14,11 +14,11 @@ import (
 const (
 	Stdout = "stdout"
 	Stderr = "stderr"
-	socket = "unix:"
+	Socket = "unix:" // and its path
 )
 
 // Output returns what opens the place where events go: [Stdout] or [Stderr], which are
-// the descriptors given; unix: and the path of a stream socket that somebody listens
+// the descriptors given; [Socket] and the path of a stream socket that somebody listens
 // on; or a file, to which they are appended. The error is that of a file. Whoever
 // listens on a socket may come later.
 func Output(place string, stdout, stderr int) (func() (*os.File, error), error) {
@@ -27,9 +27,9 @@ func Output(place string, stdout, stderr int) (func() (*os.File, error), error) 
 		return duplicate(stdout, place)
 	case place == Stderr:
 		return duplicate(stderr, place)
-	case strings.HasPrefix(place, socket):
-		path := strings.TrimPrefix(place, socket)
-		return func() (*os.File, error) { return connect(path) }, nil
+	case strings.HasPrefix(place, Socket):
+		path := strings.TrimPrefix(place, Socket)
+		return func() (*os.File, error) { return Connect(path) }, nil
 	}
 	path, err := filepath.Abs(place) // the tracer leaves the directory
 	if err != nil {
@@ -60,7 +60,8 @@ func duplicate(fd int, place string) (func() (*os.File, error), error) {
 	}, nil
 }
 
-func connect(path string) (*os.File, error) {
+// Connect connects to a stream socket on which somebody listens.
+func Connect(path string) (*os.File, error) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("socket: %w", err)

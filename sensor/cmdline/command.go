@@ -8,18 +8,20 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/pdig/pdig/internal/sys"
 	"github.com/pdig/pdig/shm"
 )
 
 // follow starts the command under pdig, over a ring of its own, prints its
 // events until it ends, and returns its status.
 func (p *program) follow() (int, error) {
-	pdig, err := findPdig()
+	pdig, err := p.host.findPdig()
 	if err != nil {
 		return 0, err
 	}
@@ -34,7 +36,7 @@ func (p *program) follow() (int, error) {
 	}
 	// The command is an ordinary child: it is in our process group, and job
 	// control and the terminal's signals find both.
-	cmd := exec.Command(pdig, p.pdigArgs(ring.Prefix())...)
+	cmd := exec.Command(pdig, append(slices.Clone(p.host.Tracer), p.pdigArgs(ring.Prefix())...)...)
 	cmd.Args[0] = "pdig"
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = p.stdin, p.stdout, p.stderr
 	signals := make(chan os.Signal, 16)
@@ -101,8 +103,11 @@ func (p *program) pdigArgs(prefix string) []string {
 	return append(append(args, "--"), p.command...)
 }
 
-// findPdig returns the pdig beside this program, else that of PATH.
-func findPdig() (string, error) {
+// findPdig returns this program, if it is pdig too, or the pdig beside it, else that of PATH.
+func (h Host) findPdig() (string, error) {
+	if h.Tracer != nil {
+		return sys.Self()
+	}
 	if self, err := executable(); err == nil {
 		beside := filepath.Join(filepath.Dir(self), "pdig")
 		if _, err := exec.LookPath(beside); err == nil {

@@ -61,6 +61,11 @@ func unignore() error {
 	return unix.Exec("/proc/self/exe", os.Args, os.Environ())
 }
 
+// run runs the program sensor.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	return Host{}.run(args, stdin, stdout, stderr)
+}
+
 // runWith runs the program and returns what it leaves.
 func runWith(args ...string) (status int, stdout, stderr string) {
 	var out, words bytes.Buffer

@@ -2,7 +2,6 @@ package cmdline
 
 import (
 	"fmt"
-	"io"
 	"io/fs"
 	"math"
 	"math/bits"
@@ -115,7 +114,7 @@ func newOptions() *options {
 	f.StringVarP(&o.list, "list", "l", "", "print the fields of filters and formats, or with `[=CLASS]` those of a class; with -j as JSON")
 	f.Lookup("list").NoOptDefVal = allClasses
 	f.BoolVarP(&o.listEvents, "list-events", "L", false, "print the events with their parameters; with -j as JSON")
-	f.StringVarP(&o.output, "output", "o", "", "print events into `FILE` instead of stdout (with a command: stderr)")
+	f.StringVarP(&o.output, "output", "o", "", "print events to `WHERE`: stdout, stderr, a file, or unix:PATH for a socket on which somebody listens (default stdout, with a command: stderr)")
 	f.StringVarP(&o.write, "write", "w", "", "write a capture into `FILE`; events are printed only if -o, -p, -j or --msgpack is given too")
 	f.BoolVarP(&o.pack, "compress", "z", false, "with -w: pack the capture by gzip")
 	f.Int64VarP(&o.fileSize, "file-size", "C", 0, "with -w: go on in another file, FILE0, FILE1, ..., after `N` million bytes")
@@ -139,8 +138,8 @@ func usage(o *options) string {
 		"options:\n" + cli.Usage(o.flags)
 }
 
-// parse reads the arguments of sensor. Its errors name the option.
-func parse(args []string) (*options, error) {
+// parse reads the arguments of sensor, and the environment. Its errors name the option.
+func (h Host) parse(args []string) (*options, error) {
 	o := newOptions()
 	words, err := o.takeWords(args)
 	if err != nil {
@@ -154,6 +153,9 @@ func parse(args []string) (*options, error) {
 	}
 	if o.dash && len(o.command) == 0 {
 		return o, fmt.Errorf("no command after -- (see sensor --help)")
+	}
+	if words, err = h.environment(o, words); err != nil {
+		return o, err
 	}
 	return o, o.check(words)
 }
@@ -183,12 +185,12 @@ func (o *options) checkRing() (err error) {
 	if o.size, err = parseSize(o.ringSize); err != nil {
 		return cli.ValueError("ring-size", o.ringSize, "a power of two from 16K to 1G")
 	}
-	for _, name := range []string{"ring", "ring-mode"} {
+	for _, name := range notCommand {
 		if o.flags.Changed(name) && len(o.command) > 0 {
 			return fmt.Errorf("--%s: a command has a ring of its own", name)
 		}
 	}
-	for _, name := range [...]string{"wait-all", "adopt", "args-limit"} {
+	for _, name := range forCommand {
 		if o.flags.Changed(name) && len(o.command) == 0 {
 			return fmt.Errorf("--%s: there is no command", name)
 		}
@@ -245,6 +247,14 @@ func (o *options) checkNumbers() error {
 	return nil
 }
 
+// Options that are not for every source: a capture, a command with a ring of its own, and
+// all but a command.
+var (
+	notRead    = []string{"userspace", "kmod", "modern-bpf", "cpus-per-buffer", "buffer-preset", "ring", "ring-mode", "ring-size", "snaplen", "all"}
+	notCommand = []string{"ring", "ring-mode"}
+	forCommand = []string{"wait-all", "adopt", "args-limit"}
+)
+
 func (o *options) checkRead() error {
 	if !o.flags.Changed("read") {
 		return nil
@@ -259,7 +269,7 @@ func (o *options) checkRead() error {
 	case o.isRead(o.output):
 		return fmt.Errorf("--output: %s is the file that is read", o.output)
 	}
-	for _, name := range []string{"userspace", "kmod", "modern-bpf", "cpus-per-buffer", "buffer-preset", "ring", "ring-mode", "ring-size", "snaplen", "all"} {
+	for _, name := range notRead {
 		if o.flags.Changed(name) {
 			return fmt.Errorf("--read and --%s exclude each other", name)
 		}
@@ -339,16 +349,4 @@ func (o *options) checkOutput() (err error) {
 	}
 	o.logLevel, err = cli.Level(o.level)
 	return err
-}
-
-// open returns where events go, by default to w.
-func (o *options) open(w io.Writer) (io.Writer, func() error, error) {
-	if o.output == "" {
-		return w, func() error { return nil }, nil
-	}
-	f, err := os.OpenFile(o.output, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
-	if err != nil {
-		return nil, nil, fmt.Errorf("--output: %w", err)
-	}
-	return f, f.Close, nil
 }

@@ -9,12 +9,14 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
 
 	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/internal/beside"
 	"github.com/pdig/pdig/internal/cli"
 	"github.com/pdig/pdig/kernelsrc/modern"
 	"github.com/pdig/pdig/sensor"
@@ -31,9 +33,9 @@ const (
 )
 
 // Main is the program. It ends the process.
-func Main(args []string) {
+func (h Host) Main(args []string) {
 	inheritQuit()
-	status := run(args, os.Stdin, os.Stdout, os.Stderr)
+	status := h.run(args, os.Stdin, os.Stdout, os.Stderr)
 	if status < 0 {
 		status = die(unix.Signal(-status))
 	}
@@ -42,8 +44,8 @@ func Main(args []string) {
 
 // run does what the arguments say and returns the exit status; a negative one is
 // the number of the signal that has ended the command.
-func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	o, err := parse(args)
+func (h Host) run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	o, err := h.parse(args)
 	var bad *refusedError
 	switch {
 	case errors.As(err, &bad):
@@ -68,9 +70,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	// A reader of our output that goes away is an error of the write, no reason
 	// to die without a word.
 	signal.Notify(make(chan os.Signal, 1), unix.SIGPIPE)
-	p := program{options: o, stdin: stdin, stdout: stdout, stderr: stderr}
+	p := program{options: o, host: h, stdin: stdin, stdout: stdout, stderr: stderr}
 	status, err := p.run()
-	if errors.Is(err, unix.EPIPE) && o.output == "" {
+	if errors.Is(err, unix.EPIPE) && (o.output == "" || o.output == beside.Stdout) {
 		err = nil // who reads our output has seen enough
 	}
 	if err != nil {
@@ -95,6 +97,7 @@ func complain(w io.Writer, err error) {
 // program is one run.
 type program struct {
 	*options
+	host           Host
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	to             io.Writer // where events go
@@ -116,12 +119,8 @@ func (p *program) run() (status int, err error) {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, closeLog()) }()
-	p.to = p.stdout
-	if len(p.command) > 0 {
-		p.to = p.stderr // the other belongs to the command
-	}
-	if p.to, closeOutput, err = p.open(p.to); err != nil {
-		return 0, err
+	if p.to, closeOutput, err = p.open(); err != nil {
+		return 0, fmt.Errorf("--output: %w", err)
 	}
 	defer func() { err = errors.Join(err, closeOutput()) }()
 	if p.options.top {
@@ -158,6 +157,27 @@ func (p *program) run() (status int, err error) {
 		return 0, p.replay()
 	}
 	return 0, p.watch()
+}
+
+// open returns where events go.
+func (p *program) open() (to io.Writer, done func() error, err error) {
+	nothing := func() error { return nil }
+	switch {
+	case p.output == beside.Stderr, p.output == "" && len(p.command) > 0: // the other belongs to the command
+		return p.stderr, nothing, nil
+	case p.output == beside.Stdout, p.output == "":
+		return p.stdout, nothing, nil
+	}
+	var f *os.File
+	if path, ok := strings.CutPrefix(p.output, beside.Socket); ok {
+		f, err = beside.Connect(path)
+	} else {
+		f, err = os.OpenFile(p.output, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return f, f.Close, nil
 }
 
 // watch prints what a source brings until a signal ends it.
