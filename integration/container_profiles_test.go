@@ -43,14 +43,11 @@ var (
 )
 
 // seccompConfig is linux.seccomp of config.json.
-func seccompConfig(refused []string) any {
+func seccompConfig(refused []string, more ...any) any {
 	if refused == nil {
 		return nil
 	}
-	fail := func(errno unix.Errno, names []string, args ...any) any {
-		return map[string]any{"names": names, "action": "SCMP_ACT_ERRNO", "errnoRet": int(errno), "args": args}
-	}
-	rules := []any{fail(unix.EPERM, refused), fail(unix.ENOSYS, []string{"clone3"})}
+	rules := append(more, fail(unix.EPERM, refused), fail(unix.ENOSYS, []string{"clone3"}))
 	for _, flag := range []uint64{unix.CLONE_NEWNS, unix.CLONE_NEWCGROUP, unix.CLONE_NEWUTS, unix.CLONE_NEWIPC,
 		unix.CLONE_NEWUSER, unix.CLONE_NEWPID, unix.CLONE_NEWNET} {
 		rules = append(rules, fail(unix.EPERM, []string{"clone"},
@@ -61,6 +58,17 @@ func seccompConfig(refused []string) any {
 		"arm64": {"SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM"},
 	}
 	return map[string]any{"defaultAction": "SCMP_ACT_ALLOW", "architectures": arches[runtime.GOARCH], "syscalls": rules}
+}
+
+// fail is a rule of a profile: the calls fail, if arguments are given where they are those.
+func fail(errno unix.Errno, names []string, args ...any) any {
+	return map[string]any{"names": names, "action": "SCMP_ACT_ERRNO", "errnoRet": int(errno), "args": args}
+}
+
+// seccompSandbox is what gVisor does not have, below the profile of an old engine.
+func seccompSandbox() any {
+	info := map[string]any{"index": 0, "value": unix.PTRACE_GET_SYSCALL_INFO, "op": "SCMP_CMP_EQ"}
+	return seccompConfig(seccompProfiles["Docker 20.10"], fail(unix.EIO, []string{"ptrace"}, info))
 }
 
 // eachProfile runs a test below each of the profiles.

@@ -18,6 +18,8 @@ type container struct {
 	user    containerUser
 	seccomp any      // linux.seccomp
 	noShm   bool     // there is no /dev/shm
+	shm     string   // the directory outside that is /dev/shm, as for all containers of a pod; empty: 64 MiB of its own
+	noExec  bool     // nothing in /out can be executed
 	pidOf   int      // a process whose pid namespace it shares, 0 none
 	ipcOf   int      // likewise for the IPC namespace
 	bare    bool     // there is no shell, nor any other program of this machine
@@ -142,7 +144,7 @@ func (c *container) make(dir string) error {
 	root := filepath.Join(dir, "rootfs")
 	c.runtime, c.id = filepath.Join(dir, "runc"), filepath.Base(dir)
 	var errs []error
-	for _, name := range []string{"dev", "etc", "out", "pdig", "proc", "programs", "tmp"} {
+	for _, name := range []string{"dev", "etc", "out", "pdig", "proc", "programs"} {
 		errs = append(errs, os.MkdirAll(filepath.Join(root, name), 0o755))
 	}
 	mounts := []any{
@@ -153,7 +155,14 @@ func (c *container) make(dir string) error {
 	}
 	if c.out != "" {
 		errs = append(errs, os.MkdirAll(c.out, 0o755), os.Chown(c.out, c.user.outside(), c.user.outside()))
-		mounts = append(mounts, bind("/out", c.out, "rw"))
+		options := []string{"rw"}
+		if c.noExec {
+			options = append(options, "noexec", "nosuid", "nodev")
+		}
+		mounts = append(mounts, bind("/out", c.out, options...))
+	}
+	if !c.bare { // the users of the machine
+		mounts = append(mounts, bind("/etc/passwd", "/etc/passwd", "ro"), bind("/etc/group", "/etc/group", "ro"))
 	}
 	for _, name := range []string{"bin", "lib", "lib32", "lib64", "sbin", "usr"} {
 		if c.bare {
@@ -166,7 +175,11 @@ func (c *container) make(dir string) error {
 			mounts = append(mounts, bind("/"+name, "/"+name, "ro"))
 		}
 	}
-	if !c.noShm {
+	switch {
+	case c.noShm:
+	case c.shm != "":
+		mounts = append(mounts, bind("/dev/shm", c.shm, "nosuid", "noexec", "nodev"))
+	default:
 		mounts = append(mounts, mount("/dev/shm", "tmpfs", "shm", "nosuid", "noexec", "nodev", "mode=1777", "size=65536k"))
 	}
 	var namespaces []any

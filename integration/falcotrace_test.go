@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -44,11 +45,11 @@ func TestFalcoTrace(t *testing.T) {
 			native[name+user.name] = got
 		}
 	}
-	eachProfile(t, func(t *testing.T, seccomp any) {
+	wrapped := func(t *testing.T, seccomp any) {
 		for name, command := range commands {
 			for _, user := range users {
 				t.Run(name+" as "+user.name, func(t *testing.T) {
-					c := &container{user: user, seccomp: seccomp, noShm: true}
+					c := &container{user: user, seccomp: seccomp, noShm: user.readOnlyRoot, noExec: true}
 					got := c.run(t, append([]string{"falco-trace", "run", "-o", "/out/events", "--"}, command...)...)
 					if diff := cmp.Diff(native[name+user.name].String(), got.String()); diff != "" {
 						t.Errorf("(-native +wrapped)\n%s", diff)
@@ -64,6 +65,11 @@ func TestFalcoTrace(t *testing.T) {
 				})
 			}
 		}
+	}
+	eachProfile(t, wrapped)
+	t.Run("sandbox", func(t *testing.T) {
+		t.Parallel()
+		wrapped(t, seccompSandbox())
 	})
 }
 
@@ -119,11 +125,71 @@ func TestFalcoTraceServer(t *testing.T) {
 				t.Fatalf("natively: %s", want)
 			}
 			c := &container{user: user, seccomp: seccompConfig(seccompProfiles["Docker 20.10"]), noShm: true,
-				env: []string{"FALCO_TRACE_OUTPUT=/out/events", "FALCO_TRACE_ADOPT=true", "FALCO_TRACE_PORT=tcp://10.0.0.1:80"}}
+				env: []string{"FALCO_TRACE_OUTPUT=/out/events", "FALCO_TRACE_PORT=tcp://10.0.0.1:80"}}
 			if diff := cmp.Diff(want, serve(t, c, "falco-trace", "run", "--")); diff != "" {
 				t.Errorf("(-native +wrapped)\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestFalcoTraceExec: who comes into the container by exec and cannot be traced is told of,
+// unless nobody is to be adopted.
+func TestFalcoTraceExec(t *testing.T) {
+	needContainers(t)
+	fixture(t, "container")
+	for _, adopt := range []string{"", "false"} {
+		c := &container{user: asUser, env: []string{"FALCO_TRACE_LOG_FILE=/out/log", "FALCO_TRACE_LOG_LEVEL=info", "FALCO_TRACE_ADOPT=" + adopt}}
+		c.args = []string{"falco-trace", "run", "-o", "/out/events", "--", "container", "serve"}
+		c.prepare(t)
+		g := startTargetCmd(t, c.command())
+		logged := func(texts ...string) bool {
+			log, _ := os.ReadFile(filepath.Join(c.out, "log"))
+			return !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(string(log), text) })
+		}
+		const wait = `echo ready; read line`
+		guest := startTargetCmd(t, c.runc("exec", c.id, "sh", "-c", wait))
+		root := startTargetCmd(t, c.runc("exec", "--user", "0", c.id, "sh", "-c", wait))
+		if adopt == "" {
+			eventually(t, "one is adopted, the other told of", func() bool { return logged(`"adopted"`, `"level":"error"`, `"not adopted"`) })
+		}
+		guest.finish(t)
+		root.finish(t)
+		if out, err := c.runc("kill", c.id, "TERM").CombinedOutput(); err != nil {
+			t.Fatalf("runc kill: %v: %s", err, out)
+		}
+		if got, want := g.finish(t), "pid 1\nterminated\nstatus 0x500\n"; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+		if adopt != "" && (logged("adopted") || !logged("command started")) {
+			log, _ := os.ReadFile(filepath.Join(c.out, "log"))
+			t.Errorf("in the log: %s", log)
+		}
+	}
+}
+
+// TestFalcoTraceSensorCommand: the role sensor is the program sensor, and has its own pdig;
+// its options are given by the environment too, but not those of another role.
+func TestFalcoTraceSensorCommand(t *testing.T) {
+	events := filepath.Join(t.TempDir(), "events")
+	t.Setenv("PATH", "/usr/bin:/bin") // where there is no pdig
+	t.Setenv("FALCO_TRACE_OUTPUT", events)
+	t.Setenv("FALCO_TRACE_JSON", "true")
+	t.Setenv("FALCO_TRACE_RING", "/nowhere/ring")
+	t.Setenv("FALCO_TRACE_FILTER", "evt.type=execve")
+	// Beside this one is no pdig either.
+	alone := filepath.Join(t.TempDir(), "falco-trace")
+	program, err := os.ReadFile(falcoTracePath)
+	if err := errors.Join(err, os.WriteFile(alone, program, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	got := runCommand(t, alone, "sensor", "--", "sh", "-c", "echo out; echo err >&2; exit 4")
+	if got.status.ExitStatus() != 4 || got.stdout != "out\n" || !strings.HasPrefix(got.stderr, "err\nevents: ") || !strings.Contains(got.stderr, " 0 lost") {
+		t.Errorf("got %s", got)
+	}
+	text, err := os.ReadFile(events)
+	if err != nil || !strings.HasPrefix(string(text), "{") || strings.Count(string(text), `"evt.type":"execve"`) != strings.Count(string(text), "\n") {
+		t.Errorf("got %v, %s", err, text)
 	}
 }
 
@@ -186,37 +252,69 @@ func TestFalcoTraceMark(t *testing.T) {
 	}
 }
 
-// TestFalcoTraceSidecar: containers of one pod write into one ring, and a sensor in a
-// further one reads it.
+// TestFalcoTraceSidecar: containers of one pod, with one IPC namespace, write into one ring,
+// and a sensor in a further one reads it: in their /dev/shm, or in a volume where there is
+// none.
 func TestFalcoTraceSidecar(t *testing.T) {
 	needContainers(t)
 	fixture(t, "container")
 	for _, user := range []containerUser{asRoot, asConfined} {
-		t.Run(user.name, func(t *testing.T) {
-			s := &container{user: user, args: []string{"falco-trace", "sensor", "-u", "--ring", "/out/ring", "-o", "/out/events"}}
-			s.prepare(t)
-			p := start(t, s.command())
-			eventually(t, "the sensor has made the ring", func() bool {
-				_, err := os.Stat(filepath.Join(s.out, "ring_descs"))
-				return err == nil
-			})
-			for i := range 2 {
-				c := &container{user: user, seccomp: seccompConfig(seccompProfiles["containerd 1.6"]), noShm: true, out: s.out, ipcOf: s.init(t)}
-				name := fmt.Sprintf("/none/container%d", i)
-				got := c.run(t, "falco-trace", "run", "--ring", "/out/ring", "--wait-sensor", "1m", "--", "container", "open", name)
-				if got, want := got.String(), name+": No such file or directory\nstatus 0x0\n"; got != want {
-					t.Errorf("got %s, want %s", got, want)
+		for _, place := range []string{"shm", "volume"} {
+			t.Run(place+" as "+user.name, func(t *testing.T) {
+				var ring string
+				pod := container{user: user, seccomp: seccompConfig(seccompProfiles["containerd 1.6"]), noExec: true}
+				if place == "volume" {
+					ring, pod.noShm = "/out/ring", true
+				} else {
+					ring, pod.shm = "udig", smallShm(t)
 				}
-				s.awaitEvents(t, " name="+name+" ")
-			}
-			if err := unix.Kill(s.init(t), unix.SIGTERM); err != nil {
-				t.Fatal(err)
-			}
-			if got := p.wait(t); got.status != 0 || !strings.Contains(got.stderr, " 0 lost") {
-				t.Errorf("sensor: got %s", got)
-			}
-		})
+				s := pod
+				s.args = []string{"falco-trace", "sensor", "-u", "--ring", ring}
+				s.env = []string{"FALCO_TRACE_OUTPUT=/out/events", "FALCO_TRACE_ADOPT=true"} // for all containers
+				s.prepare(t)
+				p := start(t, s.command())
+				eventually(t, "the sensor has made the ring", func() bool {
+					made := filepath.Join(s.out, "ring_descs")
+					if s.shm != "" {
+						made = filepath.Join(s.shm, ring+"_descs")
+					}
+					_, err := os.Stat(made)
+					return err == nil
+				})
+				for i := range 2 {
+					c := pod
+					c.out, c.ipcOf = s.out, s.init(t)
+					name := fmt.Sprintf("/none/container%d", i)
+					got := c.run(t, "falco-trace", "run", "--ring", ring, "--wait-sensor", "1m", "--", "container", "open", name)
+					if got, want := got.String(), name+": No such file or directory\nstatus 0x0\n"; got != want {
+						t.Errorf("got %s, want %s", got, want)
+					}
+					s.awaitEvents(t, " name="+name+" ")
+				}
+				if err := unix.Kill(s.init(t), unix.SIGTERM); err != nil {
+					t.Fatal(err)
+				}
+				if got := p.wait(t); got.status != 0 || !strings.Contains(got.stderr, " 0 lost") {
+					t.Errorf("sensor: got %s", got)
+				}
+			})
+		}
 	}
+}
+
+// smallShm is what container engines mount as /dev/shm.
+func smallShm(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := unix.Mount("shm", dir, "tmpfs", unix.MS_NOEXEC|unix.MS_NOSUID|unix.MS_NODEV, "mode=1777,size=64m"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
 }
 
 // TestFalcoTraceCopy: an init container without a shell puts the program into a volume,
