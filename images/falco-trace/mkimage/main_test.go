@@ -96,20 +96,25 @@ func layers(t *testing.T, file string) [][]byte {
 	}
 	var out [][]byte
 	for in := tar.NewReader(bytes.NewReader(text)); ; {
-		if _, err := in.Next(); errors.Is(err, io.EOF) {
+		h, err := in.Next()
+		if errors.Is(err, io.EOF) {
 			return out
-		} else if err != nil {
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
-		z, err := gzip.NewReader(in)
+		content, err := io.ReadAll(in)
 		if err != nil {
+			t.Fatal(err)
+		}
+		if z, err := gzip.NewReader(bytes.NewReader(content)); err == nil {
+			if content, err = io.ReadAll(z); err != nil {
+				t.Fatal(err)
+			}
+		} else if h.Typeflag != tar.TypeReg || !strings.HasSuffix(h.Name, ".tar") {
 			continue // no layer
 		}
-		layer, err := io.ReadAll(z)
-		if err != nil {
-			t.Fatal(err)
-		}
-		out = append(out, layer)
+		out = append(out, content)
 	}
 }
 

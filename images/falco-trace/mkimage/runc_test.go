@@ -98,12 +98,20 @@ func newBundle(t *testing.T, withImage bool) *bundle {
 			unpack(t, layer, root)
 		}
 	}
-	build := exec.Command("go", "build", "-o", filepath.Join(root, "work"), "./testdata/work")
+	buildWork(t, root)
+	return b
+}
+
+// buildWork makes the program work in a directory.
+func buildWork(t *testing.T, dir string) string {
+	t.Helper()
+	program := filepath.Join(dir, "work")
+	build := exec.Command("go", "build", "-o", program, "./testdata/work")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	return b
+	return program
 }
 
 func needRunc(t *testing.T) {
