@@ -19,7 +19,7 @@ import (
 // one, stands behind it. Records that are none are counted
 // and skipped.
 //
-// When nothing comes for a while, of at most about 30 ms, the error is
+// When nothing comes for a while, of at most about 100 ms, the error is
 // [os.ErrDeadlineExceeded]. After any other error nothing will come:
 // [ErrTakenOver], [ErrCut], [ErrClosed], and [io.EOF] after [Consumer.Stop].
 func (c *Consumer) Next() ([]byte, error) {
@@ -175,11 +175,23 @@ func (c *Consumer) release() {
 // Pauses of a reader that finds nothing. In the first, nobody wakes it before
 // the ring is half full, so that a steady flow of records costs its producer no
 // system calls; then it is woken by the next record. Where no producer does
-// that, it looks again, as udig's readers do, after pauses that double.
+// that, it looks again, as udig's readers do, after pauses that double. When it has
+// found nothing for long it looks less often, for each look costs a runtime that slept
+// the most of a millisecond.
 const (
 	firstPause = 2 * time.Millisecond
 	lastPause  = 30 * time.Millisecond
+	longPause  = 100 * time.Millisecond
+	long       = 30 // looks
 )
+
+// pause is how long to sleep after so many looks that have found nothing.
+func pause(empty int) time.Duration {
+	if empty > long {
+		return longPause
+	}
+	return min(firstPause<<min(empty, 10), lastPause)
+}
 
 // wait waits a while for records.
 func (c *Consumer) wait() {
@@ -191,11 +203,11 @@ func (c *Consumer) wait() {
 	}
 	switch {
 	case !c.ours || c.peer == 0:
-		time.Sleep(min(firstPause<<min(c.empty, 10), lastPause))
+		time.Sleep(pause(c.empty))
 	case c.empty == 0:
 		c.doze(resting, firstPause)
 	default:
-		c.doze(asleep, lastPause)
+		c.doze(asleep, max(pause(c.empty), lastPause))
 	}
 	c.empty++
 }
