@@ -88,17 +88,21 @@ const (
 	offConsumed  = 272 // i32, pid of the consumer
 	offCeiling   = 276 // u32, number of event codes that the consumer knows
 	offStart     = 280 // u64, start time of the consumer in clock ticks since boot
-	offProducer  = 288 // i32, pid of the producer that came last
+	offProducer  = 288 // i32, pid of the producer that came first of those that live
 	offFutex     = 292 // u32, see the bits below
 	offHeartbeat = 296 // u64, a producer's last sign of life, ns since the Unix epoch
 	offPublished = 304 // u64, records put into the ring
 	offLost      = 312 // extLost × u64, by event.Cause
 	extLost      = 8
 	offWants     = offLost + 8*extLost // u32, see the bits below; 0 where the extension is shorter
+	offContainer = offWants + 8        // text of that producer, up to a NUL
+	offCommand   = offContainer + 128  // likewise
+	offExtEnd    = offCommand + 512
 	extMagic     = 0x7078656769647067
 	extVersion   = 1
-	extLeast     = offWants - offMagic // of a reader that wants nothing more
-	extSize      = extLeast + 8
+	extLeast     = offWants - offMagic     // of a reader that wants nothing more
+	extTruth     = offContainer - offMagic // of one that may want the truth
+	extSize      = offExtEnd - offMagic
 )
 
 // Bits of the extension's word of wishes.

@@ -76,9 +76,10 @@ func TestExtension(t *testing.T) {
 		p.lost[i].Store(uint64(11 + i))
 	}
 	p.wants.Store(19)
+	p.container[0], p.command[0] = 20, 21
 	want := map[byte]int{
 		1: 256, 2: 264, 3: 268, 4: 272, 5: 276, 6: 280, 7: 288, 8: 292, 9: 296, 10: 304,
-		11: 312, 12: 320, 13: 328, 14: 336, 15: 344, 16: 352, 17: 360, 18: 368, 19: 376,
+		11: 312, 12: 320, 13: 328, 14: 336, 15: 344, 16: 352, 17: 360, 18: 368, 19: 376, 20: 384, 21: 512,
 	}
 	for i, x := range b {
 		if x != 0 && want[x] != i {
@@ -89,8 +90,8 @@ func TestExtension(t *testing.T) {
 	if len(want) != 0 {
 		t.Errorf("words that are nowhere: %v", want)
 	}
-	if &p.ext[0] != &b[256] || len(p.ext) != 128 {
-		t.Errorf("the extension is not the 128 bytes from 256 on")
+	if &p.ext[0] != &b[256] || len(p.ext) != 768 {
+		t.Errorf("the extension is not the 768 bytes from 256 on")
 	}
 }
 

@@ -27,6 +27,7 @@ type page struct {
 	wants                    *atomic.Uint32
 	lastPrint, settings, ext []byte
 	statsd                   []byte
+	container, command       []byte
 }
 
 func newPage(b []byte, l *layout) page {
@@ -50,7 +51,9 @@ func newPage(b []byte, l *layout) page {
 		lastPrint: b[l.status+offLastPrint : l.status+offSettings],
 		settings:  b[l.status+offSettings : l.status+statusSize],
 		statsd:    b[l.status+offStatsdPort:][:2],
-		ext:       b[offMagic : offMagic+extSize],
+		ext:       b[offMagic:offExtEnd],
+		container: b[offContainer:offCommand],
+		command:   b[offCommand:offExtEnd],
 	}
 	for i := range p.lost {
 		p.lost[i] = u64(offLost + 8*i)

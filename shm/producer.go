@@ -26,6 +26,8 @@ type ProducerConfig struct {
 	// ring. A ring that has to be created gets the layout that readers of that
 	// many codes have.
 	Ceiling int
+	// Tracer is told to a reader of ours.
+	Tracer Tracer
 	// Log hears of what is odd but no error. The zero Logger is silent.
 	Log zerolog.Logger
 }
@@ -211,7 +213,7 @@ func (p *Producer) lookAt(pid int32) {
 		now.start, l = look(pid)
 		now.ext = p.extension(pid, now.start)
 		now.ours = p.extension(pid, p.start.Load())
-		now.truth = now.ours && p.extSize.Load() >= extSize && p.wants.Load()&wantsTruth != 0
+		now.truth = now.ours && p.extSize.Load() >= extTruth && p.wants.Load()&wantsTruth != 0
 		// A pid that was never seen may be one of another pid namespace. A
 		// process that has got the pid of a dead reader is none because of
 		// that: if it has begun to read, it shows.
@@ -241,6 +243,9 @@ func (p *Producer) lookAt(pid int32) {
 		p.cfg.Log.Info().Str("ring", p.name).Int32("pid", pid).Msg("reader connected")
 	}
 	p.ceiling = cmp.Or(p.cfg.Ceiling, p.layout.ceiling)
+	if now.ours && p.first() {
+		p.introduce()
+	}
 	if now.ext {
 		if c := p.page.ceiling.Load(); p.cfg.Ceiling == 0 && c > uint32(p.layout.ceiling) && c <= 1<<16 {
 			p.ceiling = int(c)
@@ -248,8 +253,10 @@ func (p *Producer) lookAt(pid int32) {
 		p.beat()
 	}
 	// Where nobody reads any more, and the names stand for other objects,
-	// nobody will.
-	p.adrift = (pid == 0 || now.gone) && p.moved()
+	// nobody will: those are tried at once.
+	if p.adrift = (pid == 0 || now.gone) && p.moved(); p.adrift {
+		p.lookNow.Store(true)
+	}
 }
 
 // Ceiling is the number of event codes that the reader knows. It changes in
@@ -384,8 +391,18 @@ func (p *Producer) pulse() {
 func (p *Producer) beat() {
 	var err error // of a ring that was cut; whoever writes next will notice
 	defer p.catch(arm(), &err)
+	if !p.first() {
+		return
+	}
 	p.producer.Store(uint32(p.me))
 	p.heartbeat.Store(uint64(time.Now().UnixNano()))
+}
+
+// first reports whether this is the first of the producers that live, as far as they
+// tell of themselves.
+func (p *Producer) first() bool {
+	pid := p.producer.Load()
+	return pid == 0 || pid == uint32(p.me) || time.Now().UnixNano()-int64(p.heartbeat.Load()) > int64(3*pulseEvery)
 }
 
 // reopen looks, now and then, whether there is a ring in the place of one that

@@ -113,7 +113,7 @@ func (c *Consumer) Name() string { return c.name }
 // none: producers that come go there.
 func (c *Consumer) Moved() bool { return c.moved() }
 
-// Writer is the process that came last of those of ours that write the ring, 0 if
+// Writer is the process that came first of those of ours that write the ring, 0 if
 // there is none, and its last sign of life: it gives one each second.
 func (c *Consumer) Writer() (pid int, sign time.Time) {
 	if c.err != nil || !c.ours {

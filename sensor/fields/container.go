@@ -1,8 +1,7 @@
 package fields
 
 import (
-	"strings"
-
+	"github.com/pdig/pdig/internal/procfs"
 	"github.com/pdig/pdig/sensor/filter"
 )
 
@@ -50,54 +49,16 @@ func onHost(e *Event, _ *argument, v *filter.Values) bool {
 
 const host = "host"
 
-// idDigits is how much of the id of a container is shown, of fullDigits.
-const (
-	idDigits   = 12
-	fullDigits = 64
-)
-
-// monitor is what waits for a container, outside of it: crio-conmon-ID.scope.
-const monitor = "conmon"
+// idDigits is how much of the id of a container is shown.
+const idDigits = 12
 
 // container is the id of the container that the thread is in, short and whole.
 func (e *Event) container() (id, full string) {
-	full = containerOf(e.State.Current().Cgroups)
+	full = procfs.ContainerID(e.State.Current().Cgroups)
 	if full == "" {
 		return "", ""
 	}
 	return full[:idDigits], full
-}
-
-// containerOf finds the id of a container in the cgroups of a thread: a component
-// of a path that is 64 hexadecimal digits, or has them between a dash and
-// .scope.
-func containerOf(cgroups string) string {
-	for rest := cgroups; rest != ""; {
-		var part string
-		i := strings.IndexAny(rest, "/\x00")
-		if i < 0 {
-			i = len(rest)
-		}
-		part, rest = rest[:i], rest[min(i+1, len(rest)):]
-		part = strings.TrimSuffix(part, ".scope")
-		engine, id := "", part
-		if i := strings.LastIndexAny(part, "-:"); i >= 0 {
-			engine, id = part[:i], part[i+1:]
-		}
-		if len(id) == fullDigits && isHex(id) && !strings.HasSuffix(engine, monitor) {
-			return id
-		}
-	}
-	return ""
-}
-
-func isHex(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return false
-		}
-	}
-	return true
 }
 
 // containerID is the id, short or whole.

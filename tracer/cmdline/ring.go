@@ -22,7 +22,7 @@ type ring struct {
 func (o *Options) openRing(log zerolog.Logger) (*ring, error) {
 	cfg := shm.ProducerConfig{
 		Config: shm.Config{Prefix: o.ring, Mode: o.mode},
-		Block:  o.onFull == "block", Await: o.secure(), Ceiling: o.ceiling, Log: log,
+		Block:  o.onFull == "block", Await: o.secure(), Ceiling: o.ceiling, Tracer: o.self(), Log: log,
 	}
 	r := &ring{log: log}
 	var err error
