@@ -21,7 +21,7 @@ RACE_EXCEPT = /(cmd|cmdline|integration|tracer|mkimage|internal/repocheck|intern
 TESTED = $(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...
 
 .DEFAULT_GOAL := build
-.PHONY: build plugin test test-race oracle suites generate docs lint bench profile microbench fuzz cross image vm-arm64 guests guest-tests arm64-tests clean
+.PHONY: build plugin test test-race oracle suites generate docs lint bench profile microbench fuzz cross image vm-arm64 guests guest-tests arm64-tests vm-arm64-plugin clean
 
 BUILD_FALCO_TRACE = $(GO) build -buildvcs=false -trimpath -pgo cmd/sensor/default.pgo -ldflags '$(LDFLAGS) -E _pdig_start'
 
@@ -162,6 +162,18 @@ vm-arm64: arm64-tests
 	cd integration && $(RUN_ARM64) env TMPDIR=/dev/shm $(abspath $(ARM64))/integration.test -prebuilt $(abspath $(ARM64)) \
 		-patience 5m -attach.rounds 6 -attach.pairs 8 \
 		-test.v -test.short -test.parallel 1 -test.timeout 2h -test.run '$(ARM64_TESTS)' -test.skip '$(ARM64_SKIP)'
+
+# The plugin in its test host, which needs no more than the libraries that stand beside it.
+# The host has the names of those where they lie, and so has to run where it was built.
+vm-arm64-plugin:
+	@mkdir -p $(ARM64)
+	$(MAKE) plugin PLUGINS=arm64
+	GOARCH=arm64 $(GO) test -c -o $(ARM64)/libpdig.test ./shm/falcoplugin/libpdig
+	cp $(BIN)/plugin/arm64/libpdig.so $$(for l in ld-linux-aarch64.so.1 libc.so.6; do $(ARM64_CC) -print-file-name=$$l; done) $(ARM64)/
+	$(ARM64_CC) -O1 -pthread -Wl,--dynamic-linker=$(abspath $(ARM64))/ld-linux-aarch64.so.1 -Wl,-rpath,$(abspath $(ARM64)) \
+		-o $(ARM64)/host shm/falcoplugin/libpdig/testdata/host.c
+	cd shm/falcoplugin/libpdig && $(RUN_ARM64) env TMPDIR=/dev/shm LD_LIBRARY_PATH=$(abspath $(ARM64)) $(abspath $(ARM64))/libpdig.test \
+		-prebuilt $(abspath $(ARM64)) -patience 20m -volume 100000 -test.v -test.timeout 1h
 
 # What the engines of the kernel tell, in a guest with another kernel:
 #

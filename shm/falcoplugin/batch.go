@@ -30,9 +30,9 @@ type batch struct {
 // about is what is known of a record that is not in it.
 type about struct {
 	at    uintptr
-	whole []byte // the record with that of its truth behind it
-	ring  string
-	lost  uint64 // records that were lost before it, and not told of yet
+	whole []byte  // the record with that of its truth behind it
+	from  *origin // nil: not of a ring
+	lost  uint64  // records that were lost before it, and not told of yet
 }
 
 func newBatch() (*batch, error) {
@@ -55,12 +55,12 @@ func (b *batch) reset() { b.used, b.about = 0, b.about[:0] }
 func (b *batch) full() bool { return b.used >= batchBytes || len(b.about) == batchEvents }
 
 // add appends a record of at most [event.MaxSize] bytes.
-func (b *batch) add(rec, truth []byte, ring string, lost uint64) {
+func (b *batch) add(rec, truth []byte, from *origin, lost uint64) {
 	binary.NativeEndian.PutUint64(b.table[len(b.about)*addressSize:], uint64(b.base)+uint64(b.used))
-	from := b.used
+	start := b.used
 	b.used += copy(b.memory[b.used:], rec)
 	b.used += copy(b.memory[b.used:], truth)
-	b.about = append(b.about, about{b.base + uintptr(from), b.memory[from:b.used], ring, lost})
+	b.about = append(b.about, about{b.base + uintptr(start), b.memory[start:b.used], from, lost})
 }
 
 // holds reports whether an address is in the memory of the records.

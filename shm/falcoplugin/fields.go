@@ -30,6 +30,8 @@ var fields = []Field{
 	{Type: "string", Name: "pdig.argument", Display: "Argument afterwards", Desc: "the argument as it was when the call had ended, if that is another one", get: argument},
 	{Type: "string", Name: "pdig.ring", Display: "Ring", Desc: "name of the ring that the event was read from, without its directory: which tracer it is from where each has a ring of its own", get: ringName},
 	{Type: "uint64", Name: "pdig.lost", Display: "Lost", Desc: "number of events that were lost before this one and after the one before; missing where there are none", get: lost},
+	{Type: "string", Name: "pdig.container", Display: "Container", Desc: "container of the tracer that the event is from: the first 12 digits of its id or, where it cannot see them, the name of its host", get: container},
+	{Type: "string", Name: "pdig.command", Display: "Command", Desc: "command that the tracer has started, or the processes that it was attached to", get: command},
 }
 
 // Fields is the JSON text of the fields.
@@ -90,7 +92,21 @@ func mismatch(_ *about, t *event.Truth, v *Value) { v.set([]byte(t.Mismatch.Stri
 func argument(_ *about, t *event.Truth, v *Value) { v.set(t.Argument) }
 
 func ringName(a *about, _ *event.Truth, v *Value) {
-	v.set([]byte(a.ring[strings.LastIndexByte(a.ring, '/')+1:]))
+	if a.from != nil {
+		v.set([]byte(a.from.ring[strings.LastIndexByte(a.from.ring, '/')+1:]))
+	}
+}
+
+func container(a *about, _ *event.Truth, v *Value) {
+	if a.from != nil {
+		v.set([]byte(a.from.tracer.Container))
+	}
+}
+
+func command(a *about, _ *event.Truth, v *Value) {
+	if a.from != nil {
+		v.set([]byte(a.from.tracer.Command))
+	}
 }
 
 func lost(a *about, _ *event.Truth, v *Value) { v.Number, v.Known = a.lost, a.lost > 0 }

@@ -122,12 +122,12 @@ func (i *Instance) add(rec []byte) {
 		i.refused++
 		return
 	}
-	i.put(v.Bytes(), i.raw.Whole()[i.raw.Len():], i.src.Ring())
+	i.put(v.Bytes(), i.raw.Whole()[i.raw.Len():], i.src.Origin())
 }
 
 // put puts an event into the batch.
-func (i *Instance) put(rec, truth []byte, ring string) {
-	i.batch.add(rec, truth, ring, i.lost)
+func (i *Instance) put(rec, truth []byte, from *origin) {
+	i.batch.add(rec, truth, from, i.lost)
 	i.told += i.lost
 	i.lost = 0
 }
@@ -152,7 +152,7 @@ func (i *Instance) announce() {
 		e.String([]byte("pdig_tracer"))
 		e.String([]byte(text))
 		if rec, err := e.End(); err == nil && !i.batch.full() {
-			i.put(rec, nil, "")
+			i.put(rec, nil, nil)
 		}
 	}
 }

@@ -21,7 +21,7 @@ type talkative struct {
 }
 
 func (r *talkative) Next() ([]byte, error) { return r.Poll() }
-func (r *talkative) Ring() string          { return "ring" }
+func (r *talkative) Origin() *origin       { return &origin{ring: "ring"} }
 func (r *talkative) Close() error          { return nil }
 
 func (r *talkative) Stats() (s event.Stats) {
@@ -76,7 +76,7 @@ func TestTalkative(t *testing.T) {
 			t.Fatalf("%d events: %v, want %d", n, err, want)
 		}
 	}
-	if got := i.batch.about[0].ring; got != "ring" {
+	if got := i.batch.about[0].from.ring; got != "ring" {
 		t.Errorf("the last event is of ring %q", got)
 	}
 	if _, n, err := i.Next(); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {

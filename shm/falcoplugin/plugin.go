@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -74,10 +73,7 @@ func (p *Plugin) Open(params string) (*Instance, error) {
 }
 
 func (p *Plugin) source(cfg *Config) (rings, error) {
-	if cfg.Dir != "" {
-		return openDirectory(cfg, p.log)
-	}
-	return openSingle(cfg, p.log)
+	return openGroup(cfg, p.log)
 }
 
 // worthWaiting reports whether an error may go away by itself.
@@ -118,14 +114,14 @@ func (p *Plugin) Rings() (string, error) {
 	list := []openParam{}
 	for _, name := range names {
 		state := "nobody reads it"
-		c, err := shm.Inspect(shm.Config{Prefix: filepath.Join(dir, name), Mode: 0o666})
+		c, err := shm.Inspect(shm.Config{Prefix: name, Mode: 0o666})
 		switch {
 		case err != nil:
 			state = err.Error()
 		case c.Reader != 0 && !c.Unseen:
 			state = fmt.Sprintf("process %d reads it", c.Reader)
 		}
-		list = append(list, openParam{filepath.Join(dir, name), state})
+		list = append(list, openParam{name, state})
 	}
 	return marshal(list), nil
 }

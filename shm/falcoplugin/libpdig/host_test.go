@@ -29,6 +29,10 @@ import (
 
 var volume = flag.Uint64("volume", 1e6, "how many events go through the library under the memory checker")
 
+var patience = flag.Duration("patience", 2*time.Minute, "how long a host may take")
+
+var prebuilt = flag.String("prebuilt", "", "the `directory` with libpdig.so and host, instead of building them")
+
 // The library and two hosts, of which one checks its memory, built once.
 var library, plainHost, checkedHost string
 
@@ -40,12 +44,19 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	library, plainHost, checkedHost = filepath.Join(dir, "libpdig.so"), filepath.Join(dir, "host"), filepath.Join(dir, "checked")
+	if *prebuilt != "" {
+		library, plainHost = filepath.Join(*prebuilt, "libpdig.so"), filepath.Join(*prebuilt, "host")
+		checkedHost = plainHost
+	}
 	code := m.Run()
 	_ = os.RemoveAll(dir)
 	os.Exit(code)
 }
 
 var built = sync.OnceValue(func() error {
+	if *prebuilt != "" {
+		return nil
+	}
 	for _, c := range []*exec.Cmd{
 		exec.Command("gcc", "-O1", "-pthread", "-Wall", "-Wextra", "-Werror", "-o", plainHost, "testdata/host.c"),
 		exec.Command("gcc", "-O1", "-pthread", "-g", "-fsanitize=address", "-o", checkedHost, "testdata/host.c"),
@@ -62,7 +73,7 @@ var built = sync.OnceValue(func() error {
 // need builds what the tests run.
 func need(t testing.TB) {
 	t.Helper()
-	if _, err := exec.LookPath("gcc"); err != nil {
+	if _, err := exec.LookPath("gcc"); err != nil && *prebuilt == "" {
 		t.Skip("needs gcc")
 	}
 	if err := built(); err != nil {
@@ -90,14 +101,12 @@ type host struct {
 	ended bool
 }
 
-// patience is how long a host may take.
-const patience = 2 * time.Minute
 
 // start runs a host; one that reads has opened its ring then.
 func start(t testing.TB, program, mode, config string, params ...string) *host {
 	t.Helper()
 	need(t)
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), *patience)
 	t.Cleanup(cancel)
 	h := &host{t: t, cmd: exec.CommandContext(ctx, program, append([]string{library, mode, config}, params...)...)}
 	h.cmd.Env = append(os.Environ(), "ASAN_OPTIONS=detect_leaks=1")
