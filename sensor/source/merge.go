@@ -57,6 +57,7 @@ type Merged struct {
 	held      int      // looks in a row after which nothing was old enough
 	pause     time.Duration
 	since     int // records since the last pause
+	run       int // records since the last look at the clock
 	delivered uint64
 	now       func() uint64
 }
@@ -82,6 +83,9 @@ func (m *Merged) Next() ([]byte, error) {
 func (m *Merged) Poll() ([]byte, error) {
 	if m.last >= 0 {
 		m.rings[m.last].Take()
+		if rec := m.alone(); rec != nil {
+			return rec, nil
+		}
 		m.look(m.last)
 		m.last = -1
 	}
@@ -95,6 +99,24 @@ func (m *Merged) Poll() ([]byte, error) {
 	m.last = i
 	m.delivered++
 	return m.rings[i].Peek(), nil
+}
+
+// maxRun bounds how many records of one ring come without a look at the clock: there
+// may be more rings meanwhile.
+const maxRun = 1024
+
+// alone is the next record of a ring that is the only one, and so has no order to keep.
+func (m *Merged) alone() []byte {
+	if m.run++; len(m.rings) > 1 || m.run > maxRun {
+		m.run = 0
+		return nil
+	}
+	rec := m.rings[0].Peek()
+	if rec != nil {
+		m.since++
+		m.delivered++
+	}
+	return rec
 }
 
 // rest waits until there may be records.
