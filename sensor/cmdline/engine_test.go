@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // TestNoModule: what is missing, and what to do.
@@ -91,5 +93,19 @@ func TestNoProbe(t *testing.T) {
 				t.Errorf("status %d, %q", status, words.String())
 			}
 		})
+	}
+}
+
+// TestCapabilityMask: a kernel that does not know a capability yet lets the sensor keep the
+// one that stood for it.
+func TestCapabilityMask(t *testing.T) {
+	keep := []int{unix.CAP_BPF, unix.CAP_PERFMON, unix.CAP_IPC_LOCK}
+	for last, want := range map[int]uint64{
+		unix.CAP_AUDIT_READ:         1<<unix.CAP_SYS_ADMIN | 1<<unix.CAP_IPC_LOCK, // Linux 5.7
+		unix.CAP_CHECKPOINT_RESTORE: 1<<unix.CAP_BPF | 1<<unix.CAP_PERFMON | 1<<unix.CAP_IPC_LOCK,
+	} {
+		if got := capabilityMask(keep, func(c int) bool { return c <= last }); got != want {
+			t.Errorf("capabilities up to %d: got %#x, want %#x", last, got, want)
+		}
 	}
 }
