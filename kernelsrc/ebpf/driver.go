@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
@@ -101,7 +100,7 @@ func (d *Driver) begin() error {
 	if err := rlimit.RemoveMemlock(); err != nil {
 		return fmt.Errorf("RLIMIT_MEMLOCK cannot be raised, needs CAP_SYS_RESOURCE: %w", err)
 	}
-	cpus, online, err := readCPUs()
+	cpus, online, err := kernelsrc.CPUs()
 	if err != nil {
 		return err
 	}
@@ -311,46 +310,4 @@ func (d *Driver) Close() error {
 	d.links, d.rings, d.shown, d.programs, d.maps, d.entries = nil, nil, nil, nil, nil, nil
 	d.byName = map[string]*ebpf.Map{}
 	return errors.Join(errs...)
-}
-
-// readCPUs returns the number of CPUs that there can be, and those that are
-// online.
-func readCPUs() (possible int, online []int, err error) {
-	all, err := cpuList("possible")
-	if err != nil {
-		return 0, nil, err
-	}
-	online, err = cpuList("online")
-	if err != nil {
-		return 0, nil, err
-	}
-	return all[len(all)-1] + 1, online, nil
-}
-
-// maxCPUs bounds the list of CPUs.
-const maxCPUs = 8192
-
-// cpuList reads a list of CPUs: 0-3,5.
-func cpuList(name string) (cpus []int, err error) {
-	path := "/sys/devices/system/cpu/" + name
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	for part := range strings.SplitSeq(strings.TrimSpace(string(text)), ",") {
-		var first, last int
-		if n, _ := fmt.Sscanf(part, "%d-%d", &first, &last); n < 2 {
-			last = first
-		}
-		if first < 0 || last >= maxCPUs {
-			return nil, fmt.Errorf("%s: CPU %d", path, last)
-		}
-		for cpu := first; cpu <= last; cpu++ {
-			cpus = append(cpus, cpu)
-		}
-	}
-	if len(cpus) == 0 {
-		return nil, fmt.Errorf("%s is empty", path)
-	}
-	return cpus, nil
 }

@@ -119,7 +119,7 @@ func (d *Driver) hasCome(rec []byte) {
 		return
 	}
 	cpu, ok := v.Uint(0)
-	if !ok || cpu >= maxCPUs || slices.Contains(d.came, int(cpu)) {
+	if !ok || cpu >= kernelsrc.MaxCPUs || slices.Contains(d.came, int(cpu)) {
 		return
 	}
 	for _, r := range d.rings {

@@ -22,4 +22,6 @@ type Config struct {
 	// those that come of them.
 	Family bool
 	Log    zerolog.Logger
+
+	room int // of the family, processes; 0: that of the object
 }

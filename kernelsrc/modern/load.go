@@ -2,6 +2,7 @@ package modern
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
@@ -12,6 +13,8 @@ import (
 	"github.com/cilium/ebpf/link"
 	"github.com/cilium/ebpf/rlimit"
 	"golang.org/x/sys/unix"
+
+	"github.com/pdig/pdig/kernelsrc"
 )
 
 // loaded is the probe in the kernel.
@@ -54,7 +57,7 @@ func load(cfg *Config) (_ *loaded, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("the embedded object: %w", err)
 	}
-	cpus, err := ebpf.PossibleCPU()
+	cpus, online, err := kernelsrc.CPUs()
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +84,7 @@ func load(cfg *Config) (_ *loaded, err error) {
 			return nil, fmt.Errorf("table: %w", err)
 		}
 	}
-	if err := l.makeRings(cfg, cpus); err != nil {
+	if err := l.makeRings(cfg, cpus, online); err != nil {
 		return nil, err
 	}
 	for _, p := range l.programs() {
@@ -102,6 +105,7 @@ func (cfg *Config) fill(spec *ebpf.CollectionSpec, cpus int, wanted []byte) (pas
 	password = binary.NativeEndian.Uint64(b[:])
 	spec.Maps["scratches"].MaxEntries = uint32(len((&objects{}).programs()) * cpus) // one for each on each CPU
 	spec.Maps["rings"].MaxEntries = uint32(cpus)
+	spec.Maps["family"].MaxEntries = cmp.Or(uint32(cfg.room), spec.Maps["family"].MaxEntries)
 	return password, errors.Join(
 		spec.Variables["interest"].Set(wanted),
 		spec.Variables["cpus"].Set(uint32(cpus)),
@@ -115,21 +119,30 @@ func introduce(password uint64) {
 	_, _, _ = unix.RawSyscall(unix.SYS_GETPID, uintptr(password), 0, 0)
 }
 
-// makeRings makes the rings and tells the probe which CPU has which.
-func (l *loaded) makeRings(cfg *Config, cpus int) error {
+// makeRings makes the rings of the CPUs that are online, and tells the probe which CPU has
+// which. Those that may come later share them: a virtual machine has many that never do.
+func (l *loaded) makeRings(cfg *Config, cpus int, online []int) error {
 	share := cfg.CPUsPerRing
 	if share <= 0 {
 		share = cpus
 	}
-	for cpu := range cpus {
-		if cpu%share == 0 {
+	of := map[int]*ebpf.Map{}
+	for i, cpu := range online {
+		if i%share == 0 {
 			m, err := ebpf.NewMap(&ebpf.MapSpec{Name: "ring", Type: ebpf.RingBuf, MaxEntries: uint32(cfg.RingSize)})
 			if err != nil {
 				return fmt.Errorf("a ring of %d bytes: %w", cfg.RingSize, err)
 			}
 			l.rings = append(l.rings, m)
 		}
-		if err := l.Rings.Put(uint32(cpu), l.rings[len(l.rings)-1]); err != nil {
+		of[cpu] = l.rings[len(l.rings)-1]
+	}
+	for cpu := range cpus {
+		m := of[cpu]
+		if m == nil {
+			m = l.rings[cpu%len(l.rings)]
+		}
+		if err := l.Rings.Put(uint32(cpu), m); err != nil {
 			return fmt.Errorf("ring of CPU %d: %w", cpu, err)
 		}
 	}

@@ -2,14 +2,13 @@ package modern
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"flag"
-	"fmt"
 	"os"
 	"os/exec"
-	"slices"
+	"runtime"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -18,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/kernelsrc"
 	"github.com/pdig/pdig/kernelsrc/realtest"
 	"github.com/pdig/pdig/syscalls"
 )
@@ -26,89 +26,46 @@ import (
 // else.
 const callsVariable = "PDIG_TEST_CALLS"
 
+// threadsVariable makes it a program that has so many threads and ends.
+const threadsVariable = "PDIG_TEST_THREADS"
+
 func TestMain(m *testing.M) {
+	if n, err := strconv.Atoi(os.Getenv(threadsVariable)); err == nil {
+		var begun sync.WaitGroup
+		begun.Add(n)
+		for range n {
+			go func() {
+				runtime.LockOSThread()
+				begun.Done()
+				select {}
+			}()
+		}
+		begun.Wait()
+		os.Exit(0)
+	}
 	if n, err := strconv.Atoi(os.Getenv(callsVariable)); err == nil {
-		begin := time.Now()
 		for range n {
 			unix.Getppid()
 		}
-		fmt.Println(time.Since(begin).Nanoseconds())
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
 }
 
-// calls runs a program that makes n calls of getppid, which the Go runtime makes none of,
-// and returns how long they took.
-func calls(t testing.TB, n int) time.Duration {
+// calls runs a program that makes n calls of getppid, which the Go runtime makes none of.
+func calls(t *testing.T, n int) {
+	t.Helper()
+	again(t, callsVariable, n)
+}
+
+// again runs this program with a variable.
+func again(t *testing.T, name string, n int) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), callsVariable+"="+strconv.Itoa(n))
-	out, err := cmd.CombinedOutput()
-	if err != nil {
+	cmd.Env = append(os.Environ(), name+"="+strconv.Itoa(n))
+	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	ns, err := strconv.Atoi(strings.TrimSpace(string(out)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return time.Duration(ns)
-}
-
-// BenchmarkCall is what a getppid costs without the probe, with one that wants other
-// calls only, and with one that records it while this process reads: in turn, so that the
-// ratios say more than the figures. Each is the median.
-func BenchmarkCall(b *testing.B) {
-	const n, rounds = 50_000, 5
-	for b.Loop() {
-		var native, unwanted, wanted []float64
-		for range rounds {
-			base := float64(calls(b, n))
-			native = append(native, base/n)
-			unwanted = append(unwanted, under(b, n, func(c *syscalls.Call) bool { return c.Name == "getpgid" })/base)
-			wanted = append(wanted, under(b, n, onlyGetppid)/base)
-		}
-		b.ReportMetric(middle(native), "ns/native")
-		b.ReportMetric(middle(unwanted), "unwanted/native")
-		b.ReportMetric(middle(wanted), "wanted/native")
-	}
-}
-
-func middle(v []float64) float64 {
-	slices.Sort(v)
-	return v[len(v)/2]
-}
-
-// under makes n calls under a probe that is read.
-func under(b *testing.B, n int, wants func(*syscalls.Call) bool) float64 {
-	b.Helper()
-	p, err := Open(Config{RingSize: 8 << 20, CPUsPerRing: 1, Snaplen: 80, Family: true, Wants: wants})
-	if err != nil {
-		b.Skipf("the probe needs Linux 5.8 with BTF, and CAP_BPF and CAP_PERFMON: %v", err)
-	}
-	done := make(chan struct{})
-	var reading sync.WaitGroup
-	reading.Go(func() {
-		for {
-			_, err := p.Next()
-			select {
-			case <-done:
-				return
-			default:
-			}
-			if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
-				b.Error(err)
-				return
-			}
-		}
-	})
-	took := calls(b, n)
-	close(done)
-	reading.Wait()
-	if err := p.Close(); err != nil {
-		b.Fatal(err)
-	}
-	return float64(took)
 }
 
 func onlyGetppid(c *syscalls.Call) bool { return c.Name == "getppid" }
@@ -129,9 +86,6 @@ func TestFlood(t *testing.T) {
 			if s.Delivered == 0 || s.Lost[event.CauseRingFull] == 0 {
 				t.Errorf("%+v", s)
 			}
-			if sent := p.counter(countSeen); sent != p.taken+s.LostTotal() {
-				t.Errorf("the probe has sent %d, %d were taken and %d are lost: %+v", sent, p.taken, s.LostTotal(), s)
-			}
 			t.Logf("%d delivered, %+v", halves, s)
 			if size == os.Getpagesize() {
 				return // what an exec tells has no room there
@@ -148,25 +102,34 @@ func TestFlood(t *testing.T) {
 	}
 }
 
+// drain reads all there is. A probe is quiet more than once while it holds back a record
+// that seems to be of the future.
+func drain(t *testing.T, p *Probe, take func(*event.View)) {
+	t.Helper()
+	for quiet := 0; quiet < 10; {
+		rec, err := p.Next()
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			quiet++
+			continue
+		}
+		var v event.View
+		if err := cmp.Or(err, v.Parse(rec)); err != nil {
+			t.Fatal(err)
+		}
+		quiet = 0
+		take(&v)
+	}
+}
+
 // halvesOf reads all there is, and counts what getppid has left.
 func halvesOf(t *testing.T, p *Probe) (halves uint64) {
 	t.Helper()
-	for {
-		rec, err := p.Next()
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			return halves
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		var v event.View
-		if err := v.Parse(rec); err != nil {
-			t.Fatal(err)
-		}
+	drain(t, p, func(v *event.View) {
 		if v.Type() <= syscalls.GenericX {
 			halves++
 		}
-	}
+	})
+	return halves
 }
 
 var many = flag.Int("times", 20, "how often TestManyTimes starts the probe")
@@ -268,4 +231,127 @@ func resident(t *testing.T) int {
 		t.Fatal(err)
 	}
 	return n * os.Getpagesize()
+}
+
+// TestFamilyFull: a process that the family has no room for is counted, and one that
+// comes when there is room again is recorded.
+func TestFamilyFull(t *testing.T) {
+	p := open(t, Config{RingSize: 1 << 20, Family: true, Wants: onlyGetppid, room: 2})
+	// The shell and one of its children have room, two have not.
+	cmd := exec.Command("/bin/sh", "-c", "for i in 1 2 3; do /bin/sleep 1000 & pids=\"$pids $!\"; done; kill $pids; wait; exit 0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	halvesOf(t, p)
+	s := p.Stats()
+	if s.Lost[event.CauseVanished] != 2 || s.LostTotal() != 2 || s.Seen != s.Delivered+2 {
+		t.Errorf("got %+v, want 2 vanished", s)
+	}
+	calls(t, 3)
+	got := halvesOf(t, p)
+	if s = p.Stats(); got != 2*3 || s.LostTotal() != 2 {
+		t.Errorf("later: %d halves of 3 calls, %+v", got, s)
+	}
+}
+
+// TestThreadsEnd: of threads that end at the same moment each is told to have ended, so
+// the family knows the process until then.
+func TestThreadsEnd(t *testing.T) {
+	const threads, rounds = 16, 20
+	p := open(t, Config{RingSize: 8 << 20, Family: true, Wants: onlyGetppid})
+	for range rounds {
+		again(t, threadsVariable, threads)
+		born, ended := 0, 0
+		drain(t, p, func(v *event.View) {
+			switch res, _ := v.Int(0); v.Type() {
+			case syscalls.ProcExitE:
+				ended++
+			case syscalls.CloneX, syscalls.ForkX, syscalls.VforkX, syscalls.Clone3X:
+				if res == 0 {
+					born++
+				}
+			}
+		})
+		if born < threads || ended != born {
+			t.Fatalf("%d threads have begun, %d have ended: %+v", born, ended, p.Stats())
+		}
+	}
+}
+
+// TestShared: rings are shared by as many CPUs as asked for, and each of those that are
+// online has one.
+func TestShared(t *testing.T) {
+	_, online, err := kernelsrc.CPUs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := len(online)
+	for share, want := range map[int]int{0: 1, 1: all, 2: (all + 1) / 2, all: 1, all + 1: 1} {
+		t.Run(strconv.Itoa(share), func(t *testing.T) {
+			p := open(t, Config{RingSize: 1 << 20, CPUsPerRing: share, Family: true, Wants: onlyGetppid})
+			if len(p.rings) != want {
+				t.Errorf("%d rings for %d CPUs, want %d", len(p.rings), all, want)
+			}
+			for _, cpu := range online {
+				callsOn(t, p, cpu)
+			}
+			if s := p.Stats(); s.LostTotal() != 0 {
+				t.Errorf("lost: %+v", s)
+			}
+		})
+	}
+}
+
+var hotplug = flag.Bool("hotplug", false, "let TestNewCPU switch a CPU of this machine off and on")
+
+// TestNewCPU: one that comes online after the probe was loaded is recorded too.
+func TestNewCPU(t *testing.T) {
+	if !*hotplug {
+		t.Skip("needs a machine of its own (-hotplug)")
+	}
+	const control = "/sys/devices/system/cpu/cpu1/online"
+	if err := os.WriteFile(control, []byte("0"), 0); err != nil {
+		t.Skip("needs a CPU that can be switched off: ", err)
+	}
+	defer func() { _ = os.WriteFile(control, []byte("1"), 0) }() // where it has not come to that below
+	p := open(t, Config{RingSize: 1 << 20, CPUsPerRing: 1, Family: true, Wants: onlyGetppid})
+	if err := os.WriteFile(control, []byte("1"), 0); err != nil {
+		t.Fatal(err)
+	}
+	callsOn(t, p, 1)
+	if s := p.Stats(); s.LostTotal() != 0 {
+		t.Errorf("lost: %+v", s)
+	}
+}
+
+// callsOn has calls made on a CPU, and wants them to be told as of that.
+func callsOn(t *testing.T, p *Probe, cpu int) {
+	t.Helper()
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var old, set unix.CPUSet
+	set.Set(cpu)
+	if err := unix.SchedGetaffinity(0, &old); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.SchedSetaffinity(0, &set); err != nil {
+		t.Skipf("CPU %d is not for this process: %v", cpu, err)
+	}
+	calls(t, 10)
+	if err := unix.SchedSetaffinity(0, &old); err != nil {
+		t.Fatal(err)
+	}
+	halves := 0
+	drain(t, p, func(v *event.View) {
+		if v.Type() > syscalls.GenericX {
+			return
+		}
+		halves++
+		if at, _ := p.Place(); int(at) != cpu {
+			t.Errorf("a call on CPU %d is told as of %d", cpu, at)
+		}
+	})
+	if halves != 20 {
+		t.Errorf("%d halves of 10 calls on CPU %d", halves, cpu)
+	}
 }

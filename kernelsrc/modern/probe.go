@@ -12,9 +12,9 @@ import (
 
 // Counters of the probe, of each CPU.
 const (
-	countSeen = iota
-	countTooLarge
+	countTooLarge = iota
 	countNoRing
+	countLeft // processes that the family had no room for
 	countFull // and the next ones: of each class
 )
 
@@ -30,7 +30,6 @@ type Probe struct {
 	ends    []int  // where each of them ends
 	next    int    // of ends
 	out     uint64 // records handed out
-	taken   uint64 // of the probe
 	lost    [event.NumCauses]uint64
 	last    *event.Stats // those at the end
 }
@@ -43,9 +42,8 @@ func Open(cfg Config) (*Probe, error) {
 		return nil, err
 	}
 	p := &Probe{loaded: l}
-	share := cfg.CPUsPerRing
-	for i, m := range l.rings {
-		r, err := newRing(m, i*max(share, 1), &p.epoch)
+	for _, m := range l.rings {
+		r, err := newRing(m, &p.epoch)
 		if err != nil {
 			return nil, errors.Join(err, p.Close())
 		}
@@ -71,7 +69,6 @@ func (p *Probe) Next() ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		p.taken++
 		p.decoder.take(raw)
 	}
 	from := 0
@@ -100,7 +97,8 @@ func (r *rings) Close() error       { return nil }
 
 // Stats implements [source.Source]: it counts records that were handed out, and of
 // those that were lost what the probe has sent, each of which would have made one or
-// more. Too large ones have lost a part only.
+// more. Too large ones have lost a part only. A process that the family had no room for
+// counts as one that has vanished: nobody knows how many it would have been.
 func (p *Probe) Stats() event.Stats {
 	if p.last != nil {
 		return *p.last
@@ -113,6 +111,7 @@ func (p *Probe) Stats() event.Stats {
 	s.Lost[event.CauseTooLarge] += p.counter(countTooLarge)
 	s.Lost[event.CauseNested] += p.nested()
 	s.Lost[event.CauseRing] += p.counter(countNoRing)
+	s.Lost[event.CauseVanished] += p.counter(countLeft)
 	s.Lost[event.CauseCorrupt] += p.decoder.bad
 	for _, r := range p.maps {
 		s.Lost[event.CauseCorrupt] += r.bad

@@ -26,7 +26,6 @@ const (
 
 // ring is one of them. It implements [source.Ring].
 type ring struct {
-	cpu        int // the first that writes into it
 	size       uint64
 	consumer   []byte
 	producer   []byte // and the data
@@ -40,9 +39,9 @@ type ring struct {
 	bad        uint64
 }
 
-func newRing(m *ebpf.Map, cpu int, epoch *int64) (_ *ring, err error) {
+func newRing(m *ebpf.Map, epoch *int64) (_ *ring, err error) {
 	page := os.Getpagesize()
-	r := &ring{cpu: cpu, size: uint64(m.MaxEntries()), epoch: epoch}
+	r := &ring{size: uint64(m.MaxEntries()), epoch: epoch}
 	if r.consumer, err = unix.Mmap(m.FD(), 0, page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED); err != nil {
 		return nil, fmt.Errorf("mapping a ring: %w", err)
 	}

@@ -30,6 +30,8 @@ enum bpf_map_type {
 	BPF_MAP_TYPE_RINGBUF = 27,
 };
 
+enum bpf_func_id { BPF_FUNC_get_current_task_btf = 158 };
+
 #define BPF_RB_NO_WAKEUP 1
 #define BPF_ANY 0
 #define BPF_F_NO_PREALLOC 1

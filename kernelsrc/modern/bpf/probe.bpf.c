@@ -65,8 +65,9 @@ struct { __uint(type, BPF_MAP_TYPE_LRU_HASH); __uint(max_entries, 4096); __type(
 struct ring { __uint(type, BPF_MAP_TYPE_RINGBUF); __uint(max_entries, 4096); };
 struct { __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS); __uint(max_entries, 1); __type(key, u32); __array(values, struct ring); } rings SEC(".maps");
 
-/* Counters of each CPU: a full ring by the class of the call. */
-enum { SEEN, TOO_LARGE, NO_RING, FULL, NCOUNTERS = FULL + 8 };
+/* Counters of each CPU: processes for which the family had no room, a full ring by the
+ * class of the call. */
+enum { TOO_LARGE, NO_RING, LEFT, FULL, NCOUNTERS = FULL + 8 };
 struct { __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY); __uint(max_entries, NCOUNTERS); __type(key, u32); __type(value, u64); } counters SEC(".maps");
 
 /* Which calls are wanted, by abi * NCALLS + number: 1 the entry, 2 the exit, 4 the entry
@@ -85,9 +86,10 @@ volatile u32 self SEC(".data.self") = 0;
 volatile const u32 cpus SEC(".rodata.cpus") = 1;
 
 /* Whether only those processes are recorded that this one has started, and what they
- * have: the family. */
+ * have: the family. Of each process there is how many of its threads have not been told
+ * to have ended, so that the last one to be told takes it out. */
 volatile const u8 family_only SEC(".rodata.family_only") = 0;
-struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 65536); __uint(map_flags, BPF_F_NO_PREALLOC); __type(key, u32); __type(value, u8); } family SEC(".maps");
+struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 65536); __uint(map_flags, BPF_F_NO_PREALLOC); __type(key, u32); __type(value, u32); } family SEC(".maps");
 
 /* Whether signals are recorded. */
 volatile const u8 signals SEC(".rodata.signals") = 0;
@@ -810,58 +812,86 @@ static __always_inline u32 heir(struct task_struct *t)
 	return BPF_CORE_READ(first, tgid);
 }
 
+#if defined(__TARGET_ARCH_x86)
+#define GETPID 39
+#define EXECVE 59
+#else
+#define GETPID 172
+#define EXECVE 221
+#define NARROW_EXECVE 11
+#endif
+
 /* Where arguments come from. */
 #define TS_COMPAT 2
 #define TIF_32BIT (1ul << 22)
 
+#if defined(__TARGET_ARCH_x86)
+#define MARK status
+#define MARKED TS_COMPAT
+#else
+#define MARK flags
+#define MARKED TIF_32BIT
+#endif
+
+/* Where the verifier knows what the task is, it is read without a helper: Linux 5.11. */
 static __always_inline u32 narrow(void)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
+	struct task_struct *task;
 
-#if defined(__TARGET_ARCH_x86)
-	return (BPF_CORE_READ(task, thread_info.status) & TS_COMPAT) != 0;
-#else
-	return (BPF_CORE_READ(task, thread_info.flags) & TIF_32BIT) != 0;
-#endif
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf)) {
+		task = bpf_get_current_task_btf();
+		return (task->thread_info.MARK & MARKED) != 0;
+	}
+	task = (void *)bpf_get_current_task();
+	return (BPF_CORE_READ(task, thread_info.MARK) & MARKED) != 0;
 }
 
+/* The registers are an argument of the tracepoint, which the verifier lets read without
+ * a helper. */
 static __always_inline void arguments(u64 *to, struct pt_regs *r, u32 abi)
 {
 #if defined(__TARGET_ARCH_x86)
 	if (abi == NARROW) {
-		to[0] = (u32)BPF_CORE_READ(r, bx);
-		to[1] = (u32)BPF_CORE_READ(r, cx);
-		to[2] = (u32)BPF_CORE_READ(r, dx);
-		to[3] = (u32)BPF_CORE_READ(r, si);
-		to[4] = (u32)BPF_CORE_READ(r, di);
-		to[5] = (u32)BPF_CORE_READ(r, bp);
+		to[0] = (u32)r->bx;
+		to[1] = (u32)r->cx;
+		to[2] = (u32)r->dx;
+		to[3] = (u32)r->si;
+		to[4] = (u32)r->di;
+		to[5] = (u32)r->bp;
 		return;
 	}
-	to[0] = BPF_CORE_READ(r, di);
-	to[1] = BPF_CORE_READ(r, si);
-	to[2] = BPF_CORE_READ(r, dx);
-	to[3] = BPF_CORE_READ(r, r10);
-	to[4] = BPF_CORE_READ(r, r8);
-	to[5] = BPF_CORE_READ(r, r9);
+	to[0] = r->di;
+	to[1] = r->si;
+	to[2] = r->dx;
+	to[3] = r->r10;
+	to[4] = r->r8;
+	to[5] = r->r9;
 #else
-	to[0] = BPF_CORE_READ(r, orig_x0);
-	to[1] = BPF_CORE_READ(r, regs[1]);
-	to[2] = BPF_CORE_READ(r, regs[2]);
-	to[3] = BPF_CORE_READ(r, regs[3]);
-	to[4] = BPF_CORE_READ(r, regs[4]);
-	to[5] = BPF_CORE_READ(r, regs[5]);
+	to[0] = r->orig_x0;
+	to[1] = r->regs[1];
+	to[2] = r->regs[2];
+	to[3] = r->regs[3];
+	to[4] = r->regs[4];
+	to[5] = r->regs[5];
 	if (abi)
 		for (int i = 0; i < 6; i++)
 			to[i] = (u32)to[i];
 #endif
 }
 
-static __always_inline u64 number_of(struct pt_regs *r)
+/* The number of a call that returns. One that has executed a program has the number
+ * that it has in the ABI of that: x86 sees to it, arm64 leaves that of the caller, and
+ * registers without anything in them. */
+static __always_inline u64 number_of(struct pt_regs *r, u64 result)
 {
 #if defined(__TARGET_ARCH_x86)
-	return BPF_CORE_READ(r, orig_ax);
+	return r->orig_ax;
 #else
-	return (u32)BPF_CORE_READ(r, syscallno);
+	u32 nr = r->syscallno;
+
+	if (!result && (nr == EXECVE || nr == NARROW_EXECVE) && !(r->orig_x0 | r->regs[1] | r->regs[2]))
+		nr = narrow() ? NARROW_EXECVE : EXECVE;
+	return nr;
 #endif
 }
 
@@ -883,10 +913,9 @@ static __always_inline struct head *begin(struct scratch *s, u8 kind, u8 abi, u1
 
 static __always_inline void send(struct scratch *s, u32 len, u32 class)
 {
-	u32 cpu = bpf_get_smp_processor_id();
+	u32 cpu = ((struct head *)s->data)->args[7];
 	void *ring = bpf_map_lookup_elem(&rings, &cpu);
 
-	count(SEEN);
 	if (!ring) {
 		count(NO_RING);
 		return;
@@ -1052,14 +1081,6 @@ static __always_inline struct desc *describe(struct scratch *s, u32 slot, u32 *o
 	return bpf_map_lookup_elem(&table, &key);
 }
 
-#if defined(__TARGET_ARCH_x86)
-#define GETPID 39
-#define EXECVE 59
-#else
-#define GETPID 172
-#define EXECVE 221
-#endif
-
 SEC("tp_btf/sys_enter")
 int enter(u64 *ctx)
 {
@@ -1100,7 +1121,7 @@ SEC("tp_btf/sys_exit")
 int leave(u64 *ctx)
 {
 	struct pt_regs *regs = (void *)ctx[0];
-	u64 nr = number_of(regs);
+	u64 nr = number_of(regs, ctx[1]);
 	u32 abi = 0, off = sizeof(struct head);
 	struct scratch *s;
 	struct head *h;
@@ -1157,6 +1178,17 @@ int executed(u64 *ctx)
 	return 0;
 }
 
+/* A thread that was made becomes one of the family. */
+static __always_inline void adopt(u32 pid)
+{
+	u32 one = 1, *threads = bpf_map_lookup_elem(&family, &pid);
+
+	if (threads)
+		__sync_fetch_and_add(threads, 1);
+	else if (bpf_map_update_elem(&family, &pid, &one, BPF_ANY))
+		count(LEFT);
+}
+
 SEC("tp_btf/sched_process_fork")
 int forked(u64 *ctx)
 {
@@ -1167,9 +1199,9 @@ int forked(u64 *ctx)
 
 	if (family_only && (!out || self == bpf_get_current_pid_tgid() >> 32)) {
 		u32 pid = BPF_CORE_READ(child, tgid);
-		u8 one = 1;
 
-		bpf_map_update_elem(&family, &pid, &one, BPF_ANY);
+		if (pid != self)
+			adopt(pid);
 	}
 	if (!s || out)
 		return 0;
@@ -1195,10 +1227,14 @@ int ended(u64 *ctx)
 	h->args[1] = heir(t);
 	h->args[2] = h->args[3] = h->args[4] = h->args[5] = 0;
 	send(s, sizeof(*h), LIFE);
-	if (family_only && !BPF_CORE_READ(t, signal, live.counter)) {
-		u32 pid = BPF_CORE_READ(t, tgid);
+	if (family_only) {
+		u32 pid = BPF_CORE_READ(t, tgid), *threads = bpf_map_lookup_elem(&family, &pid);
 
-		bpf_map_delete_elem(&family, &pid);
+		if (threads) {
+			__sync_fetch_and_add(threads, -1);
+			if (!*(volatile u32 *)threads)
+				bpf_map_delete_elem(&family, &pid);
+		}
 	}
 	return 0;
 }
