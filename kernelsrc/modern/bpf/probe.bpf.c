@@ -291,15 +291,29 @@ __attribute__((noinline)) int put_strings(u32 slot, u32 off, u64 addr, u32 compa
 	return off;
 }
 
+/* Whether the verifier knows what the current task is: what that leads to is read
+ * without a helper then (Linux 5.11). */
+#define KNOWN_TASK bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf)
+
 static __always_inline struct file *file_of(int fd)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
-	struct fdtable *fdt = BPF_CORE_READ(task, files, fdt);
 	struct file **fds, *f = 0;
+	u32 max;
 
-	if (fd < 0 || (u32)fd >= BPF_CORE_READ(fdt, max_fds))
+	if (KNOWN_TASK) {
+		struct fdtable *fdt = bpf_get_current_task_btf()->files->fdt;
+
+		max = fdt->max_fds;
+		fds = fdt->fd;
+	} else {
+		struct task_struct *task = (void *)bpf_get_current_task();
+		struct fdtable *fdt = BPF_CORE_READ(task, files, fdt);
+
+		max = BPF_CORE_READ(fdt, max_fds);
+		fds = BPF_CORE_READ(fdt, fd);
+	}
+	if (fd < 0 || (u32)fd >= max)
 		return 0;
-	fds = BPF_CORE_READ(fdt, fd);
 	bpf_probe_read_kernel(&f, sizeof(f), fds + fd);
 	return f;
 }
@@ -334,12 +348,14 @@ __attribute__((noinline)) int put_file(u32 slot, u32 off, int fd)
 	struct scratch *s = scratch(slot);
 	struct file_facts x = {};
 	struct file *f = file_of(fd);
+	struct inode *i;
 	u32 at;
 
 	if (!s || full(off) || !f)
 		return off;
-	x.ino = BPF_CORE_READ(f, f_inode, i_ino);
-	x.dev = BPF_CORE_READ(f, f_inode, i_sb, s_dev);
+	i = BPF_CORE_READ(f, f_inode);
+	x.ino = BPF_CORE_READ(i, i_ino);
+	x.dev = BPF_CORE_READ(i, i_sb, s_dev);
 	x.mode = BPF_CORE_READ(f, f_mode);
 	at = put_head(s, off, (u32)fd, sizeof(x), FILE_FACTS, 0);
 	BOUND(at, ROOM - 1);
@@ -392,9 +408,13 @@ __attribute__((noinline)) int put_socket(u32 slot, u32 off, int fd)
 	struct file *f = file_of(fd);
 	struct sock *sk, *peer;
 	struct socket *sock;
+	struct inode *i;
 	u32 at;
 
-	if (!s || full(off) || !f || BPF_CORE_READ(f, f_inode, i_sb, s_magic) != SOCKFS_MAGIC)
+	if (!s || full(off) || !f)
+		return off;
+	i = BPF_CORE_READ(f, f_inode);
+	if (BPF_CORE_READ(i, i_sb, s_magic) != SOCKFS_MAGIC)
 		return off;
 	sock = BPF_CORE_READ(f, private_data);
 	sk = BPF_CORE_READ(sock, sk);
@@ -404,7 +424,7 @@ __attribute__((noinline)) int put_socket(u32 slot, u32 off, int fd)
 	BOUND(at, ROOM - 1);
 	x = (void *)(s->data + at);
 	__builtin_memset(x, 0, sizeof(*x));
-	x->ino = BPF_CORE_READ(f, f_inode, i_ino);
+	x->ino = BPF_CORE_READ(i, i_ino);
 	x->family = BPF_CORE_READ(sk, __sk_common.skc_family);
 	x->type = BPF_CORE_READ(sk, sk_type);
 	x->queue = BPF_CORE_READ(sk, sk_ack_backlog);
@@ -649,6 +669,23 @@ __attribute__((noinline)) int put_current(u32 slot, u32 off)
 #define PATH_PSEUDO 2 /* of a file that is in no directory: its name */
 #define PATH_CUT 4
 
+/* The name of a directory or file, and the directory that it is in, which most kernels
+ * have right before it: read at once. */
+static __always_inline struct dentry *parent_of(struct dentry *d, const unsigned char **name)
+{
+	u32 at = bpf_core_field_offset(struct dentry, d_parent);
+
+	if (bpf_core_field_offset(struct dentry, d_name.name) == at + 16) {
+		u64 x[3] = {};
+
+		bpf_probe_read_kernel(x, sizeof(x), (void *)d + at);
+		*name = (void *)x[2];
+		return (void *)x[0];
+	}
+	*name = BPF_CORE_READ(d, d_name.name);
+	return BPF_CORE_READ(d, d_parent);
+}
+
 /* The path of a descriptor, or of the executable: its last name first, each with a
  * NUL. A path leads up to the root of the mount, goes on where that is mounted, and ends
  * at the root of all. */
@@ -657,7 +694,7 @@ __attribute__((noinline)) int put_path(u32 slot, u32 off, int fd)
 	struct scratch *s = scratch(slot);
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct file *f = fd < 0 ? BPF_CORE_READ(task, mm, exe_file) : file_of(fd);
-	struct dentry *d;
+	struct dentry *d, *root;
 	struct vfsmount *v;
 	u32 start = off + sizeof(struct area), at = start;
 	u8 marks = PATH_CUT;
@@ -666,14 +703,15 @@ __attribute__((noinline)) int put_path(u32 slot, u32 off, int fd)
 		return off;
 	d = BPF_CORE_READ(f, f_path.dentry);
 	v = BPF_CORE_READ(f, f_path.mnt);
+	root = BPF_CORE_READ(v, mnt_root);
 	for (int i = 0; i < 32; i++) {
-		struct mount *m = (void *)v - bpf_core_field_offset(struct mount, mnt);
-		struct dentry *parent = BPF_CORE_READ(d, d_parent);
-		int top = d == BPF_CORE_READ(v, mnt_root);
+		const unsigned char *name;
+		struct dentry *parent;
 		u32 o;
 		long n;
 
-		if (top) {
+		if (d == root) {
+			struct mount *m = (void *)v - bpf_core_field_offset(struct mount, mnt);
 			struct mount *up = BPF_CORE_READ(m, mnt_parent);
 
 			if (up == m) {
@@ -682,11 +720,13 @@ __attribute__((noinline)) int put_path(u32 slot, u32 off, int fd)
 			}
 			d = BPF_CORE_READ(m, mnt_mountpoint);
 			v = (void *)up + bpf_core_field_offset(struct mount, mnt);
+			root = BPF_CORE_READ(v, mnt_root);
 			continue;
 		}
+		parent = parent_of(d, &name);
 		o = at;
 		BOUND(o, ROOM - 1);
-		n = bpf_probe_read_kernel_str(s->data + o, 256, BPF_CORE_READ(d, d_name.name));
+		n = bpf_probe_read_kernel_str(s->data + o, 256, name);
 		if (n <= 0)
 			break;
 		at += n & 511;
@@ -833,12 +873,11 @@ static __always_inline u32 heir(struct task_struct *t)
 #define MARKED TIF_32BIT
 #endif
 
-/* Where the verifier knows what the task is, it is read without a helper: Linux 5.11. */
 static __always_inline u32 narrow(void)
 {
 	struct task_struct *task;
 
-	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf)) {
+	if (KNOWN_TASK) {
 		task = bpf_get_current_task_btf();
 		return (task->thread_info.MARK & MARKED) != 0;
 	}
