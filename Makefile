@@ -193,9 +193,9 @@ guests: guest-tests
 
 guest-tests: build
 	@mkdir -p $(GUESTS)
-	for p in kernelsrc/kmod kernelsrc/ebpf integration; do $(GO) test -c -o $(GUESTS)/$$(basename $$p).test ./$$p || exit 1; done
+	for p in kernelsrc/kmod kernelsrc/ebpf kernelsrc/modern integration; do $(GO) test -c -o $(GUESTS)/$$(basename $$p).test ./$$p || exit 1; done
 	cp $(BIN)/pdig $(BIN)/sensor $(GUESTS)/
-	@for c in integration/testdata/parity.c integration/testdata/oracle-*.c; do \
+	@for c in integration/testdata/parity.c integration/testdata/calls.c integration/testdata/oracle-*.c; do \
 		p=$(GUESTS)/$$(basename $$c .c); \
 		gcc -O1 -static -pthread -o $$p $$c || exit 1; \
 		case $$p in *i386) continue ;; esac; \

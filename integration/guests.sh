@@ -21,7 +21,7 @@ part() { # NAME DIRECTORY PROGRAM ARGUMENT...
 	# Guests are emulated on busy machines, with clocks that run on meanwhile.
 	if "$@" -test.v -test.timeout 0 >"$verdicts.out" 2>&1; then verdict=ok; else verdict=FAILED failed=1; fi
 	cat "$verdicts.out"
-	grep -q '^--- PASS' "$verdicts.out" || [ $verdict != ok ] || verdict=skipped
+	grep -Eq '^--- (PASS|BENCH)' "$verdicts.out" || [ $verdict != ok ] || verdict=skipped
 	echo "$verdict $name" >>"$verdicts"
 }
 
@@ -34,9 +34,14 @@ fi
 for probe; do
 	part "classic probe $probe" ../kernelsrc/ebpf "$bin/ebpf.test" -object "$probe" -test.run '^TestReal$'
 done
-part 'modern probe' . $integration -test.run '^TestModern$'
+part 'modern probe' . $integration -test.run '^TestModern(Exec)?$'
+part 'modern probe, rings' ../kernelsrc/modern "$bin/modern.test" -hotplug
 part 'modern probe, capabilities' . $integration -test.run '^TestModernRights$'
-part 'agreement' . $integration -ebpf.object "$1" -test.run '^TestAgreement$'
+[ $# -gt 0 ] || set -- ''
+for probe; do
+	part "agreement${probe:+, classic probe $probe}" . $integration -ebpf.object "$probe" -test.run '^TestAgreement$'
+	part "costs${probe:+, classic probe $probe}" . $integration -ebpf.object "$probe" -test.run '^$' -test.bench '^BenchmarkProbes$' -test.benchtime 1x
+done
 uname -r
 cat "$verdicts"
 exit $failed

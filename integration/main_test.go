@@ -116,7 +116,7 @@ var (
 
 // fixture compiles testdata/NAME.c and returns the program. It is static, so
 // that its calls are its own.
-func fixture(t *testing.T, name string) string {
+func fixture(t testing.TB, name string) string {
 	t.Helper()
 	if *prebuilt != "" {
 		return prebuiltProgram(t, name)
@@ -125,7 +125,7 @@ func fixture(t *testing.T, name string) string {
 	return compiled(t, name, name)
 }
 
-func needCompiler(t *testing.T) {
+func needCompiler(t testing.TB) {
 	t.Helper()
 	if _, err := exec.LookPath("gcc"); err != nil {
 		t.Skip("no gcc to compile the traced program with")
@@ -133,7 +133,7 @@ func needCompiler(t *testing.T) {
 }
 
 // compiled makes a program of testdata/SOURCE.c, once.
-func compiled(t *testing.T, name, source string, options ...string) string {
+func compiled(t testing.TB, name, source string, options ...string) string {
 	t.Helper()
 	build := sync.OnceValues(func() (string, error) {
 		program := filepath.Join(fixtureDir, name)
@@ -154,7 +154,7 @@ func compiled(t *testing.T, name, source string, options ...string) string {
 }
 
 // prebuiltProgram is a traced program that was built before.
-func prebuiltProgram(t *testing.T, name string) string {
+func prebuiltProgram(t testing.TB, name string) string {
 	t.Helper()
 	program, err := filepath.Abs(filepath.Join(*prebuilt, name))
 	if err == nil {

@@ -2,7 +2,9 @@ package integration
 
 import (
 	"errors"
+	"maps"
 	"os/exec"
+	"runtime"
 	"slices"
 	"strconv"
 	"testing"
@@ -69,40 +71,98 @@ func probeAt(t *testing.T, dir, schema, program string) (stdout string, records 
 	if schema != "newest" {
 		cfg.Ceiling, _ = strconv.Atoi(schema)
 	}
+	return probedBy(t, cfg, exec.Command(program, schema, dir, strconv.Itoa(snaplen)))
+}
+
+// probedBy runs a command under a probe and returns its output and the records of its
+// threads.
+func probedBy(t *testing.T, cfg modern.Config, cmd *exec.Cmd) (stdout string, records [][]byte) {
+	t.Helper()
 	probe, err := modern.Open(cfg)
-	var old *modern.OldKernelError
-	if errors.Is(err, modern.ErrNoBTF) || errors.Is(err, modern.ErrPermission) || errors.As(err, &old) {
+	if withoutModern(err) {
 		t.Skipf("the probe needs Linux 5.8 with BTF, and CAP_BPF and CAP_PERFMON: %v", err)
 	}
 	if err != nil {
 		t.Fatalf("%+v", err)
 	}
 	defer probe.Close()
-	family := map[int64]bool{}
-	return recordsOf(t, probe, exec.Command(program, schema, dir, strconv.Itoa(snaplen)), func(pid int, rec []byte) bool {
-		family[int64(pid)] = true
-		return ofFamily(t, family, rec)
-	})
+	var kin family
+	return recordsOf(t, probe, cmd, func(pid int, rec []byte) bool { return kin.takes(t, pid, rec) }, kin.ended)
 }
 
-// ofFamily reports whether a record is about a thread that descends from those of
-// family, which it joins.
-func ofFamily(t *testing.T, family map[int64]bool, rec []byte) bool {
+// withoutModern reports whether an error is that of a kernel which has no modern probe.
+func withoutModern(err error) bool {
+	var old *modern.OldKernelError
+	return errors.Is(err, modern.ErrNoBTF) || errors.Is(err, modern.ErrPermission) || errors.As(err, &old)
+}
+
+// TestModernExec: an exec has its exit where no other call of its number is wanted. That of
+// a 32-bit program has another number after it than before.
+func TestModernExec(t *testing.T) {
+	for _, row := range []struct {
+		name    string
+		program func(testing.TB, string) string
+	}{{runtime.GOARCH, fixture}, {narrowABI, narrowFixture}} {
+		t.Run(row.name, func(t *testing.T) {
+			program := row.program(t, "oracle-data")
+			cfg := modern.Config{RingSize: 8 << 20, Family: true, Wants: func(c *syscalls.Call) bool { return c.Name == "close" }}
+			_, records := probedBy(t, cfg, exec.Command(program, "newest", t.TempDir(), "80"))
+			var v event.View
+			begun, execs := false, []string{}
+			for _, rec := range records {
+				if err := v.Parse(rec); err != nil {
+					t.Fatal(err)
+				}
+				switch v.Type() {
+				case syscalls.ExecveE, syscalls.ExecveX:
+					execs = append(execs, v.Name()+":"+strconv.FormatBool(syscalls.IsEnter(v.Type())))
+				default:
+					begun = begun || len(execs) == 2 && v.Name() == "close"
+				}
+			}
+			if want := []string{"execve:true", "execve:false"}; !slices.Equal(execs, want) || !begun {
+				t.Errorf("got %v, want %v, and that a close follows: %v", execs, want, begun)
+			}
+		})
+	}
+}
+
+// family are the threads of a command and of what descends from it.
+type family struct {
+	known  map[int64]bool
+	living map[int64]int64 // the process of each that has not ended
+}
+
+// takes reports whether a record is about a thread of the family of command pid.
+func (f *family) takes(t *testing.T, pid int, rec []byte) bool {
 	t.Helper()
+	if f.known == nil {
+		f.known, f.living = map[int64]bool{int64(pid): true}, map[int64]int64{int64(pid): int64(pid)}
+	}
 	var v event.View
 	if err := v.Parse(rec); err != nil {
 		t.Fatal(err)
 	}
+	const res, process, parent = 0, 4, 5
+	tid := v.TID()
 	switch v.Type() {
 	case syscalls.CloneX, syscalls.ForkX, syscalls.VforkX, syscalls.Clone3X:
-		const res, ptid = 0, 5
-		if n, _ := v.Int(res); n == 0 {
-			parent, _ := v.Int(ptid)
-			pid, _ := v.Int(4)
-			if family[parent] || family[pid] {
-				family[v.TID()] = true
-			}
+		n, _ := v.Int(res)
+		by, _ := v.Int(parent)
+		own, _ := v.Int(process)
+		if n == 0 && (f.known[by] || f.known[own]) {
+			f.known[tid], f.living[tid] = true, own
 		}
+	case syscalls.ExecveX:
+		if n, _ := v.Int(res); n == 0 && f.known[tid] { // the other threads are gone
+			maps.DeleteFunc(f.living, func(_, own int64) bool { return own == tid })
+			f.living[tid] = tid
+		}
+	case syscalls.ProcExitE:
+		delete(f.living, tid)
 	}
-	return family[v.TID()]
+	return f.known[tid]
 }
+
+// ended reports whether all of the family have been told to have ended.
+func (f *family) ended() bool { return f.known != nil && len(f.living) == 0 }

@@ -21,7 +21,7 @@ func eachABI(t *testing.T, name string, run func(t *testing.T, program string)) 
 
 // narrowFixture is [fixture] for a 32-bit program. It is skipped where it cannot be
 // compiled or run.
-func narrowFixture(t *testing.T, name string) string {
+func narrowFixture(t testing.TB, name string) string {
 	t.Helper()
 	program := ""
 	if *prebuilt != "" {

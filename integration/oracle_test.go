@@ -397,12 +397,14 @@ func traceAs(t *testing.T, before []string, args ...string) (stdout string, reco
 	prefix := ring(t)
 	consumer := consume(t, shm.Config{Prefix: prefix})
 	argv := slices.Concat(before, []string{pdigPath, "-e", "all", "--ring", prefix, "--on-full", "block"}, args)
-	return recordsOf(t, consumer, exec.Command(argv[0], argv[1:]...), func(int, []byte) bool { return true })
+	return recordsOf(t, consumer, exec.Command(argv[0], argv[1:]...), func(int, []byte) bool { return true }, nil)
 }
 
 // recordsOf runs a command to its end, and returns what it has printed and copies of
 // those of the records that come meanwhile that are wanted. pid is that of the command.
-func recordsOf(t *testing.T, src source.Source, cmd *exec.Cmd, wanted func(pid int, rec []byte) bool) (stdout string, records [][]byte) {
+// complete, if any, reports whether there is nothing more to come of a command that has
+// ended: a source of the kernel may be quiet while it has something.
+func recordsOf(t *testing.T, src source.Source, cmd *exec.Cmd, wanted func(pid int, rec []byte) bool, complete func() bool) (stdout string, records [][]byte) {
 	t.Helper()
 	var out, words bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &words
@@ -412,7 +414,8 @@ func recordsOf(t *testing.T, src source.Source, cmd *exec.Cmd, wanted func(pid i
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	t.Cleanup(func() { _ = cmd.Process.Kill() })
-	for over, last := false, time.Now(); ; {
+	var over time.Time // when it has ended
+	for last := time.Now(); ; {
 		rec, err := src.Next()
 		switch {
 		case err == nil:
@@ -423,9 +426,12 @@ func recordsOf(t *testing.T, src source.Source, cmd *exec.Cmd, wanted func(pid i
 			continue
 		case !errors.Is(err, os.ErrDeadlineExceeded):
 			t.Fatal(err)
-		case over:
-			if stats := src.Stats(); stats.LostTotal() != 0 {
+		case !over.IsZero():
+			stats := src.Stats()
+			if stats.LostTotal() != 0 {
 				t.Errorf("records are lost: %+v", stats)
+			} else if complete != nil && !complete() && time.Since(over) < patience {
+				continue
 			}
 			return out.String(), records
 		case time.Since(last) > patience:
@@ -436,7 +442,7 @@ func recordsOf(t *testing.T, src source.Source, cmd *exec.Cmd, wanted func(pid i
 			if err != nil || words.Len() > 0 {
 				t.Fatalf("%q: %v\n%s", cmd.Args, err, words.String())
 			}
-			over = true // what is written before the end is in the ring by now
+			over = time.Now() // what is written before the end is in the ring by now
 		default:
 		}
 	}

@@ -109,7 +109,7 @@ func (r *race) run(t *testing.T, command ...string) {
 		}
 		r.event(t, &v)
 		return false
-	})
+	}, nil)
 }
 
 // param is a parameter by its name.
