@@ -12,12 +12,10 @@ enum {
 		       PPM_CL_PARENT_SETTID | PPM_CL_CHILD_CLEARTID,
 };
 
-// The library makes threads by clone3, of 32-bit arm by clone.
-#ifdef __arm__
-enum { THREADS = 223 };
-#else
-enum { THREADS = 335 };
-#endif
+// The library makes threads by clone3 where it knows how to, which glibc 2.36 does not
+// on arm and arm64, else by clone.
+extern int __clone3(struct clone_args *, size_t, int (*)(void *), void *) __attribute__((weak));
+#define THREADS (__clone3 ? 335 : 223)
 
 // ids are those of a thread: as the tracer sees them, and as itself does.
 struct ids { int tid, pid, ptid, vtid, vpid; };
