@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
 	"github.com/pdig/pdig/event"
@@ -16,11 +17,15 @@ import (
 	"github.com/pdig/pdig/syscalls"
 )
 
-// Flags of an executed file (PPM_EXE_*).
+// Flags of an executed file (PPM_EXE_*), of an open and of a creat.
 const (
 	exeWritable = 1
 	exeUpper    = 2
 	exeLower    = 8
+
+	fdUpper    = 0x8000
+	fdLower    = 0x10000
+	creatUpper = 1
 )
 
 // overlayMounts makes an overlay file system below directory $1, in a mount namespace
@@ -54,6 +59,20 @@ for f in 'the view/plain' 'the view/changed' 'the view/new' part/deep reader/cha
 done
 `
 
+// overlayOpens has $2 open files of it: first to be read, then to be changed.
+const overlayOpens = `
+set -e
+cd "$1"
+cp lower/plain 'the view/new'
+chmod 711 'the view/changed'
+mkdir part reader
+mount --bind 'the view/sub' part
+mount -t overlay none -o lowerdir=lower:part reader
+"$2" r "$1/the view/plain" "$1/the view/changed" "$1/the view/new" "$1/part/deep" "$1/reader/changed" "$1/lower/plain"
+"$2" w "$1/the view/changed" "$1/the view/plain" "$1/lower/plain"
+"$2" c "$1/the view/made" "$1/lower/made"
+`
+
 // TestLayers: of an executed file it is told in which layer of an overlay file
 // system it is, if the tracer can know that.
 func TestLayers(t *testing.T) {
@@ -66,40 +85,54 @@ func TestLayers(t *testing.T) {
 	if out, err := probe.CombinedOutput(); err != nil {
 		t.Skipf("no overlay file system to be had (CAP_SYS_ADMIN, CONFIG_OVERLAY_FS): %v\n%s", err, out)
 	}
-	unseenUpper := uint64(exeUpper)
+	unseenUpper, unseenFD := uint64(exeUpper), uint64(fdUpper)
 	if !tellsHandles() {
-		unseenUpper = 0
+		unseenUpper, unseenFD = 0, 0
 	}
+	opener := fixture(t, "layers")
 	for _, tt := range []struct {
 		name string
 		seen bool // the upper directory, by the tracer
 		want map[string]uint64
+		open map[string][]uint64 // what was read and what was changed
 	}{
 		{"inside", true, map[string]uint64{
 			"the view/plain": exeWritable | exeLower, "the view/changed": exeWritable | exeUpper, "the view/new": exeWritable | exeUpper,
 			"part/deep": exeWritable, "reader/changed": exeLower, "lower/plain": exeWritable,
+		}, map[string][]uint64{
+			"the view/plain": {fdLower, fdUpper}, "the view/changed": {fdUpper, fdUpper}, "the view/new": {fdUpper}, "part/deep": {0},
+			"reader/changed": {fdLower}, "lower/plain": {0, 0}, "the view/made": {creatUpper}, "lower/made": {0},
 		}},
 		{"outside", false, map[string]uint64{
 			"the view/plain": exeWritable | exeLower, "the view/changed": exeWritable, "the view/new": exeWritable | unseenUpper,
 			"part/deep": exeWritable, "reader/changed": exeLower, "lower/plain": exeWritable,
+		}, map[string][]uint64{
+			"the view/plain": {fdLower, fdUpper}, "the view/changed": {0, fdUpper}, "the view/new": {unseenFD}, "part/deep": {0},
+			"reader/changed": {fdLower}, "lower/plain": {0, 0}, "the view/made": {creatUpper}, "lower/made": {0},
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			dir := t.TempDir()
-			inside := slices.Concat(unshare, []string{"sh", "-c", overlayMounts + `exec "$@"`, "sh", dir})
-			programs := []string{"sh", "-c", overlayPrograms, "sh", dir}
-			var records [][]byte
-			if tt.seen {
-				_, records = traceAs(t, inside, slices.Concat([]string{"--"}, programs)...)
-			} else {
-				_, records = traceInto(t, slices.Concat([]string{"--"}, inside, programs)...)
+			run := func(dir, script string) [][]byte {
+				inside := slices.Concat(unshare, []string{"sh", "-c", overlayMounts + `exec "$@"`, "sh", dir})
+				programs := []string{"sh", "-c", script, "sh", dir, opener}
+				if tt.seen {
+					_, records := traceAs(t, inside, slices.Concat([]string{"--"}, programs)...)
+					return records
+				}
+				_, records := traceInto(t, slices.Concat([]string{"--"}, inside, programs)...)
+				return records
 			}
-			got := executed(t, dir, records)
+			dir := t.TempDir()
+			got := executed(t, dir, run(dir, overlayPrograms))
 			for file, flags := range tt.want {
 				if want := []string{fmt.Sprint(flags), fmt.Sprint(flags)}; !slices.Equal(got[file], want) {
 					t.Errorf("%s: flags %q, want %q", file, got[file], want)
 				}
+			}
+			dir = t.TempDir()
+			if diff := cmp.Diff(tt.open, openedLayers(t, dir, run(dir, overlayOpens))); diff != "" {
+				t.Errorf("layers of opened files (-want +got)\n%s", diff)
 			}
 		})
 	}
@@ -124,17 +157,45 @@ func executed(t *testing.T, dir string, records [][]byte) map[string][]string {
 	return flags
 }
 
+// openedLayers are the flags of layers of the files below a directory that the program
+// layers has opened by their whole paths.
+func openedLayers(t *testing.T, dir string, records [][]byte) map[string][]uint64 {
+	t.Helper()
+	layers := map[string][]uint64{}
+	eachParsed(t, records, func(v *event.View) {
+		if syscalls.IsEnter(v.Type()) || !slices.Contains([]string{"open", "openat", "creat"}, v.Name()) {
+			return
+		}
+		flags, layer := param(v, "flags"), uint64(fdUpper|fdLower)
+		if v.Name() == "creat" {
+			flags, layer = param(v, "creat_flags"), creatUpper|creatUpper<<1
+		}
+		if file, ok := strings.CutPrefix(string(v.Str(param(v, "name"))), dir+"/"); ok {
+			bits, _ := v.Uint(flags)
+			layers[file] = append(layers[file], bits&layer)
+		}
+	})
+	return layers
+}
+
 // eachExec calls f with each end of an exec, and the program's own name for itself.
 func eachExec(t *testing.T, records [][]byte, f func(exe string, v *event.View)) {
+	t.Helper()
+	eachParsed(t, records, func(v *event.View) {
+		if v.Type() == syscalls.ExecveX {
+			f(strings.TrimSuffix(string(v.Param(1)), "\x00"), v)
+		}
+	})
+}
+
+func eachParsed(t *testing.T, records [][]byte, f func(*event.View)) {
 	t.Helper()
 	for i, rec := range records {
 		var v event.View
 		if err := v.Parse(rec); err != nil {
 			t.Fatalf("record %d: %v", i, err)
 		}
-		if v.Type() == syscalls.ExecveX {
-			f(strings.TrimSuffix(string(v.Param(1)), "\x00"), &v)
-		}
+		f(&v)
 	}
 }
 

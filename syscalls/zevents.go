@@ -406,7 +406,7 @@ var Events = [NumEvents]Event{
 		{Name: "mode", Type: Uint32, Format: Oct, Dirfd: -1, Source: Source{Op: OpArg, A: 1, Table: TransOpenModes}},
 		{Name: "dev", Type: Uint32, Format: Hex, Dirfd: -1, Source: Source{Op: OpFunc, Func: FuncFddev}},
 		{Name: "ino", Type: Uint64, Format: Dec, Dirfd: -1, Since: 1, Source: Source{Op: OpFunc, Func: FuncFdino}},
-		{Name: "creat_flags", Type: Flags16, Format: Hex, Flags: flagsCreatFlags, Dirfd: -1, Since: 17, Source: Source{Op: OpConst}},
+		{Name: "creat_flags", Type: Flags16, Format: Hex, Flags: flagsCreatFlags, Dirfd: -1, Since: 17, Source: Source{Op: OpFunc, Func: FuncCreatflags}},
 	}},
 	60: {Name: "pipe", Enum: "SYSCALL_PIPE_E", Class: CategoryIpc, Flags: CreatesFD | ModifiesState | OldVersion},
 	61: {Name: "pipe", Enum: "SYSCALL_PIPE_X", Class: CategoryIpc, Flags: CreatesFD | ModifiesState, Params: []Param{
@@ -1800,7 +1800,7 @@ var Events = [NumEvents]Event{
 	337: {Name: "open_by_handle_at", Enum: "SYSCALL_OPEN_BY_HANDLE_AT_X", Class: CategoryFile, Flags: CreatesFD | ModifiesState, Since: 1, Params: []Param{
 		{Name: "fd", Type: FD, Format: Dec, Dirfd: -1, Since: 1, Source: Source{Op: OpRet}},
 		{Name: "mountfd", Type: FD, Format: Dec, Dirfd: -1, Since: 1, Source: Source{Op: OpArg}},
-		{Name: "flags", Type: Flags32, Format: Hex, Flags: flagsFileFlags, Dirfd: -1, Since: 1, Source: Source{Op: OpArg, A: 2, Table: TransOpenFlags}},
+		{Name: "flags", Type: Flags32, Format: Hex, Flags: flagsFileFlags, Dirfd: -1, Since: 1, Source: Source{Op: OpFunc, A: 2, Func: FuncOpenflags}},
 		{Name: "path", Type: FSPath, Format: FormatNone, Dirfd: -1, Since: 1, Source: Source{Op: OpFunc, Func: FuncFdpath}},
 		{Name: "dev", Type: Uint32, Format: Hex, Dirfd: -1, Since: 14, Source: Source{Op: OpFunc, Func: FuncFddev}},
 		{Name: "ino", Type: Uint64, Format: Dec, Dirfd: -1, Since: 14, Source: Source{Op: OpFunc, Func: FuncFdino}},

@@ -38,6 +38,8 @@ type CopiedFile struct {
 	FD       int
 	Dev, Ino uint64 // Dev as unix.Mkdev has it
 	Created  bool   // by the open that has opened it
+
+	Upper, Lower bool // in which layer of an overlay file system it is
 }
 
 // CopiedSocket is the socket behind a descriptor.
@@ -92,6 +94,20 @@ func (c *Copies) file(fd int) (st unix.Stat_t, created bool) {
 		}
 	}
 	return st, false
+}
+
+// layer is that of the file behind descriptor fd.
+func (c *Copies) layer(fd int) layer {
+	for i := range c.Files {
+		switch f := &c.Files[i]; {
+		case f.FD != fd:
+		case f.Upper:
+			return upperLayer
+		case f.Lower:
+			return lowerLayer
+		}
+	}
+	return noLayer
 }
 
 // path is nil where it is not known.

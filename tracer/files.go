@@ -10,10 +10,13 @@ import (
 	"github.com/pdig/pdig/syscalls"
 )
 
-// openFlags are the flags of an open, and that it has created the file, for
-// readers that know that bit.
-func openFlags(t *Tracer, th *thread, p *syscalls.Param) {
-	const created = 0x4000 // PPM_O_F_CREATED
+// openFlags are the flags of an open, that it has created the file, and in which layer
+// that is, for readers that know those bits.
+func openFlags(t *Tracer, th *thread, _ *syscalls.Param) {
+	const (
+		created          = 0x4000          // PPM_O_F_CREATED
+		inUpper, inLower = 0x8000, 0x10000 // PPM_FD_UPPER_LAYER, PPM_FD_LOWER_LAYER
+	)
 	c := &th.call
 	if copies := th.proc.mem.copies; copies != nil && c.ret >= 0 {
 		_, c.creates = copies.file(int(c.ret))
@@ -23,7 +26,19 @@ func openFlags(t *Tracer, th *thread, p *syscalls.Param) {
 	if c.creates && c.ret >= 0 && t.specs.ceiling >= syscalls.CeilingC {
 		v |= created
 	}
+	switch t.openLayer(th) {
+	case upperLayer:
+		v |= inUpper
+	case lowerLayer:
+		v |= inLower
+	}
 	t.enc.Int(4, v)
+}
+
+// creatFlags are in which layer the file of a creat is, in bits of their own
+// (PPM_FD_UPPER_LAYER_CREAT, PPM_FD_LOWER_LAYER_CREAT).
+func creatFlags(t *Tracer, th *thread, p *syscalls.Param) {
+	t.enc.Int(p.Type.Size(), uint64(t.openLayer(th)))
 }
 
 // flagsOfOpen are the native flags of a call of the open family.
@@ -45,6 +60,7 @@ const (
 	enterOpen    = 2
 	enterOpenat  = 306
 	enterOpenat2 = 326
+	enterCreat   = 58
 )
 
 // willCreate notes, at the entry of an open, whether it would create the file.

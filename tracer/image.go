@@ -31,10 +31,10 @@ func procPath(pid int, file string) string {
 
 // procBuffer is what a file of /proc is read into; longer ones are cut.
 type procBuffer struct {
-	path    [64]byte
-	data    [1 << 14]byte
-	overlay overlay // of the last executable in one
-	lists   listLimits
+	path     [64]byte
+	data     [1 << 14]byte
+	overlays overlays
+	lists    listLimits
 }
 
 // name builds the NUL-terminated path of a file of /proc/PID.
@@ -339,7 +339,12 @@ func readExecutable(p *process, im *image, b *procBuffer) (x executable) {
 		x.flags |= exeWritable
 	}
 	if fs.Type == unix.OVERLAYFS_SUPER_MAGIC {
-		x.flags |= b.overlay.layer(p.pid, link, x.path, &st)
+		switch b.overlays.layer(p.pid, link, &st) {
+		case upperLayer:
+			x.flags |= exeUpperLayer
+		case lowerLayer:
+			x.flags |= exeLowerLayer
+		}
 	}
 	if bytes.HasPrefix(x.path, []byte("/memfd:")) && st.Nlink == 0 { // else a file of that name
 		x.flags |= exeFromMemfd

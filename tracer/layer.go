@@ -3,10 +3,12 @@ package tracer
 import (
 	"bytes"
 	"os"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/pdig/pdig/internal/sys"
+	"github.com/pdig/pdig/syscalls"
 )
 
 // An overlay file system has an upper layer, which is written to, and lower ones:
@@ -22,36 +24,81 @@ import (
 // What none of them tells is neither: a file of a lower layer that was changed, and
 // so copied up, where the upper directory is not seen.
 
+// layer is where in an overlay file system a file is.
+type layer uint8
+
+const (
+	noLayer layer = iota // in none, or not known
+	upperLayer
+	lowerLayer
+)
+
 // overlay is a mount of an overlay file system.
 type overlay struct {
 	dev, id uint64
 	at      string // where it is mounted, as its process sees that
 	upper   string // the directory of the upper layer, "" if it has none
 	whole   bool   // it shows the root of the file system
+	top     []byte // its path for the tracer
 }
 
-// layer returns Falco's flag of the layer that an executed file is in, which link
-// leads to and st describes.
-func (o *overlay) layer(pid int, link, path []byte, st *unix.Statx_t) uint32 {
+// overlays are the mounts that were met last.
+type overlays [8]overlay
+
+// layer is that of a file that a process has open or executes, which link leads to
+// and st describes.
+func (all *overlays) layer(pid int, link []byte, st *unix.Statx_t) layer {
 	var h sys.Handle
 	if h.Get(link) == 0 && ofUpperLayer(&h) {
-		return exeUpperLayer
+		return upperLayer
 	}
 	if st.Mask&statxMntID == 0 {
-		return 0 // before 5.8
+		return noLayer // before 5.8
 	}
-	root := procPath(pid, "root")
+	o := &all[st.Mnt_id%uint64(len(all))]
 	var top unix.Statx_t
-	if !o.is(root, st, &top) && (!o.find(pid, st.Mnt_id) || !o.is(root, st, &top)) {
-		return 0
+	if !o.is(pid, st, &top) && (!o.find(pid, st.Mnt_id) || !o.is(pid, st, &top)) {
+		return noLayer
 	}
 	switch {
 	case o.upper == "":
-		return exeLowerLayer
+		return lowerLayer
 	case o.whole && top.Mask&unix.STATX_BTIME != 0 && (st.Mask&unix.STATX_BTIME == 0 || nanoseconds(st.Btime) < nanoseconds(top.Btime)):
-		return exeLowerLayer
+		return lowerLayer
 	}
-	return o.search(root, path, st, &top)
+	return o.search(pid, link, st, &top)
+}
+
+// openLayer is the layer of the file that the call of th has opened, for readers that
+// know of layers. What was opened to be written to has been copied up.
+func (t *Tracer) openLayer(th *thread) layer {
+	c := &th.call
+	if c.ret <= 0 || t.specs.ceiling < syscalls.CeilingNewest {
+		return noLayer
+	}
+	if copies := th.proc.mem.copies; copies != nil {
+		return copies.layer(int(c.ret))
+	}
+	link := append(appendProc(t.proc.path[:0], th.tid), "/fd/"...)
+	link = append(strconv.AppendInt(link, c.ret, 10), 0)
+	var fs unix.Statfs_t
+	var st unix.Statx_t
+	switch {
+	case t.served.statFS(link, &fs) != 0, fs.Type != unix.OVERLAYFS_SUPER_MAGIC, sys.Statx(link, layerMask, &st) != 0:
+		return noLayer
+	case st.Mode&unix.S_IFMT == unix.S_IFREG && t.opensToWrite(th):
+		return upperLayer
+	}
+	return t.proc.overlays.layer(th.tid, link, &st)
+}
+
+// opensToWrite reports whether the file that th opens is to be changed.
+func (t *Tracer) opensToWrite(th *thread) bool {
+	if th.call.spec.enter == enterCreat {
+		return true
+	}
+	flags := t.flagsOfOpen(th)
+	return flags&unix.O_PATH == 0 && (flags&unix.O_ACCMODE != unix.O_RDONLY || flags&unix.O_TRUNC != 0)
 }
 
 // ofUpperLayer reports whether a handle is one of an overlay file system and of a
@@ -75,9 +122,12 @@ func ofUpperLayer(h *sys.Handle) bool {
 
 // is reports whether o is the mount that a file was found in, and describes its
 // root then. The file itself may have the device of its layer.
-func (o *overlay) is(root string, st, top *unix.Statx_t) bool {
-	return o.at != "" && o.id == st.Mnt_id &&
-		sys.Statx([]byte(root+o.at+"\x00"), layerMask, top) == 0 && top.Mnt_id == o.id && unix.Mkdev(top.Dev_major, top.Dev_minor) == o.dev
+func (o *overlay) is(pid int, st, top *unix.Statx_t) bool {
+	if o.at == "" || o.id != st.Mnt_id {
+		return false
+	}
+	o.top = append(append(append(appendProc(o.top[:0], pid), "/root"...), o.at...), 0)
+	return sys.Statx(o.top, layerMask, top) == 0 && top.Mnt_id == o.id && unix.Mkdev(top.Dev_major, top.Dev_minor) == o.dev
 }
 
 // statxMntID is STATX_MNT_ID.
@@ -88,7 +138,7 @@ const layerMask = unix.STATX_BASIC_STATS | unix.STATX_BTIME | statxMntID
 
 // find looks for a mount among those that a process sees.
 func (o *overlay) find(pid int, id uint64) bool {
-	*o = overlay{}
+	*o = overlay{top: o.top}
 	f := mountOf(pid, id)
 	return f != nil && o.parse(f)
 }
@@ -134,7 +184,7 @@ func (o *overlay) parse(f [][]byte) bool {
 	major, minor, _ := bytes.Cut(f[device], []byte(":"))
 	*o = overlay{
 		id: decimal(f[0]), dev: unix.Mkdev(uint32(decimal(major)), uint32(decimal(minor))),
-		at: unescape(f[at]), whole: string(f[root]) == "/",
+		at: unescape(f[at]), whole: string(f[root]) == "/", top: o.top,
 	}
 	for i, option := range bytes.Split(f[dash+3], []byte(",")) {
 		if i > 0 && bytes.HasPrefix(option, []byte("upperdir=")) {
@@ -161,7 +211,10 @@ func unescape(b []byte) string {
 
 // search looks for the file in the upper directory, if the tracer sees the one that
 // is meant. What is there has the times of what the file system shows.
-func (o *overlay) search(root string, path []byte, st, top *unix.Statx_t) uint32 {
+func (o *overlay) search(pid int, link []byte, st, top *unix.Statx_t) layer {
+	var b [maxPath]byte
+	n, _ := sys.ReadLink(link, b[:])
+	path := b[:max(n, 0)]
 	rest, inside := bytes.CutPrefix(path, []byte(o.at))
 	var there unix.Statx_t
 	look := func(path string) unix.Errno {
@@ -169,18 +222,18 @@ func (o *overlay) search(root string, path []byte, st, top *unix.Statx_t) uint32
 		return sys.Statx([]byte(path+"\x00"), layerMask, &there)
 	}
 	if !inside || !o.whole || o.upper[0] != '/' || look(o.upper) != 0 || !sameTimes(&there, top) ||
-		look(root+string(path)) != 0 || there.Ino != st.Ino || there.Mnt_id != st.Mnt_id {
-		return 0
+		look(procPath(pid, "root")+string(path)) != 0 || there.Ino != st.Ino || there.Mnt_id != st.Mnt_id {
+		return noLayer
 	}
 	switch look(o.upper + "/" + string(rest)) {
 	case 0:
 		if sameTimes(&there, st) {
-			return exeUpperLayer
+			return upperLayer
 		}
 	case unix.ENOENT, unix.ENOTDIR:
-		return exeLowerLayer
+		return lowerLayer
 	}
-	return 0
+	return noLayer
 }
 
 // sameTimes reports whether two files were born and changed at the same times, which

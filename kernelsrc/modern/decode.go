@@ -49,7 +49,7 @@ const (
 
 // Lengths of the areas with a layout of their own.
 const (
-	fileSize   = 16
+	fileSize   = 24
 	socketSize = 8 + 8 + 32 + 8 + 8 + 2*112
 	sizesSize  = 3 * 8
 	taskSize   = 10*8 + sizesSize + 18*4 + 16
@@ -134,6 +134,7 @@ func (d *decoder) area(kind, marks byte, addr uint64, b []byte) {
 		const created = 0x100000 // FMODE_CREATED of include/linux/fs.h
 		d.copies.Files = append(d.copies.Files, tracer.CopiedFile{
 			FD: int(addr), Ino: u64(b), Dev: device(u32(b[8:])), Created: u32(b[12:])&created != 0,
+			Upper: u32(b[16:])&inUpper != 0, Lower: u32(b[16:])&inLower != 0,
 		})
 	case kind == areaSocket && len(b) == socketSize:
 		d.socket(int(addr), b)
@@ -210,11 +211,11 @@ func sizesOf(b []byte) tracer.Sizes {
 	return tracer.Sizes{VM: size(0), RSS: size(1), Swap: size(2)}
 }
 
-// Marks of an executable, of struct task_facts.
+// Marks of an executable, of struct task_facts; of other files only those of layers.
 const (
 	exeReadOnly = 1 << iota
-	exeUpper
-	exeLower
+	inUpper
+	inLower
 )
 
 func (d *decoder) facts(b []byte) {
@@ -231,7 +232,7 @@ func (d *decoder) facts(b []byte) {
 	f.Exe = tracer.ExeFacts{
 		Ino: number(3), Ctime: number(4), Mtime: number(5), Dev: device(small(0)), Links: small(1),
 		UID: small(2), GID: small(3), Mode: uint16(small(4)),
-		ReadOnly: marks&exeReadOnly != 0, Upper: marks&exeUpper != 0, Lower: marks&exeLower != 0,
+		ReadOnly: marks&exeReadOnly != 0, Upper: marks&inUpper != 0, Lower: marks&inLower != 0,
 	}
 	f.Parent, f.PGID, f.VPGID, f.VPID, f.VTID = id(6), id(7), id(8), id(9), id(10)
 	f.Nested, f.Apart = small(11) > 0, small(12) != 0

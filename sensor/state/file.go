@@ -24,6 +24,9 @@ func fileOf(exit half) (f file) {
 	put(exit, fieldDev, &f.dev)
 	put(exit, fieldIno, &f.ino)
 	put(exit, fieldFlags, &f.flags)
+	var created uint32 // of a creat: the bits of the layers begin at 1
+	put(exit, fieldCreatFlags, &created)
+	f.flags |= (created & 3) * upperLayer
 	return f
 }
 

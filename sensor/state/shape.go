@@ -97,6 +97,7 @@ const (
 	fieldCgroups
 	fieldCmd
 	fieldComm
+	fieldCreatFlags
 	fieldDirfd
 	fieldDomain
 	fieldEGID
@@ -147,7 +148,7 @@ const (
 )
 
 var fieldNames = [numFields]string{
-	"addr", "arg", "args", "cap_effective", "cap_inheritable", "cap_permitted", "cgroups", "cmd", "comm", "dirfd",
+	"addr", "arg", "args", "cap_effective", "cap_inheritable", "cap_permitted", "cgroups", "cmd", "comm", "creat_flags", "dirfd",
 	"domain", "egid", "dev", "env", "euid", "exe", "exe_ino_ctime", "exe_ino", "exe_ino_mtime", "trusted_exepath",
 	"fd", "fd1", "fd2", "fdlimit", "first", "flags", "gid", "ino", "last", "loginuid", "pgft_maj", "pgft_min", "msgcontrol", "name", "oldfd",
 	"path", "pgid", "pid", "pid_fd", "pidns_init_start_ts", "proto", "ptid", "reaper_tid", "request", "target_fd", "tty", "tuple", "type", "uid",

@@ -341,7 +341,23 @@ static __always_inline void times(struct inode *i, u64 *ctime, u64 *mtime)
 		*mtime = BPF_CORE_READ(old, i_mtime.tv_sec) * 1000000000ull + BPF_CORE_READ(old, i_mtime.tv_nsec);
 }
 
-struct file_facts { u64 ino; u32 dev, mode; };
+#define OVERLAYFS_MAGIC 0x794c7630
+#define IN_UPPER 2
+#define IN_LOWER 4
+
+/* An inode of an overlay file system stands right before the dentry that it has in the
+ * upper layer, if it is there (fs/overlayfs/ovl_entry.h, struct ovl_inode). */
+static __always_inline u32 layer(struct inode *i)
+{
+	struct dentry *upper = 0;
+
+	if (BPF_CORE_READ(i, i_sb, s_magic) != OVERLAYFS_MAGIC)
+		return 0;
+	bpf_probe_read_kernel(&upper, sizeof(upper), (void *)i + bpf_core_type_size(struct inode));
+	return upper && BPF_CORE_READ(upper, d_inode) ? IN_UPPER : IN_LOWER;
+}
+
+struct file_facts { u64 ino; u32 dev, mode, layer, pad; };
 
 __attribute__((noinline)) int put_file(u32 slot, u32 off, int fd)
 {
@@ -357,6 +373,7 @@ __attribute__((noinline)) int put_file(u32 slot, u32 off, int fd)
 	x.ino = BPF_CORE_READ(i, i_ino);
 	x.dev = BPF_CORE_READ(i, i_sb, s_dev);
 	x.mode = BPF_CORE_READ(f, f_mode);
+	x.layer = layer(i);
 	at = put_head(s, off, (u32)fd, sizeof(x), FILE_FACTS, 0);
 	BOUND(at, ROOM - 1);
 	*(struct file_facts *)(s->data + at) = x;
@@ -542,9 +559,7 @@ __attribute__((noinline)) int put_sizes(u32 slot, u32 off)
 	return at + sizeof(x);
 }
 
-#define EXE_READONLY 1 /* its mount, or it cannot be changed */
-#define EXE_UPPER 2
-#define EXE_LOWER 4
+#define EXE_READONLY 1 /* its mount, or it cannot be changed; beside IN_UPPER, IN_LOWER */
 
 struct task_facts {
 	u64 cap_inheritable, cap_permitted, cap_effective;
@@ -575,22 +590,9 @@ static __always_inline u32 outer(struct pid *pid)
 	return BPF_CORE_READ(first, nr);
 }
 
-#define OVERLAYFS_MAGIC 0x794c7630
 #define SB_RDONLY 1
 #define MNT_READONLY 0x40
 #define S_IMMUTABLE 8
-
-/* An inode of an overlay file system stands right before the dentry that it has in the
- * upper layer, if it is there (fs/overlayfs/ovl_entry.h, struct ovl_inode). */
-static __always_inline u32 layer(struct inode *i)
-{
-	struct dentry *upper = 0;
-
-	if (BPF_CORE_READ(i, i_sb, s_magic) != OVERLAYFS_MAGIC)
-		return 0;
-	bpf_probe_read_kernel(&upper, sizeof(upper), (void *)i + bpf_core_type_size(struct inode));
-	return upper && BPF_CORE_READ(upper, d_inode) ? EXE_UPPER : EXE_LOWER;
-}
 
 #define RLIMIT_NOFILE 7
 #define PIDTYPE_PGID 2
