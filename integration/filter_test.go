@@ -3,9 +3,33 @@ package integration
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
+
+// TestFilterBrings: a call that a filter looks for is recorded for it (E10).
+func TestFilterBrings(t *testing.T) {
+	t.Parallel()
+	const program = "import os; os.lseek(os.open('/dev/null', os.O_RDONLY), 0, 0); os.getppid(); os.uname()"
+	python := needProgram(t, "python3")
+	for filter, want := range map[string][]string{
+		"evt.type in (lseek, getppid)":         {"getppid", "lseek"},
+		"not evt.type != uname":                {"uname"},
+		"proc.name = none or evt.type = uname": {"uname"},
+		"evt.type != lseek":                    {"execve", "openat", "close"}, // what is recorded anyway
+	} {
+		r := runCommand(t, sensorPath, "-p", "%evt.type", filter, "--", python, "-c", program)
+		if r.status != 0 {
+			t.Fatalf("got %s", r)
+		}
+		for _, name := range []string{"lseek", "getppid", "uname", "execve", "openat", "close", "read"} {
+			if got := strings.Contains("\n"+r.stderr, "\n"+name+"\n"); got != slices.Contains(want, name) {
+				t.Errorf("%s: events of %s: %v", filter, name, got)
+			}
+		}
+	}
+}
 
 // TestFilter wants the events of a command that fulfil a condition, in a format
 // of the user, and no others.

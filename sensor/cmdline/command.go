@@ -10,12 +10,14 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/pdig/pdig/internal/sys"
 	"github.com/pdig/pdig/shm"
+	"github.com/pdig/pdig/syscalls"
 )
 
 // follow starts the command under pdig, over a ring of its own, prints its
@@ -85,8 +87,8 @@ const (
 // pdigArgs are the arguments of pdig.
 func (p *program) pdigArgs(prefix string) []string {
 	args := []string{"--ring", prefix}
-	if p.all {
-		args = append(args, "--events", "all")
+	if events := p.events(); len(events) > 0 {
+		args = append(args, "--events", strings.Join(events, ","))
 	}
 	if p.waitAll {
 		args = append(args, "--wait-all")
@@ -101,6 +103,22 @@ func (p *program) pdigArgs(prefix string) []string {
 		args = append(args, "--snaplen", strconv.Itoa(p.snaplen))
 	}
 	return append(append(args, "--"), p.command...)
+}
+
+// events are what pdig is asked for, nothing if that is what it records anyway.
+func (p *program) events() (words []string) {
+	if p.all {
+		return []string{"all"}
+	}
+	for i := range syscalls.Calls {
+		if c := &syscalls.Calls[i]; c.Level > syscalls.LevelSecurity && p.filtersFor(c) {
+			words = append(words, c.Name)
+		}
+	}
+	if len(words) > 0 {
+		words = append([]string{"security"}, words...)
+	}
+	return words
 }
 
 // findPdig returns this program, if it is pdig too, or the pdig beside it, else that of PATH.

@@ -70,6 +70,9 @@ func TestPdigArguments(t *testing.T) {
 	}{
 		{[]string{"--", "true"}, `--ring fd:\d+,\d+ -- true`},
 		{[]string{"-A", "--", "true", "file"}, `--ring fd:\d+,\d+ --events all -- true file`},
+		{[]string{"evt.type=getppid or not evt.type!=read", "--", "true"}, `--ring fd:\d+,\d+ --events security,read,getppid -- true`},
+		{[]string{"evt.type in (accept4, preadv) and not evt.type in (write, execve)", "--", "true"}, `--ring fd:\d+,\d+ --events security,preadv -- true`},
+		{[]string{"evt.type!=write and not evt.type=read", "--", "true"}, `--ring fd:\d+,\d+ -- true`},
 		{[]string{"--wait-all", "--", "true"}, `--ring fd:\d+,\d+ --wait-all -- true`},
 		{[]string{"--adopt", "--args-limit", "65536", "--", "true"}, `--ring fd:\d+,\d+ --adopt --args-limit 65536 -- true`},
 		{[]string{"-u", "--ring-size", "64K", "-s", "200", "--", "true", "-n", "--", "x"}, `--ring fd:\d+,\d+ --snaplen 200 -- true -n -- x`},

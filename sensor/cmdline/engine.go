@@ -69,8 +69,11 @@ func (p *program) wants() func(*syscalls.Call) bool {
 	if p.all {
 		return nil
 	}
-	return func(c *syscalls.Call) bool { return c.Level <= syscalls.LevelSecurity }
+	return func(c *syscalls.Call) bool { return c.Level <= syscalls.LevelSecurity || p.filtersFor(c) }
 }
+
+// filtersFor reports whether a call has to be recorded because of the filter.
+func (p *program) filtersFor(c *syscalls.Call) bool { return p.filter != nil && p.filter.Wants(c) }
 
 // probeModule looks for Falco's kernel module, as a consumer that leaves at once.
 func (p *program) probeModule() (string, error) {

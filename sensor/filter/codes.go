@@ -22,7 +22,8 @@ func (c *Codes) fill() {
 
 // codes returns the codes of the events that can fulfil the condition, or, if
 // not, its negation. The event alone decides few checks; all others let every
-// event through, negated or not.
+// event through, negated or not. On the way it notes the names of events that the
+// condition looks for.
 func (c *compiler) codes(n *Node, not bool) Codes {
 	var set Codes
 	switch n.Kind {
@@ -53,6 +54,9 @@ func (c *compiler) codes(n *Node, not bool) Codes {
 	}
 	for _, s := range n.Consts {
 		field.Codes(s, &set)
+	}
+	if n.Op == NE == not {
+		c.names = append(c.names, n.Consts...)
 	}
 	if n.Op == NE != not {
 		for i := range set {

@@ -9,6 +9,7 @@ import (
 type Program struct {
 	root  *node
 	codes Codes
+	names []string
 }
 
 // node is a part of a program.
@@ -39,7 +40,8 @@ func CompileNode(n *Node, text string, fields Schema) (*Program, error) {
 		}
 		return nil, err
 	}
-	return &Program{root: root, codes: c.codes(n, false)}, nil
+	codes := c.codes(n, false)
+	return &Program{root: root, codes: codes, names: c.names}, nil
 }
 
 // Match evaluates the condition.
@@ -47,6 +49,10 @@ func (p *Program) Match(src Source) bool { return p.root.match(src) }
 
 // Codes returns the codes of the events that can fulfil the condition.
 func (p *Program) Codes() Codes { return p.codes }
+
+// Names returns the names of events that the condition looks for, and not those that
+// it only excludes.
+func (p *Program) Names() []string { return p.names }
 
 func (n *node) match(src Source) bool {
 	switch n.kind {
@@ -72,6 +78,7 @@ func (n *node) match(src Source) bool {
 
 type compiler struct {
 	fields Schema
+	names  []string
 }
 
 // refuse is an error at an offset.
