@@ -21,8 +21,8 @@ func TestNoMarkWithoutRace(t *testing.T) {
 	t.Parallel()
 	program := fixture(t, "plainopens")
 	dir := t.TempDir()
-	r := runCommand(t, sensorPath, "-p", "*%evt.type|%evt.arg.name|%evt.rawres|%truth.object|%truth.mismatch",
-		"evt.dir=< and evt.type in (open,openat,openat2,creat,execve,execveat,connect)", "--", program, dir)
+	r := runCommand(t, sensorPath, "-p", "*%evt.type|%evt.arg.name%evt.arg.path|%evt.rawres|%truth.object|%truth.mismatch",
+		"evt.dir=< and evt.type in (open,openat,openat2,creat,open_by_handle_at,execve,execveat,connect)", "--", program, dir)
 	if status := r.status.ExitStatus(); status == 77 {
 		t.Log("no namespaces: not tried in another root")
 	} else if status != 0 {
@@ -42,8 +42,12 @@ func TestNoMarkWithoutRace(t *testing.T) {
 		if (f[3] == "<NA>") == !strings.HasPrefix(f[2], "-") {
 			t.Errorf("result and object do not fit: %s", line)
 		}
-		if _, ok := objects[f[1]]; !ok {
-			objects[f[1]] = f[3]
+		name := strings.Replace(f[1], "<NA>", "", 1)
+		if _, ok := objects[name]; !ok {
+			objects[name] = f[3]
+		}
+		if f[0] == "open_by_handle_at" && f[3] != "<NA>" && name != f[3] {
+			t.Errorf("the path of the descriptor is not that of the object: %s", line)
 		}
 	}
 	if calls < 40 {
@@ -59,6 +63,55 @@ func TestNoMarkWithoutRace(t *testing.T) {
 	}
 	if strings.Contains(r.stderr, "something else") {
 		t.Errorf("the last line speaks of mismatches:\n%s", r.stderr)
+	}
+}
+
+// TestHeldCalls has what a call is about change while the kernel holds the call. What it
+// says is compared with what has become of it, and of what is harmless nothing is said (E1).
+func TestHeldCalls(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	r := runCommand(t, sensorPath, "-p", "*%evt.type %evt.arg.name%evt.arg.filename%evt.arg.addr|%truth.object|%truth.mismatch|%truth.argument|%evt.arg.flags",
+		"evt.dir=< and evt.type in (open,openat,openat2,creat,execve,connect)", "--", fixture(t, "held"), dir)
+	switch r.status.ExitStatus() {
+	case 0:
+	case 77:
+		t.Skip("the file system has no leases (F_SETLEASE)")
+	default:
+		t.Fatalf("got %s", r)
+	}
+	got := map[string]string{}
+	for line := range strings.Lines(r.stderr) {
+		f := strings.SplitN(strings.NewReplacer("<NA>", "", dir+"/", "").Replace(line), "|", 5)
+		if len(f) == 5 && !strings.Contains(f[4], "O_CREAT") { // which has made a file
+			got[f[0]] = strings.Join(f[1:4], "|")
+		}
+	}
+	for call, want := range map[string]string{
+		"openat quiet":             "quiet||",
+		"openat bytes":             "bytes|argument|byte!",
+		"openat long":              "long|argument|longer",
+		"openat fails":             "|argument|fail!",
+		"openat replaced":          "replaced.moved|object|",
+		"openat moved":             "moved.moved|object|",
+		"openat deleted":           "deleted (deleted)||",
+		"openat gone":              "gone (deleted)||",
+		"openat as if deleted":     "as if deleted (deleted)|object|",
+		"openat linked":            "linked.moved||",
+		"openat linked at the end": "linked at the end.moved|object|",
+		"openat link":              "target|object|",
+		"openat d/at":              "d/at.moved|object|",
+		"openat2 /in":              "d/in.moved|object|",
+		"openat2 how":              "how|argument|",
+		"creat created":            "created.moved|object|",
+		"connect socket":           "socket|argument|!ocket",
+		"execve program":           "program.moved|object|",
+		"execve scripted":          "scripted.moved|object|",
+		"execve garbage":           "|argument|garbag!",
+	} {
+		if truth, ok := got[call]; !ok || truth != want {
+			t.Errorf("%s: got %q, want %q", call, truth, want)
+		}
 	}
 }
 

@@ -41,6 +41,21 @@ static void try2(int dir, const char *name, unsigned long flags, unsigned long r
 	close(keep(fd, name));
 }
 
+// by_handle opens a file without a name, where that is allowed.
+static void by_handle(int dir)
+{
+	union {
+		struct file_handle head;
+		char room[sizeof(struct file_handle) + MAX_HANDLE_SZ];
+	} h = {.head.handle_bytes = MAX_HANDLE_SZ};
+	int mount;
+	if (name_to_handle_at(dir, "f", &h.head, &mount, 0) == 0) {
+		int fd = open_by_handle_at(dir, &h.head, O_RDONLY);
+		if (fd >= 0)
+			close(fd);
+	}
+}
+
 static void names(void)
 {
 	char number[64];
@@ -68,6 +83,10 @@ static void names(void)
 	int unnamed = openat(AT_FDCWD, "linkdir", O_TMPFILE | O_RDWR, 0600);
 	if (unnamed >= 0)
 		close(unnamed);
+#ifdef SYS_open
+	close(keep(syscall(SYS_open, "linkdir/../d/f", O_RDONLY), "open"));
+#endif
+	by_handle(dir);
 	try2(AT_FDCWD, "linkdir/f", O_RDONLY, 0);
 	try2(dir, "absolute", O_RDONLY, RESOLVE_IN_ROOT);
 	try2(dir, "/f", O_RDONLY, RESOLVE_IN_ROOT);
