@@ -99,6 +99,10 @@ func TruthSize(b []byte) (n int, whole bool) {
 	return int(size), true
 }
 
+// HasTruth reports whether something stands behind the event that may be its truth, which
+// is true of few.
+func (v *View) HasTruth() bool { return len(v.behind) > 0 }
+
 // Truth returns the truth that stands behind the event, borrowed, and whether
 // there is one.
 func (v *View) Truth() (t Truth, ok bool) {

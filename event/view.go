@@ -34,7 +34,8 @@ func Length(rec []byte) (int, bool) {
 
 // Parse makes v a view of the record that rec begins with, without copying or
 // allocating. Bytes behind the record, and behind the last parameter within it,
-// are tolerated; only a [Truth] there is looked at. On an error v is unchanged. Errors are
+// are tolerated; only a [Truth] there is looked at. On an error v stays what it was, but
+// may lose its parameters. Errors are
 // [ErrTruncated], [ErrLength] if the lengths within the record contradict each
 // other or there are more than [MaxParams] parameters, and [ErrUnknownType] if
 // the record is complete but of no type of the table.
@@ -59,38 +60,29 @@ func (v *View) Parse(rec []byte) error {
 		return ErrLength
 	}
 
+	// Each length is looked at once: whoever writes into the ring meanwhile gets what
+	// ends at the end of the record.
 	width := uint64(lengthWidth(info))
 	at := HeaderSize + n*width
 	if at > size {
 		return ErrLength
 	}
-	// Twice: nothing is changed before their sum is known. Whoever writes into the
-	// ring meanwhile gets what ends at the end of the record.
-	lengths, end := rec[HeaderSize:at], at
-	if width == 2 {
-		for b := lengths; len(b) >= 2; b = b[2:] {
-			end += uint64(binary.NativeEndian.Uint16(b))
-		}
-	} else {
-		for b := lengths; len(b) >= 4; b = b[4:] {
-			end += uint64(binary.NativeEndian.Uint32(b))
-		}
-	}
-	if end > size {
-		return ErrLength
-	}
-	start := v.start[:n+1]
+	lengths, start := rec[HeaderSize:at], v.start[:n+1]
 	start[0] = uint32(at)
 	if width == 2 {
 		for i := range start[1:] {
 			at += uint64(binary.NativeEndian.Uint16(lengths[2*i:]))
-			start[i+1] = uint32(min(at, size))
+			start[i+1] = uint32(at)
 		}
 	} else {
 		for i := range start[1:] {
 			at += uint64(binary.NativeEndian.Uint32(lengths[4*i:]))
-			start[i+1] = uint32(min(at, size))
+			start[i+1] = uint32(at)
 		}
+	}
+	if at > size {
+		v.params = 0 // those of the record before are overwritten
+		return ErrLength
 	}
 
 	v.rec, v.behind = rec[:size:size], nil

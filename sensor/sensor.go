@@ -212,11 +212,12 @@ func (s *Sensor) record(rec []byte) (done bool, err error) {
 		came.cpu, came.hidden = s.place.Place()
 	}
 	s.shown.CPU, s.event.CPU = came.cpu, came.cpu
-	if err := s.begin(&came); err != nil {
-		return true, err
+	if s.cfg.Record != nil {
+		if err := s.begin(&came); err != nil {
+			return true, err
+		}
 	}
-	stateOnly, ok := s.convert(&came)
-	if !ok {
+	if s.fold != nil && !s.convert(&came) {
 		s.begun = true
 		return false, nil
 	}
@@ -224,8 +225,8 @@ func (s *Sensor) record(rec []byte) (done bool, err error) {
 	if !s.blind {
 		s.cfg.State.Apply(&s.view)
 	}
-	if truth, ok := s.view.Truth(); ok && truth.Mismatch != 0 {
-		s.mismatches++
+	if s.view.HasTruth() {
+		s.look()
 	}
 	leading, internal := s.leading(), s.view.Info().Class == syscalls.CategoryInternal
 	if !leading && (!internal || s.fold == nil) { // 0.41.4 does not begin its times with internal ones
@@ -234,7 +235,7 @@ func (s *Sensor) record(rec []byte) (done bool, err error) {
 	if own := s.cfg.Own; own != 0 && s.cfg.State.Current().PID == own {
 		return false, nil
 	}
-	if leading || stateOnly || internal {
+	if leading || came.hidden || internal {
 		return false, nil // of use to the state only
 	}
 	if s.cfg.Filter != nil {
@@ -258,6 +259,13 @@ func (s *Sensor) record(rec []byte) (done bool, err error) {
 	return s.count == s.cfg.Count, nil
 }
 
+// look counts the event if it has done something else than it says.
+func (s *Sensor) look() {
+	if truth, ok := s.view.Truth(); ok && truth.Mismatch != 0 {
+		s.mismatches++
+	}
+}
+
 // came is an event as it has come from the source.
 type came struct {
 	*event.View
@@ -266,27 +274,21 @@ type came struct {
 	enter  *convert.Enter // that it was made one with; nil: none
 }
 
-// convert makes the view's event what is shown of it, and reports whether there
-// is one, and whether it only changes the state.
-func (s *Sensor) convert(c *came) (hidden, ok bool) {
-	if s.fold == nil {
-		return c.hidden, true
-	}
+// convert makes the view's event what is shown of the one that has come, and reports
+// whether there is one.
+func (s *Sensor) convert(c *came) bool {
 	r := s.fold.Convert(c.View, c.cpu, c.hidden)
-	c.enter = r.Enter
+	c.enter, c.hidden = r.Enter, c.hidden || r.Hidden
 	if r.Record == nil || s.view.Parse(r.Record) != nil {
-		return c.hidden || r.Hidden, false
+		return false
 	}
 	s.view.Adopt(c.View)
-	return c.hidden || r.Hidden, true
+	return true
 }
 
 // begin prepares the recorder for an event and, if there is no filter, has it
 // keep the event.
 func (s *Sensor) begin(c *came) error {
-	if s.cfg.Record == nil {
-		return nil
-	}
 	if err := s.cfg.Record.Begin(c.Time(), c.Bytes()); err != nil {
 		return fmt.Errorf("record: %w", err)
 	}

@@ -35,17 +35,12 @@ const (
 	ExeLowerLayer
 )
 
-// aside reports whether an event is no part of what its thread does.
-func aside(v *event.View) bool {
-	return v.Info().Flags&syscalls.SkipParseReset != 0 || v.Info().Name == "switch"
-}
-
 // clock measures how long calls take: from the enter event that the thread had
 // last.
-func (t *Table) clock(v *event.View) {
+func (t *Table) clock(v *event.View, s *shape) {
 	th := t.cur
 	switch {
-	case aside(v), t.newest(): // there is no enter event to measure from
+	case s.aside, t.newest(): // there is no enter event to measure from
 	case syscalls.IsEnter(v.Type()):
 		th.Latency, th.enteredAt = 0, v.Time()
 	case th.enteredAt != 0:

@@ -159,6 +159,7 @@ var fieldNames = [numFields]string{
 // parameters are.
 type shape struct {
 	rule   rule
+	aside  bool // it is no part of what its thread does
 	letter byte
 	makes  bool            // the result is a descriptor
 	fd     int8            // index of the descriptor that the event is about, -1 if none
@@ -177,6 +178,7 @@ func makeShapes() *[syscalls.NumEvents]shape {
 		if s.rule == ruleNone && s.letter != 0 {
 			s.rule = ruleNew
 		}
+		s.aside = info.Flags&syscalls.SkipParseReset != 0 || s.rule == ruleSwitch
 		s.findFD(typ, info.Params)
 		for f, name := range fieldNames {
 			s.at[f] = -1

@@ -158,7 +158,7 @@ func (t *Table) Apply(v *event.View) {
 		t.arrive(v)
 		t.returned(half{v, s})
 	}
-	t.clock(v)
+	t.clock(v, s)
 }
 
 // finish forgets what the event before has closed or ended.
