@@ -2,8 +2,8 @@ package tracer
 
 import (
 	"bytes"
-	"slices"
-	"strings"
+
+	"github.com/pdig/pdig/internal/procfs"
 )
 
 // cgroupList is a content of /proc/PID/cgroup and what it means. It is shared
@@ -59,57 +59,5 @@ func (p *process) readCgroups(tid int, b *procBuffer) *cgroupList {
 	if im := p.image; im != nil && im.cgroups != nil && bytes.Equal(content, im.cgroups.content) {
 		return im.cgroups
 	}
-	return &cgroupList{bytes.Clone(content), cgroups(content)}
-}
-
-// maxCgroups bounds the list of a record, in bytes.
-const maxCgroups = 4096
-
-// controllers are those that Falco's kernel module lists, in its order. Its probes list
-// the first few; the others are listed where they have a hierarchy of version 1: a process
-// may be in the cgroup of its container in one of these only.
-var controllers = [...]string{
-	"cpuset", "cpu", "cpuacct", "io", "memory", // few
-	"devices", "freezer", "net_cls", "perf_event", "net_prio", "hugetlb", "pids", "rdma", "misc",
-}
-
-const few = 5
-
-// cgroups makes Falco's list of the content of /proc/PID/cgroup: for the
-// controllers that it knows, in its order, the path, each with a NUL. The one
-// hierarchy of version 2 stands for the first few.
-func cgroups(content []byte) []byte {
-	var list []byte
-	for i, want := range controllers {
-		for line := range bytes.Lines(content) {
-			f := bytes.SplitN(bytes.TrimSuffix(line, []byte("\n")), []byte(":"), 3)
-			if len(f) != 3 || len(f[1]) == 0 && i >= few || !hasController(string(f[1]), want) {
-				continue
-			}
-			list = append(append(append(list, want...), '='), f[2]...)
-			list = append(list, 0)
-			break
-		}
-	}
-	return boundCgroups(list)
-}
-
-func boundCgroups(list []byte) []byte {
-	if len(list) > maxCgroups {
-		list = list[:maxCgroups]
-		list[maxCgroups-1] = 0
-	}
-	return list
-}
-
-// hasController reports whether a line of /proc/PID/cgroup with these
-// controllers is about the one of that name.
-func hasController(controllers, want string) bool {
-	if controllers == "" {
-		return true // version 2
-	}
-	if want == "io" {
-		want = "blkio" // its name in version 1
-	}
-	return slices.Contains(strings.Split(controllers, ","), want)
+	return &cgroupList{bytes.Clone(content), procfs.Cgroups(content)}
 }

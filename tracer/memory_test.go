@@ -1,7 +1,6 @@
 package tracer
 
 import (
-	"bytes"
 	"os"
 	"strings"
 	"testing"
@@ -82,7 +81,7 @@ func TestReadAcrossUnreadable(t *testing.T) {
 }
 
 func FuzzProcFiles(f *testing.F) {
-	for _, name := range []string{"status", "stat", "cgroup"} {
+	for _, name := range []string{"status", "stat"} {
 		b, err := os.ReadFile("/proc/self/" + name)
 		if err != nil {
 			f.Fatal(err)
@@ -99,9 +98,6 @@ func FuzzProcFiles(f *testing.F) {
 			_, fields := splitStat(b)
 			statField(fields, n)
 		}
-		if list := cgroups(b); len(list) > maxCgroups {
-			t.Errorf("cgroups: %d bytes", len(list))
-		}
 	})
 }
 
@@ -114,22 +110,6 @@ func TestUnknownUser(t *testing.T) {
 	}
 	if im.capEff != 0 {
 		t.Errorf("capabilities %#x, want none", im.capEff)
-	}
-}
-
-func TestCgroups(t *testing.T) {
-	for _, tt := range []struct{ in, want string }{
-		{"0::/a b\n", "cpuset=/a b|cpu=/a b|cpuacct=/a b|io=/a b|memory=/a b|"},
-		{"5:memory:/m\n4:cpu,cpuacct:/c\n3:blkio:/b\n2:cpuset:/s\n1:name=systemd:/x\n", "cpuset=/s|cpu=/c|cpuacct=/c|io=/b|memory=/m|"},
-		{"4:cpu,cpuacct:/c\n0::/u\n", "cpuset=/u|cpu=/c|cpuacct=/c|io=/u|memory=/u|"},
-		{"8:pids:/p\n5:memory:/m\n3:net_cls,net_prio:/n\n0::/u\n", "cpuset=/u|cpu=/u|cpuacct=/u|io=/u|memory=/m|net_cls=/n|net_prio=/n|pids=/p|"},
-		{"", ""},
-		{"nonsense\n", ""},
-	} {
-		got := bytes.ReplaceAll(cgroups([]byte(tt.in)), []byte{0}, []byte("|"))
-		if string(got) != tt.want {
-			t.Errorf("cgroups(%q) = %q, want %q", tt.in, got, tt.want)
-		}
 	}
 }
 

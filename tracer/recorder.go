@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/internal/procfs"
 	"github.com/pdig/pdig/shm"
 	"github.com/pdig/pdig/syscalls"
 	"github.com/pdig/pdig/tracer/seccomp"
@@ -63,7 +64,7 @@ type TaskFacts struct {
 	Exe                             ExeFacts
 
 	// Of an exec:
-	Cgroups   [len(controllers)][]byte // paths; nil: in none, or too long
+	Cgroups   [len(procfs.Controllers)][]byte // paths; nil: in none, or too long
 	ExePath   []byte
 	Args, Env [2]uint64 // where they begin and end
 }
@@ -386,11 +387,11 @@ func (p *process) cgroupsOf(f *TaskFacts) *cgroupList {
 	var list []byte
 	for i, path := range f.Cgroups {
 		if path != nil {
-			list = append(append(append(list, controllers[i]...), '='), path...)
+			list = append(append(append(list, procfs.Controllers[i]...), '='), path...)
 			list = append(list, 0)
 		}
 	}
-	list = boundCgroups(list)
+	list = procfs.BoundCgroups(list)
 	if im := p.image; im != nil && im.cgroups != nil && (len(list) == 0 || bytes.Equal(list, im.cgroups.falco)) {
 		return im.cgroups
 	}

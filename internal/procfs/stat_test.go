@@ -26,8 +26,8 @@ func TestParseStat(t *testing.T) {
 		want Stat
 		err  error
 	}{
-		{"7 (a) Z" + rest, Stat{'Z', 4711}, nil},
-		{"7 (a) R 1) b\n (c) S" + rest, Stat{'S', 4711}, nil},
+		{"7 (a) Z" + rest, Stat{State: 'Z', PGID: 2, SID: 3, TTY: 4, MinFaults: 7, MajFaults: 9, StartTime: 4711}, nil},
+		{"7 (a) R 1) b\n (c) S" + rest, Stat{State: 'S', PGID: 2, SID: 3, TTY: 4, MinFaults: 7, MajFaults: 9, StartTime: 4711}, nil},
 		{"", Stat{}, ErrFormat},
 		{"7 (a) R 1 2", Stat{}, ErrFormat},
 		{"7 (a) R 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 x", Stat{}, ErrFormat},

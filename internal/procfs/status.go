@@ -3,7 +3,6 @@ package procfs
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -23,19 +22,20 @@ type Status struct {
 	GID  uint32 // effective
 
 	Tracer int // thread that traces it, 0 for none
+
+	// In the innermost pid namespace, 0 where the kernel does not tell.
+	VTID, VPID, VPGID int
+
+	VMSize, VMRSS, VMSwap                      uint32 // KiB
+	CapInheritable, CapPermitted, CapEffective uint64
 }
 
 // ReadStatus reads the status file of a process or of any thread. The error is
 // [os.ErrNotExist] if there is no such thread.
 func ReadStatus(root string, tid int) (Status, error) {
-	f, err := os.Open(filepath.Join(root, strconv.Itoa(tid), "status"))
+	b, err := readFile(root, tid, "status", maxStatus)
 	if err != nil {
 		return Status{}, err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxStatus))
-	if err != nil {
-		return Status{}, fmt.Errorf("status: %w", err)
 	}
 	return parseStatus(b)
 }
@@ -57,6 +57,24 @@ func parseStatus(b []byte) (Status, error) {
 			s.UID = effective(value)
 		case "Gid":
 			s.GID = effective(value)
+		case "NSpid":
+			s.VTID = innermost(value)
+		case "NStgid":
+			s.VPID = innermost(value)
+		case "NSpgid":
+			s.VPGID = innermost(value)
+		case "VmSize":
+			s.VMSize = kibibytes(value)
+		case "VmRSS":
+			s.VMRSS = kibibytes(value)
+		case "VmSwap":
+			s.VMSwap = kibibytes(value)
+		case "CapInh":
+			s.CapInheritable, _ = strconv.ParseUint(string(value), 16, 64)
+		case "CapPrm":
+			s.CapPermitted, _ = strconv.ParseUint(string(value), 16, 64)
+		case "CapEff":
+			s.CapEffective, _ = strconv.ParseUint(string(value), 16, 64)
 		}
 	}
 	if s.PID <= 0 {
@@ -73,6 +91,19 @@ func effective(value []byte) uint32 {
 		}
 	}
 	return ^uint32(0)
+}
+
+// innermost is the last of the numbers that a thread has in pid namespaces.
+func innermost(value []byte) int {
+	n, _ := strconv.Atoi(string(value[bytes.LastIndexByte(value, '\t')+1:]))
+	return n
+}
+
+// kibibytes is a size such as "  1234 kB".
+func kibibytes(value []byte) uint32 {
+	text, _ := bytes.CutSuffix(bytes.TrimLeft(value, " \t"), []byte(" kB"))
+	n, _ := strconv.ParseUint(string(text), 10, 32) // of what is too much the most
+	return uint32(n)
 }
 
 // unescape undoes what the kernel does to a name in a status file: newlines

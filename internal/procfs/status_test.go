@@ -19,6 +19,9 @@ func TestParseStatus(t *testing.T) {
 	}{
 		{"thread", "Name:\tworker\nUmask:\t0022\nState:\tS (sleeping)\nTgid:\t7\nNgid:\t0\nPid:\t9\nPPid:\t3\nUid:\t0\t1000\t0\t1000\nGid:\t0\t0\t0\t0\n",
 			Status{Comm: "worker", PID: 7, PPID: 3, UID: 1000}, nil},
+		{"numbers", "Name:\tx\nTgid:\t7\nNStgid:\t7\t1\nNSpid:\t9\t2\nNSpgid:\t5\t0\nVmSize:\t    1234 kB\nVmRSS:\t      12 kB\nVmSwap:\t       3 kB\nCapInh:\t0000000000000001\nCapPrm:\t000001ffffffffff\nCapEff:\t0000000000000003\n",
+			Status{Comm: "x", PID: 7, UID: ^uint32(0), GID: ^uint32(0), VTID: 2, VPID: 1, VMSize: 1234, VMRSS: 12, VMSwap: 3, CapInheritable: 1, CapPermitted: 0x1ffffffffff, CapEffective: 3}, nil},
+		{"odd numbers", "Name:\tx\nTgid:\t7\nNSpid:\tx\nVmSize:\t-1 kB\nVmRSS:\t99999999999 kB\nCapEff:\txyz\n", Status{Comm: "x", PID: 7, UID: ^uint32(0), GID: ^uint32(0), VMRSS: 1<<32 - 1}, nil},
 		{"escaped", "Name:\ta\\nb\\\\n\nTgid:\t1\n", Status{Comm: "a\nb\\n", PID: 1, UID: ^uint32(0), GID: ^uint32(0)}, nil},
 		{"name with a colon", "Name:\tTgid:\t5\nTgid:\t1\n", Status{Comm: "Tgid:\t5", PID: 1, UID: ^uint32(0), GID: ^uint32(0)}, nil},
 		{"cut", "Name:\tx\nTgi", Status{}, ErrFormat},
@@ -41,6 +44,10 @@ func TestReadStatusSelf(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Status{Comm: string(comm[:len(comm)-1]), PID: os.Getpid(), PPID: os.Getppid(), UID: uint32(os.Geteuid())}
+	if got.VMSize < got.VMRSS || got.VMRSS == 0 || got.VTID == 0 || got.VPID == 0 || got.VPGID < 0 {
+		t.Errorf("numbers: %+v", got)
+	}
+	got = Status{Comm: got.Comm, PID: got.PID, PPID: got.PPID, UID: got.UID, GID: got.GID}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}

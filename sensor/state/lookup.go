@@ -26,7 +26,8 @@ func (t *Table) find(tid int64) *Thread {
 	th := t.add(tid)
 	th.PID, th.PTID = int64(status.PID), int64(status.PPID)
 	th.UID, th.GID, th.Comm = status.UID, status.GID, status.Comm
-	th.VTID, th.VPID = th.TID, th.PID
+	th.VTID, th.VPID = cmp.Or(int64(status.VTID), th.TID), cmp.Or(int64(status.VPID), th.PID)
+	t.describe(th, &status)
 	if th.PID == th.TID {
 		th.Program = t.program(tid)
 		t.account(th)
@@ -48,6 +49,25 @@ func (t *Table) find(tid int64) *Thread {
 	t.release(th.files)
 	th.files, th.dir = leader.files.retain(), leader.dir
 	return th
+}
+
+// describe fills in what else /proc says of a thread.
+func (t *Table) describe(th *Thread, status *procfs.Status) {
+	tid := int(th.TID)
+	th.VPGID = cmp.Or(int64(status.VPGID), -1)
+	th.VMSize, th.VMRSS, th.VMSwap = status.VMSize, status.VMRSS, status.VMSwap
+	th.CapInheritable, th.CapPermitted, th.CapEffective = status.CapInheritable, status.CapPermitted, status.CapEffective
+	if stat, err := procfs.ReadStat(t.proc(), tid); err == nil {
+		th.PGID, th.SID, th.TTY = stat.PGID, stat.SID, stat.TTY
+		th.MajorFaults, th.MinFaults = stat.MajFaults, stat.MinFaults
+		if boot := t.machine.Boot; boot > 0 {
+			th.Started = boot + stat.StartTime*procfs.Tick
+		}
+	}
+	th.LoginUID, th.FDLimit = procfs.ReadLoginUID(t.proc(), tid), procfs.ReadFDLimit(t.proc(), tid)
+	if list, err := procfs.ReadCgroups(t.proc(), tid); err == nil {
+		th.Cgroups = cgroups(list)
+	}
 }
 
 func (t *Table) proc() string {

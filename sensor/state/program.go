@@ -133,8 +133,9 @@ func (t *Table) program(pid int64) *Program {
 	}
 	p := &Program{}
 	p.Exe, p.Args, _ = strings.Cut(args, "\x00")
-	// Both fail where the process may not be looked into.
+	// These fail where the process may not be looked into.
 	p.Path, _ = procfs.ReadExe(t.proc(), int(pid))
+	p.Env, _ = procfs.ReadEnviron(t.proc(), int(pid))
 	p.bound()
 	return p
 }
