@@ -8,13 +8,13 @@ import (
 )
 
 // AppendTo appends the address as sysdig writes it: 1.2.3.4:80, ::1:80 (no
-// brackets), /run/x.sock, or "family 16".
+// brackets), /run/x.sock, which may hold any byte, or "family 16".
 func (a SockAddr) AppendTo(dst []byte) []byte {
 	switch a.Family {
 	case unix.AF_INET, unix.AF_INET6:
 		return appendAddrPort(dst, a.IP)
 	case unix.AF_UNIX:
-		return appendLine(dst, a.Path)
+		return append(dst, a.Path...)
 	}
 	return appendFamily(dst, a.Family)
 }
@@ -39,7 +39,7 @@ func (t SockTuple) AppendTo(dst []byte) []byte {
 		dst = append(dst, "->"...)
 		dst = strconv.AppendUint(dst, t.DestNode, 16)
 		dst = append(dst, ' ')
-		return appendLine(dst, t.Path)
+		return append(dst, t.Path...)
 	}
 	return appendFamily(dst, t.Family)
 }
@@ -79,7 +79,8 @@ func appendFamily(dst []byte, family uint8) []byte {
 // appendSockAddrText is the text of a SOCKADDR parameter.
 func appendSockAddrText(dst, raw []byte) []byte {
 	if a, ok := DecodeSockAddr(raw); ok {
-		return a.AppendTo(dst)
+		start := len(dst)
+		return AppendPrintable(dst, a.AppendTo(dst)[start:])
 	}
 	return appendNoAddr(dst, raw)
 }
@@ -87,7 +88,8 @@ func appendSockAddrText(dst, raw []byte) []byte {
 // appendTupleText is the text of a SOCKTUPLE parameter.
 func appendTupleText(dst, raw []byte) []byte {
 	if t, ok := DecodeTuple(raw); ok {
-		return t.AppendTo(dst)
+		start := len(dst)
+		return AppendPrintable(dst, t.AppendTo(dst)[start:])
 	}
 	return appendNoAddr(dst, raw)
 }

@@ -29,30 +29,18 @@ func (n FDName) appendTo(dst []byte) []byte {
 		dst = append(dst, n.L4)
 	}
 	dst = append(dst, '>')
-	return appendPrintable(dst, n.Name)
+	return AppendPrintable(dst, n.Name)
 }
 
 func printable(c byte) bool { return c >= ' ' && c <= '~' }
 
-// appendPrintable drops what is not printable ASCII.
-func appendPrintable[T string | []byte](dst []byte, s T) []byte {
+// AppendPrintable drops what is not printable ASCII, as sysdig does in paths, addresses and
+// names of descriptors and users.
+func AppendPrintable[T string | []byte](dst []byte, s T) []byte {
 	for i := range len(s) {
 		if c := s[i]; printable(c) {
 			dst = append(dst, c)
 		}
-	}
-	return dst
-}
-
-// appendLine keeps all bytes but those that would end the line or move the
-// cursor of a terminal: control characters other than the tab become dots.
-func appendLine[T string | []byte](dst []byte, s T) []byte {
-	for i := range len(s) {
-		c := s[i]
-		if c < ' ' && c != '\t' || c == 0x7f {
-			c = '.'
-		}
-		dst = append(dst, c)
 	}
 	return dst
 }

@@ -52,7 +52,7 @@ func (v *View) newestName() string {
 		}
 		return newestCall(id)
 	case v.typ == asyncEvent && v.params > 1:
-		return string(appendLine(nil, v.Str(1)))
+		return string(AppendLine(nil, v.Str(1)))
 	}
 	return syscalls.Events[v.typ].Name
 }

@@ -77,6 +77,6 @@ func appendPathText(dst, raw []byte) []byte {
 		return append(dst, missing...)
 	}
 	start := len(dst)
-	dst = appendPrintable(dst, cstring(raw))
+	dst = AppendPrintable(dst, cstring(raw))
 	return dst[:min(len(dst), start+maxText)]
 }

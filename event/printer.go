@@ -5,9 +5,9 @@ import "github.com/pdig/pdig/syscalls"
 // Printer writes the parameters of events as sysdig 0.29.3 does, with the names
 // and types of its event table, or, in the newest style, as sysdig 0.41.4 does.
 //
-// It departs from sysdig in four things. Control characters other than the tab
-// in strings, which sysdig writes as they are, become dots, so that an event is
-// one line whatever a program calls its files. A number that the record does
+// It departs from sysdig in four things. Control characters in strings, which sysdig
+// writes as they are, are escaped ([AppendLine]), so that an event is one line
+// whatever a program calls its files. A number that the record does
 // not hold, where sysdig reads on in the record, is <NA>, and so is a string of
 // no length, unless no producer fills it; what sysdig reads beyond an address
 // that is too short is INVALID. A system call that sysdig does not know is shown
@@ -15,8 +15,11 @@ import "github.com/pdig/pdig/syscalls"
 //
 // The zero Printer is ready for use.
 type Printer struct {
-	Data DataStyle // how bytes are shown that are no text
-	Long bool      // do not cut them at 80 characters
+	Data     DataStyle // how bytes are shown that are no text
+	Long     bool      // do not cut them at 80 characters
+	Verbatim bool      // strings as they are: for what escapes by itself, or compares
+
+	text []byte // to be escaped
 }
 
 // Edition returns as which event one of type typ is shown: as the one that
@@ -131,7 +134,7 @@ func (p *Printer) AppendParam(dst []byte, v *View, i int, n Names) []byte {
 func (p *Printer) append(dst []byte, a *arg, v *View, n Names) []byte {
 	dst = p.appendText(dst, a, n)
 	end := len(dst)
-	dst = a.appendResolved(append(dst, '('), v, n)
+	dst = p.appendResolved(append(dst, '('), a, v, n)
 	if len(dst) == end+1 {
 		return dst[:end]
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // appendResolved appends what an argument names, nothing if its text says all.
-func (a *arg) appendResolved(dst []byte, v *View, n Names) []byte {
+func (p *Printer) appendResolved(dst []byte, a *arg, v *View, n Names) []byte {
 	switch a.typ {
 	case syscalls.FSPath:
 		if a.relative() {
@@ -26,7 +26,7 @@ func (a *arg) appendResolved(dst []byte, v *View, n Names) []byte {
 	if !a.number {
 		return dst
 	}
-	return a.appendNumberName(dst, n)
+	return p.line(a.appendNumberName(dst, n), len(dst))
 }
 
 // appendNumberName appends what a number stands for.
@@ -38,7 +38,7 @@ func (a *arg) appendNumberName(dst []byte, n Names) []byte {
 		return appendFD(dst, a.signed, n)
 	case syscalls.PID, syscalls.PID32:
 		if comm, ok := n.Thread(a.signed); ok {
-			return appendLine(dst, comm)
+			return append(dst, comm...)
 		}
 	case syscalls.EnumFlags8, syscalls.EnumFlags16, syscalls.EnumFlags32:
 		if a.style == Newest {
@@ -86,7 +86,7 @@ func appendOwner(dst []byte, id uint32, name string) []byte {
 	case name == "":
 		return append(dst, missing...)
 	}
-	return appendLine(dst, name)
+	return AppendPrintable(dst, name)
 }
 
 // appendSeconds appends nanoseconds as seconds with six digits.
@@ -126,14 +126,14 @@ func appendBase(dst []byte, v *View, a *arg, n Names) []byte {
 	if !ok || name.Name == "" {
 		return dst
 	}
-	return append(appendPrintable(dst, name.Name), '/')
+	return append(AppendPrintable(dst, name.Name), '/')
 }
 
 // appendCwd appends the working directory with a final slash, nothing if it is
 // not known.
 func appendCwd(dst []byte, n Names) []byte {
 	cwd := n.Cwd()
-	dst = appendPrintable(dst, cwd)
+	dst = AppendPrintable(dst, cwd)
 	if cwd != "" && cwd[len(cwd)-1] != '/' {
 		dst = append(dst, '/')
 	}

@@ -47,6 +47,7 @@ func TestSysdig(t *testing.T) {
 
 func compareSysdig(t *testing.T, option string, p Printer) {
 	const separator = "\x02"
+	p.Verbatim = true
 	var c capture
 	c.header()
 	var (

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/pdig/pdig/syscalls"
@@ -92,10 +93,8 @@ func checkText(t *testing.T, v *View) {
 
 func checkLine(t *testing.T, typ uint16, text string) {
 	t.Helper()
-	for _, c := range []byte(text) {
-		if c < ' ' && c != '\t' || c == 0x7f {
-			t.Fatalf("event %d: control character in %q", typ, text)
-		}
+	if strings.ContainsFunc(text, unicode.IsControl) {
+		t.Fatalf("event %d: control character in %q", typ, text)
 	}
 }
 

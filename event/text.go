@@ -21,7 +21,7 @@ func (p *Printer) appendText(dst []byte, a *arg, n Names) []byte {
 		if len(a.raw) == 0 && !a.neverFilled() {
 			return append(dst, missing...) // NULL, or not readable
 		}
-		return appendLine(dst, cstring(a.raw))
+		return p.line(append(dst, cstring(a.raw)...), len(dst))
 	case syscalls.FSPath, syscalls.FSRelPath:
 		return appendPathText(dst, a.raw)
 	case syscalls.ByteBuf:

@@ -11,7 +11,7 @@ func (p *Printer) AppendValue(dst []byte, v *View, i int, n Names) ([]byte, bool
 		return dst, false
 	}
 	start := len(dst)
-	if dst = a.appendResolved(dst, v, n); len(dst) > start {
+	if dst = p.appendResolved(dst, &a, v, n); len(dst) > start {
 		return dst, true
 	}
 	return p.appendText(dst, &a, n), true

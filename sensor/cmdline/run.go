@@ -84,14 +84,22 @@ func (h Host) run(args []string, stdin io.Reader, stdout, stderr io.Writer) int 
 	return status
 }
 
-// complain says what went wrong: one line.
+// complain says what went wrong: one line, whatever names are in it, for each error of
+// several that were joined.
 func complain(w io.Writer, err error) {
+	var several interface{ Unwrap() []error }
+	if errors.As(err, &several) && err.Error() == errors.Join(several.Unwrap()...).Error() {
+		for _, err := range several.Unwrap() {
+			complain(w, err)
+		}
+		return
+	}
 	var old *modern.OldKernelError
 	if errors.As(err, &old) {
 		fmt.Fprintf(w, "Error: %v\n", old) // Falco's words
 		return
 	}
-	fmt.Fprintf(w, "sensor: %v\n", err)
+	fmt.Fprintf(w, "sensor: %s\n", event.AppendLine(nil, err.Error()))
 }
 
 // program is one run.

@@ -67,6 +67,7 @@ func (b *bound) kind() Kind {
 // has it, Text of text. It is valid until the next call.
 func (f *Format) Value(c *Column) (filter.Value, bool) {
 	b := &f.set.bound[c.ref]
+	f.set.line = false
 	f.values.Reset()
 	if b.field.moment {
 		return filter.Value{Num: f.set.event.View.Time()}, true

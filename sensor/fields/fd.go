@@ -138,7 +138,7 @@ func (e *Event) fdName() (d event.FDName, ok bool) {
 	e.buf = e.buf[:0]
 	d, fd, known := e.descriptor()
 	if known && !e.refusedConnect() {
-		e.buf = append(e.buf, d.Name...)
+		e.buf = event.AppendPrintable(e.buf, d.Name)
 		return d, true
 	}
 	if _, ok := e.eventFD(); !ok || !e.exit() {
@@ -211,7 +211,8 @@ func fdFilename(e *Event, _ *argument, v *filter.Values) bool {
 	if !ok || d.Letter != 'f' {
 		return false
 	}
-	v.Str(d.Name[strings.LastIndexByte(d.Name, '/')+1:])
+	e.buf = event.AppendPrintable(e.buf[:0], d.Name[strings.LastIndexByte(d.Name, '/')+1:])
+	v.Copy(e.buf)
 	return true
 }
 

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/pdig/pdig/event"
 	"github.com/pdig/pdig/sensor/filter"
 	"github.com/pdig/pdig/sensor/state"
 	"github.com/pdig/pdig/syscalls"
@@ -160,7 +161,7 @@ func appendFDName(dst []byte, e *Event, fd int64) []byte {
 	if !ok || d.Name == "" {
 		return append(dst, unknown...)
 	}
-	return append(dst, d.Name...)
+	return event.AppendPrintable(dst, d.Name)
 }
 
 func appendEnd(address bool, which end) func([]byte, *Event, int64) []byte {

@@ -140,6 +140,7 @@ func longest(name string) string {
 // stand in the format.
 func (f *Format) Append(dst []byte) ([]byte, bool) {
 	start := len(dst)
+	f.set.line = true
 	for i := range f.parts {
 		p := &f.parts[i]
 		dst = append(dst, p.text...)
@@ -201,7 +202,7 @@ func (b *bound) appendValue(dst []byte, v *filter.Value, e *Event) []byte {
 		if b.field.printed {
 			return append(dst, v.Text...)
 		}
-		return appendLine(dst, v.Text)
+		return event.AppendLine(dst, v.Text)
 	case filter.Addr, filter.Net:
 		return v.Addr.AppendTo(dst)
 	case filter.Float:
@@ -236,18 +237,6 @@ func (e *Event) appendBuffer(dst, raw []byte) []byte {
 func appendDots(dst, s []byte) []byte {
 	for _, c := range s {
 		if c < ' ' || c > '~' {
-			c = '.'
-		}
-		dst = append(dst, c)
-	}
-	return dst
-}
-
-// appendLine keeps a value on its line and in its column: control characters
-// become dots.
-func appendLine(dst, s []byte) []byte {
-	for _, c := range s {
-		if c < ' ' || c == 0x7f {
 			c = '.'
 		}
 		dst = append(dst, c)

@@ -15,6 +15,7 @@ import (
 type Set struct {
 	bound []bound
 	event *Event
+	line  bool // what the printer makes of strings is for a line of text
 }
 
 // bound is a field with what it was asked for with.
@@ -32,6 +33,7 @@ func NewSet(e *Event) *Set { return &Set{event: e} }
 // Value adds the values of a field: [filter.Source].
 func (s *Set) Value(ref int, v *filter.Values) bool {
 	b := &s.bound[ref]
+	s.event.printer.Verbatim = !s.line
 	return b.field.get(s.event, &b.arg, v)
 }
 

@@ -41,7 +41,7 @@ func (f *JSON) Append(dst []byte, e *Event) []byte {
 	dst = append(dst, `,"`+keyDir+`":"`...)
 	dst = append(dst, e.dir())
 	dst = append(dst, `","`+keyInfo+`":`...)
-	f.printer.Data, f.printer.Long = f.Data, true
+	f.printer.Data, f.printer.Long, f.printer.Verbatim = f.Data, true, true
 	f.info = f.printer.AppendInfo(f.info[:0], e.View, e.Names)
 	dst = appendJSON(dst, f.info)
 	dst = append(dst, `,"`+keyNum+`":`...)

@@ -26,7 +26,7 @@ func (f *Msgpack) Append(dst []byte, e *Event) []byte {
 	dst = append(dst, 0x80|keys) // fixmap
 	dst = packUint(packString(dst, keyCPU), uint64(e.CPU))
 	dst = append(packString(dst, keyDir), 0xa1, e.dir())
-	f.printer.Data, f.printer.Long = f.Data, true
+	f.printer.Data, f.printer.Long, f.printer.Verbatim = f.Data, true, true
 	f.info = f.printer.AppendInfo(f.info[:0], e.View, e.Names)
 	dst = packText(f, packString(dst, keyInfo), f.info)
 	dst = packUint(packString(dst, keyNum), e.Num)

@@ -51,7 +51,7 @@ func (f *Text) Append(dst []byte, e *Event) []byte {
 	dst = append(dst, ' ')
 	dst = strconv.AppendUint(dst, uint64(e.CPU), 10)
 	dst = append(f.paint(dst, plain), ' ')
-	dst = appendName(dst, e.Comm)
+	dst = event.AppendLine(dst, e.Comm)
 	dst = append(dst, " ("...)
 	dst = strconv.AppendInt(dst, e.View.TID(), 10)
 	dst = append(dst, ") "...)
@@ -82,17 +82,4 @@ func (f *Text) paint(dst []byte, way string) []byte {
 		return dst
 	}
 	return append(dst, way...)
-}
-
-// appendName keeps a name on its line: what would end it, or move the cursor of
-// a terminal, becomes a dot.
-func appendName(dst []byte, name string) []byte {
-	for i := range len(name) {
-		c := name[i]
-		if c < ' ' || c == 0x7f {
-			c = '.'
-		}
-		dst = append(dst, c)
-	}
-	return dst
 }

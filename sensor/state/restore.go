@@ -66,7 +66,7 @@ func (t *Table) restoreThread(p *capture.Process) {
 	}
 	th.PID, th.PTID, th.UID, th.Comm = p.PID, p.PTID, p.UID, p.Comm
 	t.superuser(p.UID)
-	th.dir.path, th.origin = asDir(p.Cwd), fromList
+	th.dir.path, th.origin = asDir(string(event.JoinPath(nil, 0, []byte(p.Cwd), t.cfg.Style))), fromList
 	th.GID, th.LoginUID, th.TTY = p.GID, p.LoginUID, p.TTY
 	th.VTID, th.VPID, th.VPGID = max(p.VTID, 0), max(p.VPID, 0), p.VPGID
 	if t.newest() && p.VTID <= 0 { // of a list that is too old to have them

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/pdig/pdig/event"
 )
 
 // redraw is how often a terminal shows the tables anew.
@@ -74,17 +76,12 @@ type page struct {
 	home    bool // begins in the corner, over what is there
 }
 
-// line adds a line. What ends it or moves the cursor becomes a dot.
+// line adds a line. What would end it or move the cursor is escaped.
 func (p *page) line(s string) {
 	if p.home && p.Len() == 0 {
 		p.WriteString("\x1b[H")
 	}
-	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 {
-			return '.'
-		}
-		return r
-	}, strings.ToValidUTF8(s, "."))
+	s = string(event.AppendLine(nil, strings.ToValidUTF8(s, "\ufffd")))
 	if p.columns > 0 && utf8.RuneCountInString(s) > p.columns {
 		s = string([]rune(s)[:p.columns])
 	}

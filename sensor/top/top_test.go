@@ -51,7 +51,7 @@ func TestTables(t *testing.T) {
 	for _, want := range []string{
 		"events: 6\n",
 		"     calls    errors      time  busiest calls\n         2         1       2µs  write\n         1         0       2µs  openat\n",
-		"         3         1       4µs  a.b (7)\n",
+		"         3         1       4µs  a\\nb (7)\n",
 		"     calls      read   written  busiest files\n         3         0       49K  /tmp/x.[1m\n",
 		"   written  what was written\n       49K  /tmp/x.[1m\n",
 	} {
