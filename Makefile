@@ -21,7 +21,7 @@ RACE_EXCEPT = /(cmd|cmdline|integration|tracer|mkimage|internal/repocheck|intern
 TESTED = $(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...
 
 .DEFAULT_GOAL := build
-.PHONY: build plugin test test-race oracle suites generate docs lint bench profile microbench fuzz cross image vm-arm64 guests guest-tests arm64-tests vm-arm64-plugin clean
+.PHONY: build plugin test test-race oracle suites captures generate docs lint bench profile microbench fuzz cross image vm-arm64 guests guest-tests arm64-tests vm-arm64-plugin clean
 
 BUILD_FALCO_TRACE = $(GO) build -buildvcs=false -trimpath -pgo cmd/sensor/default.pgo -ldflags '$(LDFLAGS) -E _pdig_start'
 
@@ -69,6 +69,16 @@ oracle:
 # prints a table, and takes half an hour. SUITES is a pattern of names: SUITES='go|redis'.
 suites:
 	cd integration && $(GO) test -count=1 -timeout 3h -run '^TestSuites$$/($(SUITES))' -suites
+
+# Captures of twenty programs, recorded by sysdig -u (0.29.3) over pdig: what it prints
+# of them, in a hundred conditions and fifty formats, the sensor has to print, too. With
+# NEWEST_SYSDIG, the command of a sysdig 0.41.4, it has to print the lines of that as well;
+# CAPTURES is a pattern of more captures. It takes a quarter of an hour.
+CAPTURES      ?=
+NEWEST_SYSDIG ?=
+captures: build
+	cd integration && $(GO) test -count=1 -timeout 3h -parallel 4 -run '^(TestFreshCaptures|TestLanguage)$$' -v -fresh \
+		-newest.sysdig '$(NEWEST_SYSDIG)' -captures '$(CAPTURES)'
 
 generate:
 	$(GO) generate ./...
