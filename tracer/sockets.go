@@ -225,8 +225,11 @@ func (t *Tracer) bound(th *thread) {
 // kernel.
 func anyPort(addr []byte) bool {
 	f := family(addr)
-	return (f == unix.AF_INET || f == unix.AF_INET6) && len(addr) >= 4 && addr[2]|addr[3] == 0
+	return (f == unix.AF_INET || f == unix.AF_INET6) && noPort(addr)
 }
+
+// noPort is anyPort of an address that may have no family.
+func noPort(addr []byte) bool { return len(addr) >= 4 && addr[2]|addr[3] == 0 }
 
 func (t *Tracer) appendTuple(addr []byte, way direction) {
 	e := &t.ends

@@ -20,7 +20,7 @@ func (t *Tracer) rereadAddress(th *thread) {
 	}
 	same := 0
 	switch f := family(c.addr); {
-	case c.spec.truth == truthBind && anyPort(now):
+	case c.spec.truth == truthBind && (f == unix.AF_INET || f == unix.AF_INET6) && noPort(now):
 		same = 4 // the tracer has filled in the port, see bound
 	case f == unix.AF_INET || f == unix.AF_UNSPEC:
 		same = 2 // and the family, see giveFamily

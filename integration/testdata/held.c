@@ -105,6 +105,10 @@ static void link_changed(void)
 	put("another", "", 0600);
 	keep(unlink("link"), "unlink"), keep(symlink("another", "link"), "symlink");
 }
+static void link_loops(void)
+{
+	keep(unlink("turning"), "unlink"), keep(symlink("round", "turning"), "symlink"), keep(symlink("turning", "round"), "symlink");
+}
 static void nothing(void) {}
 
 static void quiet(int unused) { (void)unused; }
@@ -236,6 +240,8 @@ int main(int argc, char **argv)
 	held("created", "created", creates, replaced, false);
 	keep(symlink("target", "link"), "symlink");
 	held("target", "link", opens, link_changed, false);
+	keep(symlink("center", "turning"), "symlink");
+	held("center", "turning", opens, link_loops, false);
 	at = dir;
 	held("d/at", "at", opens_at, replaced, false);
 	held("d/in", "/in", opens_in_root, replaced, false);

@@ -167,6 +167,23 @@ static void addresses(void)
 			err(1, "%s", any[i]);
 		close(fd);
 	}
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(9), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = keep(socket(AF_INET6, SOCK_DGRAM, 0), "socket");
+	keep(connect(fd, (struct sockaddr *)&a, sizeof a), "IPv4 of IPv6");
+	close(fd);
+}
+
+// places binds sockets where the kernel chooses the port, or the family.
+static void places(void)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = keep(socket(AF_INET, SOCK_DGRAM, 0), "socket");
+	keep(bind(fd, (struct sockaddr *)&a, sizeof a), "bind");
+	close(fd);
+	a = (struct sockaddr_in){.sin_family = AF_UNSPEC};
+	fd = keep(socket(AF_INET, SOCK_DGRAM, 0), "socket");
+	keep(bind(fd, (struct sockaddr *)&a, sizeof a), "bind without a family");
+	close(fd);
 }
 
 static int serve(const char *name)
@@ -306,8 +323,10 @@ static int elsewhere(const char *directory)
 		close(keep(open("dev/null", O_CREAT | O_RDWR, 0644), "null"));
 		if (mount("/dev/null", "dev/null", NULL, MS_BIND, NULL) < 0)
 			_exit(77);
+		int self = keep(open("/proc/self/exe", O_RDONLY | O_CLOEXEC), "exe");
 		if (chroot(".") < 0)
 			_exit(77);
+		run(self, "", AT_EMPTY_PATH); // there is no /dev/fd
 		close(keep(open("d/f", O_CREAT | O_RDWR, 0644), "d/f"));
 		keep(symlink("/d/f", "link"), "symlink");
 		keep(symlink("/link", "d/link"), "symlink");
@@ -345,6 +364,7 @@ int main(int argc, char **argv)
 	keep(link("d/f", "hard"), "link");
 	names();
 	addresses();
+	places();
 	moved(where);
 	programs();
 	if (asprintf(&target, "%s/other", where) < 0)

@@ -48,6 +48,9 @@ int main(int argc, char **argv)
 	int s = socket(AF_INET, SOCK_DGRAM, 0);
 	if (sendto(s, "x", 1, 0, (struct sockaddr *)a, sizeof *a) < 0 || connect(s, (struct sockaddr *)a, sizeof *a) < 0)
 		err(1, "socket");
+	s = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	if (connect(s, (struct sockaddr *)a, sizeof *a) == 0 || errno != EINPROGRESS)
+		err(1, "connect");
 	s = socket(AF_INET, SOCK_DGRAM, 0);
 	if (sendmsg(s, &message, 0) < 0)
 		err(1, "sendmsg");
