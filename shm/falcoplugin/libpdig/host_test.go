@@ -101,7 +101,6 @@ type host struct {
 	ended bool
 }
 
-
 // start runs a host; one that reads has opened its ring then.
 func start(t testing.TB, program, mode, config string, params ...string) *host {
 	t.Helper()
