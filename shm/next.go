@@ -176,8 +176,8 @@ func (c *Consumer) release() {
 // the ring is half full, so that a steady flow of records costs its producer no
 // system calls; then it is woken by the next record. Where no producer does
 // that, it looks again, as udig's readers do, after pauses that double. When it has
-// found nothing for long it looks less often, for each look costs a runtime that slept
-// the most of a millisecond.
+// found nothing for long it looks less often: a look wakes the Go runtime, which takes
+// more time than the look does.
 const (
 	firstPause = 2 * time.Millisecond
 	lastPause  = 30 * time.Millisecond
