@@ -135,13 +135,15 @@ static void failures(void)
 	parent(335, result(syscall(SYS_clone3, NULL, sizeof args)), 0);
 }
 
+static volatile int thread_tid;
+
 // thread expects the two halves of its birth, for the caller too, which waits.
 static void *thread(void *ends_all)
 {
 	struct ids id = self;
 	unsigned flags = THREAD_FLAGS | (self.vpid == self.pid ? 0 : PPM_CL_CHILD_IN_PIDNS);
 	id.tid = outer_tid();
-	id.vtid = syscall(SYS_gettid);
+	id.vtid = thread_tid = syscall(SYS_gettid);
 	parent(THREADS, id.vtid, flags);
 	expect_born(THREADS, 0, id, flags, "*");
 	if (ends_all) {
@@ -159,6 +161,8 @@ static void start_thread(void *ends_all)
 	pthread_t t;
 	need(pthread_create(&t, NULL, thread, ends_all) == 0, "pthread_create");
 	pthread_join(t, NULL);
+	while (syscall(SYS_tgkill, getpid(), thread_tid, 0) == 0) // else its status is that of a process that ends
+		usleep(1000);
 }
 
 // named is a thread with a name of its own, which its children get.
