@@ -275,6 +275,9 @@ func TestThreadsEnd(t *testing.T) {
 				}
 			}
 		})
+		if s := p.Stats(); s.Lost[event.CauseNested] > 0 {
+			t.Skipf("needs a kernel that does not run another thread while the probe makes a record: %+v", s)
+		}
 		if born < threads || ended != born {
 			t.Fatalf("%d threads have begun, %d have ended: %+v", born, ended, p.Stats())
 		}
