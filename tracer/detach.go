@@ -86,10 +86,11 @@ func (t *Tracer) letGo() {
 }
 
 // nudge has those threads stop that would stop at their next call, and are in
-// none.
+// none. Who is in one stops at its end; interrupted, and without a tracer by the time
+// that it gets a processor, it would end the call with EINTR, or with a part.
 func (t *Tracer) nudge() {
 	for _, th := range t.table.threads {
-		if !th.loose && !th.seized && t.inState(th.tid, 'R') {
+		if !th.loose && !th.seized && !th.stood && t.inState(th.tid, 'R') {
 			th.seized = true
 			_ = sys.Ptrace(unix.PTRACE_INTERRUPT, th.tid, 0, 0)
 		}

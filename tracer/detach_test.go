@@ -29,8 +29,11 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// muchZero is as much of /dev/zero as takes a while to read. A signal ends that early.
+const muchZero = 32 << 20
+
 // wait says which thread it is in and, when it may go on, waits twice for what
-// does not come, and says how that ended.
+// does not come, and says how that ended. With a timeout of 0 it has the kernel work.
 func wait(timeout int) {
 	runtime.LockOSThread()
 	ep, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
@@ -41,6 +44,16 @@ func wait(timeout int) {
 	fmt.Printf("thread %d\n", unix.Gettid())
 	var b [1]byte
 	_, _ = os.Stdin.Read(b[:])
+	if timeout == 0 {
+		fd, err := unix.Open("/dev/zero", unix.O_RDONLY, 0)
+		if err != nil {
+			fmt.Println("wait:", err)
+			return
+		}
+		n, err := unix.Read(fd, make([]byte, muchZero))
+		fmt.Println("wait", n == muchZero, err)
+		return
+	}
 	for range 2 {
 		n, err := unix.EpollWait(ep, make([]unix.EpollEvent, 1), timeout)
 		fmt.Println("wait", n, err)
@@ -50,11 +63,13 @@ func wait(timeout int) {
 // TestNudge: a thread waits as if there had been no interrupt of ours, one that
 // comes when it stands at the entry of the call, or waits already.
 func TestNudge(t *testing.T) {
-	t.Run("entry", func(t *testing.T) { testNudge(t, 20, nudgeAtEntry) })
-	t.Run("inside", func(t *testing.T) { testNudge(t, 1000, nudgeInside) })
+	const twice = "wait 0 <nil>\nwait 0 <nil>\n"
+	t.Run("entry", func(t *testing.T) { testNudge(t, 20, nudgeAtEntry, twice) })
+	t.Run("inside", func(t *testing.T) { testNudge(t, 1000, nudgeInside, twice) })
+	t.Run("at work", func(t *testing.T) { testNudge(t, 0, nudgeAtWork, "wait true <nil>\n") })
 }
 
-func testNudge(t *testing.T, timeout int, nudge func(*nudged) error) {
+func testNudge(t *testing.T, timeout int, nudge func(*nudged) error, want string) {
 	cmd := exec.Command(os.Args[0])
 	// The runtime of that program sends itself no signals then.
 	cmd.Env = append(os.Environ(), waiter+"="+strconv.Itoa(timeout), "GODEBUG=asyncpreemptoff=1")
@@ -92,7 +107,7 @@ func testNudge(t *testing.T, timeout int, nudge func(*nudged) error) {
 	if err := <-traced; err != nil {
 		t.Fatal(err)
 	}
-	if want := strings.Repeat("wait 0 <nil>\n", 2); strings.Join(got, "\n")+"\n" != want {
+	if strings.Join(got, "\n")+"\n" != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
@@ -121,8 +136,7 @@ func (n *nudged) trace(goOn func(), nudge func(*nudged) error) error {
 	n.took(n.tid, &st, false)
 	goOn()
 	for n.next() {
-		if !n.parting && signalOf(n.status) == callStop && n.read(n.thread()) && n.in.Op == sys.SyscallEntry &&
-			n.in.Words[3] == 1 && int(n.in.Words[4]) == n.timeout {
+		if !n.parting && signalOf(n.status) == callStop && n.read(n.thread()) && n.in.Op == sys.SyscallEntry && n.waits() {
 			if err := nudge(n); err != nil {
 				return err
 			}
@@ -131,6 +145,14 @@ func (n *nudged) trace(goOn func(), nudge func(*nudged) error) error {
 		n.stopped(n.tid, n.status)
 	}
 	return nil
+}
+
+// waits reports whether the call in n.in is what the program waits in.
+func (n *nudged) waits() bool {
+	if n.timeout == 0 {
+		return n.in.Words[0] == unix.SYS_READ && n.in.Words[3] == muchZero
+	}
+	return n.in.Words[3] == 1 && int(n.in.Words[4]) == n.timeout
 }
 
 func (n *nudged) thread() *thread { return n.table.get(n.tid) }
@@ -167,5 +189,16 @@ func nudgeInside(n *nudged) error {
 	if th := n.thread(); len(th.interrupted) != 1 {
 		return fmt.Errorf("the call has ended with %d", th.call.ret)
 	}
+	return nil
+}
+
+// nudgeAtWork has the kernel busy for the thread, which is let go of.
+func nudgeAtWork(n *nudged) error {
+	n.stopped(n.tid, n.status)
+	for n.inState(n.tid, 'S') {
+		runtime.Gosched()
+	}
+	n.parting, n.onward = true, unix.PTRACE_CONT
+	n.nudge()
 	return nil
 }
