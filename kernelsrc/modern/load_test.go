@@ -137,8 +137,15 @@ var many = flag.Int("times", 20, "how often TestManyTimes starts the probe")
 
 // TestManyTimes: nothing is left behind in this process, and nothing in the kernel.
 func TestManyTimes(t *testing.T) {
-	open := func() ([]ebpf.ProgramID, []ebpf.MapID) {
-		p := open(t, Config{RingSize: os.Getpagesize(), Family: true, Wants: onlyGetppid})
+	cfg := Config{RingSize: os.Getpagesize(), Family: true, Wants: onlyGetppid}
+	if err := open(t, cfg).Close(); err != nil { // it is in memory until the test ends
+		t.Fatal(err)
+	}
+	once := func() ([]ebpf.ProgramID, []ebpf.MapID) {
+		p, err := Open(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
 		if _, err := p.Next(); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Fatal(err)
 		}
@@ -148,10 +155,10 @@ func TestManyTimes(t *testing.T) {
 		}
 		return programs, maps
 	}
-	open()
+	once()
 	files, mappings, memory := realtest.Descriptors(t), mapped(t), resident(t)
 	for range *many {
-		programs, maps := open()
+		programs, maps := once()
 		waitGone(t, func() bool {
 			for _, id := range programs {
 				if q, err := ebpf.NewProgramFromID(id); err == nil {
