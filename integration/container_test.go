@@ -162,7 +162,11 @@ func (c *container) make(dir string) error {
 		mounts = append(mounts, bind("/out", c.out, options...))
 	}
 	if !c.bare { // the users of the machine
-		mounts = append(mounts, bind("/etc/passwd", "/etc/passwd", "ro"), bind("/etc/group", "/etc/group", "ro"))
+		for _, name := range []string{"/etc/passwd", "/etc/group"} {
+			// What is mounted on is there: a runtime in a user namespace may not make it.
+			errs = append(errs, os.WriteFile(filepath.Join(root, name), nil, 0o644))
+			mounts = append(mounts, bind(name, name, "ro"))
+		}
 	}
 	for _, name := range []string{"bin", "lib", "lib32", "lib64", "sbin", "usr"} {
 		if c.bare {
