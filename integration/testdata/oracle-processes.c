@@ -161,7 +161,7 @@ static void start_thread(void *ends_all)
 	pthread_t t;
 	need(pthread_create(&t, NULL, thread, ends_all) == 0, "pthread_create");
 	pthread_join(t, NULL);
-	while (syscall(SYS_tgkill, getpid(), thread_tid, 0) == 0) // else its status is that of a process that ends
+	while (syscall(SYS_sched_getscheduler, thread_tid) >= 0) // else its status is that of a process that ends
 		usleep(1000);
 }
 
