@@ -132,11 +132,13 @@ func TestDetachStates(t *testing.T) {
 	t.Parallel()
 	w := readWay(t)
 	g := startTarget(t, fixture(t, "attach"), "states")
-	inVfork := func() bool {
-		return slices.ContainsFunc(states(g.pid()), func(s string) bool { return strings.Contains(s, " D ") })
-	}
-	eventually(t, "a thread is in a vfork", inVfork)
-	before := states(g.pid())
+	// The first has said that it is ready before it waits.
+	var before []string
+	eventually(t, "a thread waits, one computes, one is in a vfork", func() bool {
+		before = states(g.pid())
+		all := strings.Join(before, "\n")
+		return len(before) == 3 && strings.Contains(all, " S ") && strings.Contains(all, " R ") && strings.Contains(all, " D ")
+	})
 	for range 5 {
 		p := w.attach(t, g.pid())
 		detach(t, p, unix.SIGINT, g.pid())
