@@ -44,8 +44,8 @@ mount -t overlay none -o 'lowerdir=lower,upperdir='"$1"'/upper dir,workdir=work'
 shift
 `
 
-// overlayPrograms executes files of it, each twice, and of mounts that show less.
-const overlayPrograms = `
+// overlayViews changes it, and mounts what shows less.
+const overlayViews = `
 set -e
 cd "$1"
 cp lower/plain 'the view/new'
@@ -53,21 +53,18 @@ chmod 711 'the view/changed'
 mkdir part reader
 mount --bind 'the view/sub' part
 mount -t overlay none -o lowerdir=lower:part reader
+`
+
+// overlayPrograms executes files of all these, each twice.
+const overlayPrograms = overlayViews + `
 for f in 'the view/plain' 'the view/changed' 'the view/new' part/deep reader/changed lower/plain; do
 	"$1/$f" --version >/dev/null 2>&1 || true
 	"$1/$f" --version >/dev/null 2>&1 || true
 done
 `
 
-// overlayOpens has $2 open files of it: first to be read, then to be changed.
-const overlayOpens = `
-set -e
-cd "$1"
-cp lower/plain 'the view/new'
-chmod 711 'the view/changed'
-mkdir part reader
-mount --bind 'the view/sub' part
-mount -t overlay none -o lowerdir=lower:part reader
+// overlayOpens has $2 open files of them: first to be read, then to be changed.
+const overlayOpens = overlayViews + `
 "$2" r "$1/the view/plain" "$1/the view/changed" "$1/the view/new" "$1/part/deep" "$1/reader/changed" "$1/lower/plain"
 "$2" w "$1/the view/changed" "$1/the view/plain" "$1/lower/plain"
 "$2" c "$1/the view/made" "$1/lower/made"
