@@ -270,6 +270,7 @@ func TestAttachToTheEnd(t *testing.T) {
 func TestAttachLoad(t *testing.T) {
 	t.Parallel()
 	w := readWay(t)
+	w.reader.forgets.Store(true)
 	g := startTarget(t, fixture(t, "attach"), "load", strconv.Itoa(*attachPairs))
 	if n := len(threadIDs(g.pid())); n != 2**attachPairs+1 {
 		t.Fatalf("%d threads", n)

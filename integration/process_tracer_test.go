@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -183,10 +184,13 @@ func TestTracerHoldsNothing(t *testing.T) {
 	})
 }
 
-// TestMemoryPerThread: 2000 threads that have all made a call with a path (P22).
+var manyThreads = flag.Int("threads", 2000, "how many threads are traced for the memory that each takes")
+
+// TestMemoryPerThread: many threads that have all made a call with a path (P22).
 func TestMemoryPerThread(t *testing.T) {
 	threads := fixture(t, "threads")
-	const few, many, perThread = 10, 2010, 4096
+	const few, perThread = 10, 4096
+	many := few + *manyThreads
 	eachTraced(t, func(t *testing.T, w *way) {
 		size := func(n int) int {
 			p, tracer, stdin := w.startTraced(t, threads, "many", strconv.Itoa(n))

@@ -89,6 +89,7 @@ func makeRecord(raw []byte) (record, error) {
 type reader struct {
 	consumer *shm.Consumer
 	records  []record
+	forgets  atomic.Bool  // keeps none: they are too many
 	seen     atomic.Int64 // how many there are
 	cut      atomic.Int64 // sleeps that a signal has ended
 	living   atomic.Int64 // threads that were born and have not ended
@@ -134,7 +135,9 @@ func (r *reader) read() {
 				r.err = fmt.Errorf("%w: %x", err, raw)
 				return
 			}
-			r.records = append(r.records, rec)
+			if !r.forgets.Load() {
+				r.records = append(r.records, rec)
+			}
 			if rec.call == "nanosleep" && rec.ret == -int64(unix.EINTR) {
 				r.cut.Add(1)
 			}

@@ -105,6 +105,7 @@ func start(t *testing.T, cmd *exec.Cmd) *process {
 	if cmd.Stderr == nil {
 		cmd.Stderr = &p.stderr
 	}
+	cmd.WaitDelay = patience // a child of it may hold its output
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

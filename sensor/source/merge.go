@@ -101,6 +101,15 @@ func (m *Merged) Poll() ([]byte, error) {
 	return m.rings[i].Peek(), nil
 }
 
+// Leave gives up the record that was lent, and what is known of the rings: those that
+// follow may be others.
+func (m *Merged) Leave() {
+	if m.last >= 0 {
+		m.rings[m.last].Take()
+	}
+	m.rings, m.times, m.last, m.run = nil, m.times[:0], -1, 0
+}
+
 // maxRun bounds how many records of one ring come without a look at the clock: there
 // may be more rings meanwhile.
 const maxRun = 1024

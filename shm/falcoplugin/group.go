@@ -32,6 +32,8 @@ type group struct {
 	set    [maxRings]*ring
 	list   []source.Ring     // of them, those that there are
 	read   []*shm.Consumer   // likewise
+	alone  *ring             // the only one that there is: it is read past the merge
+	polled uint64            // records that were read past the merge
 	gone   event.Stats       // of those that there were
 	said   map[string]string // what was wrong at the last look, by name
 	news   []string          // what the user has yet to be told
@@ -91,15 +93,30 @@ func (g *group) Next() ([]byte, error) {
 	return rec, err
 }
 
+// Poll implements rings. A ring that is the only one has no order to keep.
+func (g *group) Poll() ([]byte, error) {
+	if g.alone == nil {
+		return g.Merged.Poll()
+	}
+	rec := g.alone.next()
+	if rec == nil {
+		return nil, os.ErrDeadlineExceeded
+	}
+	g.polled++
+	return rec, nil
+}
+
 // moment is how long a record waits that is younger than the look at the rings.
 const moment = 500 * time.Microsecond
 
 // rest waits until there may be records.
 func (g *group) rest() {
-	for _, c := range g.list {
-		if c.Peek() != nil {
-			time.Sleep(moment)
-			return
+	if g.alone == nil {
+		for _, c := range g.list {
+			if c.Peek() != nil {
+				time.Sleep(moment)
+				return
+			}
 		}
 	}
 	shm.Wait(g.read)
@@ -107,6 +124,9 @@ func (g *group) rest() {
 
 // Origin implements rings.
 func (g *group) Origin() *origin {
+	if g.alone != nil {
+		return g.alone.from
+	}
 	number, _ := g.Place()
 	return g.set[number].from
 }
@@ -192,13 +212,17 @@ func (g *group) drop(r *ring) {
 	g.relist()
 }
 
-// relist makes the lists anew: the merge holds the one before until it looks again.
+// relist makes the lists anew: what the merge holds is of those before.
 func (g *group) relist() {
-	g.list, g.read = nil, nil
+	g.Leave()
+	g.list, g.read, g.alone = nil, nil, nil
 	for _, r := range g.set {
 		if r != nil {
-			g.list, g.read = append(g.list, r), append(g.read, r.Consumer)
+			g.list, g.read, g.alone = append(g.list, r), append(g.read, r.Consumer), r
 		}
+	}
+	if len(g.list) > 1 {
+		g.alone = nil
 	}
 }
 
@@ -206,6 +230,7 @@ func (g *group) relist() {
 // unread.
 func (g *group) Stats() event.Stats {
 	s := g.Merged.Stats()
+	s.Delivered += g.polled
 	if g.closed {
 		s.Lost[event.CauseUnread] += g.gone.Delivered - s.Delivered
 	}

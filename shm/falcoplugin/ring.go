@@ -23,6 +23,7 @@ type ring struct {
 	left    bool   // its names stand for other objects, or none: what is in it is the last
 	rec     []byte // the oldest record, if it is known
 	err     error  // nothing more comes
+	run     int    // records since the last Load that next made
 }
 
 // origin is where events are from; a ring has another one when that changes.
@@ -108,6 +109,23 @@ func (r *ring) Peek() []byte {
 		}
 	}
 	return r.rec
+}
+
+// maxRun bounds how many records come without a look at who has written them.
+const maxRun = 1024
+
+// next takes the oldest record, or is nil.
+func (r *ring) next() []byte {
+	if r.run++; r.run > maxRun {
+		r.run = 0
+		r.Load()
+	}
+	rec := r.Peek()
+	if rec == nil {
+		r.run = maxRun
+	}
+	r.Take()
+	return rec
 }
 
 // CPU implements [source.Ring]: the number stands in its place.
