@@ -114,13 +114,15 @@ profile:
 microbench:
 	$(GO) test -run '^$$' -bench . -benchtime $(BENCHTIME) ./...
 
+# An input is made smaller in a few steps only: of programs with threads Go would try
+# nothing else for a minute each time.
 fuzz:
 	@pkgs=$$($(TESTED)) || exit 1; \
 	for pkg in $$pkgs; do \
 		list=$$($(GO) test -list '^Fuzz' $$pkg) || exit 1; \
 		for target in $$(echo "$$list" | grep '^Fuzz'); do \
 			echo "$$pkg $$target"; \
-			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzzminimizetime 10x -fuzztime $(FUZZTIME) $$pkg || exit 1; \
 		done; \
 	done
 
