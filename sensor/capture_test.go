@@ -59,8 +59,8 @@ func FuzzCapture(f *testing.F) {
 	f.Add(lived(f))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		lines, again, err := replay(b)
-		if err != nil {
-			return
+		if err != nil || len(lines) == 0 {
+			return // what is written of events that are unknown is a file without any
 		}
 		if got, _, err := replay(again); !bytes.Equal(got, lines) || err != nil {
 			t.Errorf("written again: %v\n got %q\nwant %q", err, got, lines)
