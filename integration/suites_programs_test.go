@@ -18,7 +18,8 @@ var suites = []suite{
 	{name: "go syscall", ways: moreWays, needs: []string{"go"}, run: goTests("syscall")},
 	{name: "go net", needs: []string{"go"}, run: goTests("net")},
 	{name: "go os", needs: []string{"go"}, run: goTests("os")},
-	{name: "go runtime", needs: []string{"go", "gcc"}, looks: "TestDebugCall", run: goTests("runtime")},
+	// It has tests of gdb, which is installed or not.
+	{name: "go runtime", needs: []string{"go", "gcc"}, more: []string{"--on-ptrace", "release"}, looks: "TestDebugCall", run: goTests("runtime")},
 	{name: "python test_signal", ways: moreWays, lacks: pythonTestsLack, run: pythonTests("test_signal")},
 	{name: "python test_subprocess", lacks: pythonTestsLack, run: pythonTests("test_subprocess")},
 	{name: "python test_os", lacks: pythonTestsLack, run: pythonTests("test_os")},

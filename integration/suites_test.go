@@ -25,6 +25,7 @@ type suite struct {
 	root  bool          // what it does takes the rights of root, or is another thing without
 	ways  []string      // in which to run it besides the two usual ones
 	needs []string      // programs
+	more  []string      // options of pdig in all ways
 	lacks func() string // what else there is not, nil for nothing
 	// looks is how the names of tests begin that skip themselves when /proc shows
 	// a tracer.
@@ -191,9 +192,9 @@ func (s *suite) compare(t *testing.T, table *suiteTable) {
 		}
 		t.Run(how.name, func(t *testing.T) {
 			began := time.Now()
-			w := &way{traced: true, prefix: ring(t), options: how.options}
+			w := &way{traced: true, prefix: ring(t), options: slices.Concat(how.options, s.more)}
 			if how.reader {
-				w.options = append([]string{"--wait-sensor", "30s"}, how.options...)
+				w.options = append(w.options, "--wait-sensor", "30s")
 				startSensor(t, w.prefix)
 			}
 			got := s.run(t, w, suiteDir(t))
