@@ -95,8 +95,11 @@ func LookupName(name string) *Call {
 // SCKnown returns the ppm_sc code that a reader with that ceiling knows for c:
 // its own, or 0 (unknown) where the reader's list is shorter.
 func (c *Call) SCKnown(ceiling int) uint16 {
-	if int(c.SC) < scCount(ceiling) {
+	if int(c.SC) < SCCount(ceiling) {
 		return c.SC
 	}
 	return 0
 }
+
+// SCCount is how many ppm_sc codes a reader with that ceiling knows: those below.
+func SCCount(ceiling int) int { return scCount(ceiling) }

@@ -27,18 +27,36 @@ func (s *schema) known() []bool {
 }
 
 // fit reports whether all parameters of an event are there, and of lengths that
-// their types can have.
+// their types can have. The number of a call is one that the host knows: it looks its
+// name up without asking whether there is one.
 func (s *schema) fit(v *event.View) bool {
 	info := v.Info()
-	if s.exits && v.NumParams() < syscalls.NewestParams(v.Type()) {
+	if v.NumParams() < s.least(v.Type()) {
 		return false
 	}
 	for i := range min(v.NumParams(), len(info.Params)) {
-		if !whole(&info.Params[i], v.Param(i)) {
+		p, b := &info.Params[i], v.Param(i)
+		if !whole(p, b) || p.Type == syscalls.SyscallID && int(binary.NativeEndian.Uint16(b)) >= syscalls.SCCount(s.codes) {
 			return false
 		}
 	}
 	return true
+}
+
+// least is how many parameters of an event a host looks at without asking whether they
+// are there: all, or those that the event has had since there is one.
+func (s *schema) least(typ uint16) (n int) {
+	if s.exits {
+		return syscalls.NewestParams(typ)
+	}
+	params, first := syscalls.Events[typ].Params, syscalls.Tag(0)
+	if typ >= syscalls.CeilingA && len(params) > 0 {
+		first = params[0].Since
+	}
+	for n < len(params) && params[n].Since <= first {
+		n++
+	}
+	return n
 }
 
 // whole reports whether b is a value of a parameter's type.
