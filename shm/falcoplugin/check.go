@@ -34,6 +34,9 @@ func (s *schema) fit(v *event.View) bool {
 	if v.NumParams() < s.least(v.Type()) {
 		return false
 	}
+	if reaper, ok := v.Int(exitReaper); ok && v.Type() == syscalls.ProcExitE && reaper == v.TID() {
+		return false // the host ends at a thread that is to inherit its own children
+	}
 	for i := range min(v.NumParams(), len(info.Params)) {
 		p, b := &info.Params[i], v.Param(i)
 		if !whole(p, b) || p.Type == syscalls.SyscallID && int(binary.NativeEndian.Uint16(b)) >= syscalls.SCCount(s.codes) {
@@ -42,6 +45,9 @@ func (s *schema) fit(v *event.View) bool {
 	}
 	return true
 }
+
+// exitReaper is the parameter of a procexit with the thread that gets the children.
+const exitReaper = 4
 
 // least is how many parameters of an event a host looks at without asking whether they
 // are there: all, or those that the event has had since there is one.

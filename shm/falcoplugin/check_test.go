@@ -26,6 +26,8 @@ func TestFit(t *testing.T) {
 		"5 < read res=1 data=x":                    "nyy",
 		"5 < read/1 res=1":                         "nnn",
 		"5 < memfd_create@405 fd=3 name=x flags=0": "yyn",
+		"5 > procexit+ status=0 reaper_tid=6":      "yyy",
+		"5 > procexit+ status=0 reaper_tid=5":      "nnn",
 		"5 < close/0":                              "nnn",
 	} {
 		var e event.Encoder
