@@ -25,6 +25,7 @@ var (
 	sources     = C.CString(`["syscall"]`)
 	schema      = C.CString(falcoplugin.ConfigSchema)
 	fields      = C.CString(falcoplugin.Fields())
+	ownEvents   = C.CString(`["pdig_tracer"]`)
 )
 
 // version is that of the plugin: a host takes three numbers only.
@@ -180,6 +181,19 @@ func plugin_get_metrics(h C.uintptr_t, n *C.uint32_t) *C.metric {
 	*n = C.uint32_t(len(list))
 	return &metrics[0]
 }
+
+// A host takes the name of an event in a rule for a mistake unless a plugin says that it
+// has events of that name. Ours come in batches, in their order; the handler by which
+// others are sent meanwhile is not needed.
+//
+//export plugin_get_async_events
+func plugin_get_async_events() C.text { return ownEvents }
+
+//export plugin_get_async_event_sources
+func plugin_get_async_event_sources() C.text { return sources }
+
+//export plugin_set_async_event_handler
+func plugin_set_async_event_handler(s, owner, handler C.uintptr_t) C.int32_t { return C.SUCCESS }
 
 //export plugin_extract_fields
 func plugin_extract_fields(h C.uintptr_t, event *C.event_input, in *C.extract_input) C.int32_t {

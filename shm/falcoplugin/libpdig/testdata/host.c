@@ -82,6 +82,9 @@ static struct {
 	const char *(*list_open_params)(void *, int32_t *);
 	struct metric *(*get_metrics)(void *, uint32_t *);
 	int32_t (*extract_fields)(void *, struct event_input *, struct extract_input *);
+	const char *(*get_async_events)(void);
+	const char *(*get_async_event_sources)(void);
+	int32_t (*set_async_event_handler)(void *, void *, void *);
 	const char *(*get_required_event_schema_version)(void *);
 } p;
 
@@ -111,6 +114,10 @@ static void load(const char *library, int modern) {
 	SYMBOL(list_open_params);
 	SYMBOL(get_metrics);
 	SYMBOL(extract_fields);
+	SYMBOL(get_async_events);
+	SYMBOL(get_async_event_sources);
+	SYMBOL(set_async_event_handler);
+	check(!strcmp(p.get_async_events(), "[\"pdig_tracer\"]"), "the events that a rule may name", NULL);
 	if (modern) SYMBOL(get_required_event_schema_version);
 	check(dlsym(lib, "plugin_get_id") == NULL, "a plugin with an id is no source of system calls", NULL);
 }
@@ -131,6 +138,7 @@ static void *opened(void *s, const char *params) {
 	int32_t rc = 1;
 	void *h = p.open(s, params, &rc);
 	check(rc == 0, "open", s);
+	check(p.set_async_event_handler(s, s, (void *)p.init) == 0, "set_async_event_handler", s);
 	return h;
 }
 
