@@ -2,6 +2,7 @@ package falcoplugin
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"sync"
 	"time"
@@ -27,6 +28,9 @@ type Instance struct {
 	lost    uint64 // records, that no event has told of yet
 	told    uint64 // that events have told of
 	refused uint64 // records that are none for the host
+	self    int64  // number of the process, of whose thread the host shows no events
+	double  bool   // a traced thread has it too
+	warned  bool   // of that
 	looked  time.Time
 	lag     time.Duration // age of the last event when it was handed out
 	late    error         // for all further calls
@@ -38,7 +42,7 @@ func newInstance(p *Plugin, cfg *Config, src rings) (*Instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	i := &Instance{plugin: p, schema: cfg.schema, known: cfg.schema.known(), src: src, batch: b}
+	i := &Instance{plugin: p, schema: cfg.schema, known: cfg.schema.known(), src: src, batch: b, self: int64(os.Getpid())}
 	if cfg.schema.exits {
 		i.fold = convert.New()
 	}
@@ -122,6 +126,7 @@ func (i *Instance) add(rec []byte) {
 		i.refused++
 		return
 	}
+	i.double = i.double || v.TID() == i.self
 	i.put(v.Bytes(), i.raw.Whole()[i.raw.Len():], i.src.Origin())
 }
 
@@ -145,7 +150,14 @@ func (i *Instance) announce() {
 		return
 	}
 	i.looked = now
-	for _, text := range i.src.Look(now) {
+	news := i.src.Look(now)
+	if i.double && !i.warned {
+		i.warned = true
+		text := fmt.Sprintf("thread %d is traced, which is the number of this process in another pid namespace: Falco takes its events for its own and shows none: share the namespace (docker: --pid container:NAME)", i.self)
+		i.plugin.log.Warn().Msg(text)
+		news = append(news, text)
+	}
+	for _, text := range news {
 		e := &i.encoder
 		e.Begin(uint64(now.UnixNano()), -1, asyncEvent, 3)
 		e.Bytes(make([]byte, 4))

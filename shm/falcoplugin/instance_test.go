@@ -123,3 +123,24 @@ func TestLost(t *testing.T) {
 		}
 	}
 }
+
+// TestSameNumber: the user is told once that a thread in another pid namespace has the
+// number of the host, which shows none of its events.
+func TestSameNumber(t *testing.T) {
+	_, i := open(t, 0)
+	src := i.src.(*talkative)
+	i.self = 5
+	rec := src.rec
+	for _, want := range []int{1, 2, 1} {
+		src.rec, i.looked = rec, time.Time{}
+		if _, n, err := i.Next(); n != want || err != nil {
+			t.Fatalf("%d events: %v, want %d", n, err, want)
+		}
+	}
+	src.rec, i.self, i.double, i.warned = rec, 6, false, false
+	for range 2 {
+		if _, _, err := i.Next(); i.double {
+			t.Fatalf("another thread is taken for that of the host: %v", err)
+		}
+	}
+}
