@@ -21,7 +21,7 @@ type Config struct {
 	Dir     string `json:"ring_dir"`
 	Size    int    `json:"ring_size"`
 	Mode    string `json:"ring_mode"`
-	Schema  string `json:"schema"`
+	Schema  word   `json:"schema"`
 	Snaplen int    `json:"snaplen"`
 	Wait    string `json:"wait"`
 
@@ -40,11 +40,25 @@ const ConfigSchema = `{
     "ring_dir": {"type": "string", "title": "Directory of rings", "description": "read all rings in this directory, in the order of their times"},
     "ring_size": {"type": "integer", "minimum": 0, "title": "Size", "description": "bytes of a ring that has to be made, a power of two; default: 8388608"},
     "ring_mode": {"type": "string", "pattern": "^0o[0-7]{3}$", "title": "Mode", "description": "mode of a ring that has to be made, 0o600 or, for tracers of other users, 0o666; default: 0o600"},
-    "schema": {"type": "string", "enum": ["auto", "newest", "418", "404"], "title": "Schema", "description": "the events that this Falco knows; default: auto, by what it asks of a plugin"},
+    "schema": {"enum": ["auto", "newest", "418", "404", 418, 404], "title": "Schema", "description": "the events that this Falco knows; default: auto, by what it asks of a plugin"},
     "snaplen": {"type": "integer", "minimum": 0, "maximum": 65000, "title": "Data", "description": "bytes of data in an event; default: 80"},
     "wait": {"type": "string", "pattern": "^[0-9]+(ms|s|m)$", "title": "Wait", "description": "how long to wait for a ring that another program reads, or for a directory that is not there yet; default: 0s"}
   }
 }`
+
+// word is a text that may look like a number: Falco makes one of it, from YAML with
+// quotation marks too.
+type word string
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (w *word) UnmarshalJSON(b []byte) error {
+	var n json.Number
+	if err := json.Unmarshal(b, &n); err == nil {
+		*w = word(n)
+		return nil
+	}
+	return json.Unmarshal(b, (*string)(w))
+}
 
 // schema is what a generation of hosts knows.
 type schema struct {
@@ -96,7 +110,7 @@ func (c *Config) check(modern bool) (err error) {
 	if c.Snaplen < 0 {
 		return fmt.Errorf("init_config: snaplen %d: want a number of bytes", c.Snaplen)
 	}
-	name := c.Schema
+	name := string(c.Schema)
 	if name == "" || name == "auto" {
 		if name = "404"; modern {
 			name = "newest"
