@@ -56,6 +56,16 @@ func TestUnfinished(t *testing.T) {
 			t.Errorf("%d things are said to be wrong, want %d", got, want)
 		}
 	}
+	plugin, err := New(`{"ring_dir":"`+dir+`"}`, false, zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(filepath.Join(dir, "half_descs"), 4096); err != nil {
+		t.Fatal(err)
+	}
+	if list, err := plugin.Rings(); err != nil || strings.Contains(list, "half") || strings.Contains(list, "--ring") || strings.Count(list, "it is empty") != 4 {
+		t.Errorf("half of a ring is none, and an error speaks of our settings: %v: %s", err, list)
+	}
 	if _, err := openGroup(&Config{Dir: filepath.Join(dir, "a_buf")}, zerolog.Nop()); !errors.Is(err, syscall.ENOTDIR) {
 		t.Errorf("a file as directory: %v", err)
 	}

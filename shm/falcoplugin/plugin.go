@@ -117,7 +117,9 @@ func (p *Plugin) Rings() (string, error) {
 		c, err := shm.Inspect(shm.Config{Prefix: name, Mode: 0o666})
 		switch {
 		case err != nil:
-			state = err.Error()
+			state = explain(err).Error()
+		case !c.Exists: // half of it is there
+			continue
 		case c.Reader != 0 && !c.Unseen:
 			state = fmt.Sprintf("process %d reads it", c.Reader)
 		}
