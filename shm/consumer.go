@@ -196,7 +196,7 @@ func (c *Consumer) finish() (err error) {
 			return nil
 		}
 		c.tally.update(&c.page)
-		c.tally.settle() // what producers are in the middle of comes too late
 	}
+	c.tally.settle() // what producers are in the middle of comes too late
 	return nil
 }

@@ -218,6 +218,12 @@ func TestCut(t *testing.T) {
 			cfg := small(testRing(t))
 			c, p := newPair(t, cfg)
 			p.Active()
+			for range 3 { // of these nobody gets more than the count
+				p.Write(record(1, 1, 60), Normal)
+			}
+			if s := c.Stats(); s.Seen != 3 {
+				t.Errorf("%s, %d bytes: %+v", object, size, s)
+			}
 			p.head.Store(5000)
 			c.pos, c.end, c.freed = 5000, 5000, 5000
 			p.tail.Store(5000)
@@ -242,6 +248,9 @@ func TestCut(t *testing.T) {
 			}
 			c.Stats()
 			must(t, c.Close())
+			if s := c.Stats(); s.Seen < 3 || s.Seen != s.Delivered+s.LostTotal() {
+				t.Errorf("%s, %d bytes: not all that were seen are delivered or lost: %+v", object, size, s)
+			}
 
 			// The same names stand for a new ring.
 			must(t, errors.Join(os.Remove(cfg.Prefix+"_buf"), os.Remove(cfg.Prefix+"_descs")))
