@@ -11,35 +11,47 @@ import (
 	"github.com/pdig/pdig/syscalls"
 )
 
-// known is which event codes a host can be given: those of system calls and of
-// threads. Others would tell it of containers and users that somebody has made up.
-func (s *schema) known() []bool {
-	list := make([]bool, s.codes)
-	for typ := range list {
-		info := &syscalls.Events[typ]
-		name, _, _ := strings.Cut(info.Enum, "_")
-		switch name {
-		case "SYSCALL", "SOCKET", "GENERIC", "PROCEXIT", "SIGNALDELIVER", "SCHEDSWITCH":
-			list[typ] = info.Flags&(syscalls.Unused|syscalls.LargePayload) == 0
-		}
-	}
-	return list
+// check is what a host of a schema can be given: of each event code the number of
+// parameters that have to be there, -1 if it is none for the host. There are those of
+// system calls and of threads. Others would tell it of containers and users that somebody
+// has made up.
+type check struct {
+	params []int8
+	calls  int // numbers of calls below are known
 }
 
-// fit reports whether all parameters of an event are there, and of lengths that
-// their types can have. The number of a call is one that the host knows: it looks its
-// name up without asking whether there is one.
-func (s *schema) fit(v *event.View) bool {
-	info := v.Info()
-	if v.NumParams() < s.least(v.Type()) {
+func (s *schema) check() check {
+	c := check{make([]int8, s.codes), syscalls.SCCount(s.codes)}
+	for typ := range c.params {
+		info := &syscalls.Events[typ]
+		name, _, _ := strings.Cut(info.Enum, "_")
+		c.params[typ] = -1
+		switch name {
+		case "SYSCALL", "SOCKET", "GENERIC", "PROCEXIT", "SIGNALDELIVER", "SCHEDSWITCH":
+			if info.Flags&(syscalls.Unused|syscalls.LargePayload) == 0 {
+				c.params[typ] = int8(s.least(uint16(typ)))
+			}
+		}
+	}
+	return c
+}
+
+// fits reports whether an event is one for the host, and all its parameters are there
+// and of lengths that their types can have. The number of a call is one that the host
+// knows: it looks its name up without asking whether there is one.
+func (c *check) fits(v *event.View) bool {
+	typ, info := v.Type(), v.Info()
+	if int(typ) >= len(c.params) || c.params[typ] < 0 || v.NumParams() < int(c.params[typ]) {
 		return false
 	}
-	if reaper, ok := v.Int(exitReaper); ok && v.Type() == syscalls.ProcExitE && reaper == v.TID() {
-		return false // the host ends at a thread that is to inherit its own children
+	if typ == syscalls.ProcExitE {
+		if reaper, ok := v.Int(exitReaper); ok && reaper == v.TID() {
+			return false // the host ends at a thread that is to inherit its own children
+		}
 	}
 	for i := range min(v.NumParams(), len(info.Params)) {
 		p, b := &info.Params[i], v.Param(i)
-		if !whole(p, b) || p.Type == syscalls.SyscallID && int(binary.NativeEndian.Uint16(b)) >= syscalls.SCCount(s.codes) {
+		if !whole(p, b) || p.Type == syscalls.SyscallID && int(binary.NativeEndian.Uint16(b)) >= c.calls {
 			return false
 		}
 	}

@@ -41,8 +41,7 @@ func TestFit(t *testing.T) {
 		}
 		got := ""
 		for i := range schemas {
-			known := schemas[i].known()
-			if int(v.Type()) < len(known) && known[v.Type()] && schemas[i].fit(&v) {
+			if c := schemas[i].check(); c.fits(&v) {
 				got += "y"
 			} else {
 				got += "n"

@@ -15,8 +15,7 @@ import (
 // Instance is an open capture.
 type Instance struct {
 	plugin *Plugin
-	schema schema
-	known  []bool
+	check  check
 
 	mu      sync.Mutex // held while what follows is used
 	src     rings
@@ -42,7 +41,7 @@ func newInstance(p *Plugin, cfg *Config, src rings) (*Instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	i := &Instance{plugin: p, schema: cfg.schema, known: cfg.schema.known(), src: src, batch: b, self: int64(os.Getpid())}
+	i := &Instance{plugin: p, check: cfg.schema.check(), src: src, batch: b, self: int64(os.Getpid())}
 	if cfg.schema.exits {
 		i.fold = convert.New()
 	}
@@ -122,7 +121,7 @@ func (i *Instance) add(rec []byte) {
 			v = &i.view
 		}
 	}
-	if int(v.Type()) >= len(i.known) || !i.known[v.Type()] || !i.schema.fit(v) {
+	if !i.check.fits(v) {
 		i.refused++
 		return
 	}
