@@ -59,6 +59,7 @@ type Merged struct {
 	since     int // records since the last pause
 	run       int // records since the last look at the clock
 	delivered uint64
+	slack     uint64 // ns that a record has to be older than the look
 	now       func() uint64
 }
 
@@ -69,6 +70,10 @@ const none = math.MaxUint64
 func Merge(d Rings) *Merged {
 	return &Merged{from: d, last: -1, now: func() uint64 { return uint64(time.Now().UnixNano()) }}
 }
+
+// Slack says that a record may be that much older than the moment at which it can be
+// seen: a tracer looks at the clock before it makes the record.
+func (m *Merged) Slack(d time.Duration) { m.slack = uint64(d) }
 
 // Next implements [Source].
 func (m *Merged) Next() ([]byte, error) {
@@ -149,7 +154,8 @@ func (m *Merged) refill() (ring int, t uint64) {
 		m.times = append(m.times, none)
 	}
 	m.times = m.times[:len(m.rings)]
-	m.horizon = m.now()
+	now := m.now()
+	m.horizon = now - m.slack
 	for i, r := range m.rings {
 		r.Load()
 		m.look(i)
@@ -158,6 +164,7 @@ func (m *Merged) refill() (ring int, t uint64) {
 	switch {
 	case t == none || t <= m.horizon:
 		m.held = 0
+	case t <= now: // it will be old enough
 	case m.held < maxHeld:
 		m.held++
 	default:

@@ -78,6 +78,28 @@ func TestMergeWaits(t *testing.T) {
 	}
 }
 
+// TestMergeSlack: a record waits as long as another one may come that is older, however
+// often the rings are looked at meanwhile.
+func TestMergeSlack(t *testing.T) {
+	a, b := &queue{written: []uint64{1000}}, &queue{}
+	m := Merge(queues{a, b})
+	clock := uint64(1000)
+	m.now = func() uint64 { clock++; return clock }
+	m.Slack(50)
+	var got []uint64
+	for range 100 {
+		if clock == 1040 {
+			b.written = []uint64{999}
+		}
+		if rec, err := m.Poll(); err == nil {
+			got = append(got, event.Time(rec))
+		}
+	}
+	if !slices.Equal(got, []uint64{999, 1000}) {
+		t.Errorf("got %v", got)
+	}
+}
+
 // TestMergeClock: records from the future come all the same, after a while.
 func TestMergeClock(t *testing.T) {
 	a := &queue{written: []uint64{1000, 1001}}

@@ -43,6 +43,7 @@ type group struct {
 func openGroup(cfg *Config, log zerolog.Logger) (*group, error) {
 	g := &group{cfg: cfg, log: log, said: map[string]string{}}
 	g.Merged = source.Merge((*members)(g))
+	g.Slack(slack)
 	if cfg.Dir == "" {
 		r, err := openRing(cfg, cfg.Ring, false, log)
 		if err != nil {
@@ -106,8 +107,13 @@ func (g *group) Poll() ([]byte, error) {
 	return rec, nil
 }
 
-// moment is how long a record waits that is younger than the look at the rings.
-const moment = 500 * time.Microsecond
+// slack is how much earlier than its record can be seen a tracer has looked at the clock,
+// at most: that of an exec takes milliseconds where there are few processors. moment is how
+// long a record waits that is too young for that.
+const (
+	slack  = 20 * time.Millisecond
+	moment = 5 * time.Millisecond
+)
 
 // rest waits until there may be records.
 func (g *group) rest() {
