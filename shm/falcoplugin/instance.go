@@ -107,9 +107,10 @@ func (i *Instance) add(rec []byte) {
 		i.refused++
 		return
 	}
-	v := &i.raw
+	v, hidden := &i.raw, false
 	if i.fold != nil {
 		r := i.fold.Convert(v, 0, false)
+		hidden = r.Hidden
 		switch {
 		case r.Record == nil:
 			return
@@ -125,15 +126,19 @@ func (i *Instance) add(rec []byte) {
 		i.refused++
 		return
 	}
-	i.double = i.double || v.TID() == i.self
-	i.put(v.Bytes(), i.raw.Whole()[i.raw.Len():], i.src.Origin())
+	own := v.TID() == i.self
+	i.double = i.double || own
+	i.put(v.Bytes(), i.raw.Whole()[i.raw.Len():], i.src.Origin(), !hidden && !own)
 }
 
-// put puts an event into the batch.
-func (i *Instance) put(rec, truth []byte, from *origin) {
-	i.batch.add(rec, truth, from, i.lost)
-	i.told += i.lost
-	i.lost = 0
+// put puts an event into the batch. One that the host shows tells of what was lost.
+func (i *Instance) put(rec, truth []byte, from *origin, shown bool) {
+	var lost uint64
+	if shown {
+		lost, i.lost = i.lost, 0
+	}
+	i.batch.add(rec, truth, from, lost)
+	i.told += lost
 }
 
 // lookEvery is how often an instance looks who writes its rings.
@@ -163,7 +168,7 @@ func (i *Instance) announce() {
 		e.String([]byte("pdig_tracer"))
 		e.String([]byte(text))
 		if rec, err := e.End(); err == nil && !i.batch.full() {
-			i.put(rec, nil, nil)
+			i.put(rec, nil, nil, true)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pdig/pdig/event"
 	"github.com/pdig/pdig/internal/testrecord"
+	"github.com/pdig/pdig/sensor/convert"
 )
 
 // talkative is a ring of one record of which there is very much to say.
@@ -120,6 +121,36 @@ func TestLost(t *testing.T) {
 		v := p.Field(i.batch.about[0].at, 4)
 		if v.Number != row.want || v.Known != (row.want > 0) {
 			t.Errorf("%d lost in all: got %d, known %v, want %d", row.total, v.Number, v.Known, row.want)
+		}
+	}
+}
+
+// TestLostBeforeHidden: the event that tells of what was lost is one that the host shows.
+func TestLostBeforeHidden(t *testing.T) {
+	p, i := open(t, 0)
+	newest := schemas[0]
+	i.check, i.fold = newest.check(), convert.New()
+	src := i.src.(*talkative)
+	src.lost = 5
+	for _, row := range []struct {
+		line string
+		want uint64
+	}{
+		{"5 > openat dirfd=-100 name=/x flags=1", 0},
+		{"5 < openat+ fd=3 dirfd=-100 name=/x flags=1", 5},
+		{"5 < close+ res=0 fd=3", 0},
+	} {
+		var e event.Encoder
+		rec, err := testrecord.Line(&e, 1e18, row.line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		src.rec = rec
+		if _, n, err := i.Next(); n != 1 {
+			t.Fatalf("%s: %d events: %v, want 1", row.line, n, err)
+		}
+		if v := p.Field(i.batch.about[0].at, 4); v.Number != row.want {
+			t.Errorf("%s: %d lost, want %d", row.line, v.Number, row.want)
 		}
 	}
 }
