@@ -141,6 +141,10 @@ func TestDocsCommands(t *testing.T) {
 				}
 				continue
 			}
+			// A server whose workers run already would be watched without them.
+			if args[0] == "attach" && !slices.Contains(args, "-P") {
+				t.Errorf("%s: %q attaches to one process, without its children", s.heading, args)
+			}
 			options := args
 			if i := slices.Index(args, "--"); i >= 0 {
 				options = args[:i]
