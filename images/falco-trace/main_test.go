@@ -128,6 +128,7 @@ func TestDispatch(t *testing.T) {
 		{"--version", 0, "falco-trace unknown\n", ""},
 		{"beside", 2, "", "sensor: a sensor beside a tracer is started by that only\n"},
 		{"copy", 2, "", "falco-trace: copy: want one directory, [] given\n"},
+		{"copy --nosuch", 2, "", "falco-trace: unknown option: --nosuch (see falco-trace copy --help)\n"},
 		{"doctor x", 2, "", "falco-trace: --doctor excludes a command: \"x\"\n"},
 	} {
 		var out, words bytes.Buffer
@@ -140,7 +141,7 @@ func TestDispatch(t *testing.T) {
 
 // TestHelp: each role of the usage has its help.
 func TestHelp(t *testing.T) {
-	for _, role := range []string{roleRun, "attach", "doctor"} {
+	for _, role := range []string{roleRun, "attach", "copy", "doctor", "verify"} {
 		var out, words bytes.Buffer
 		if status := dispatch([]string{role, "--help"}, &out, &words); status != 0 || !strings.HasPrefix(out.String(), "usage: falco-trace "+role) || words.Len() > 0 {
 			t.Errorf("%s: status %d, stdout %q, stderr %q", role, status, &out, &words)
