@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -39,7 +40,7 @@ func roles() []role {
 		{"sensor", "sensor [options] [filter words...]", "show the events of the command of another container, or all else that sensor does", sensorRole},
 		{"copy", "copy DIRECTORY", "put this program there, for containers whose image is without", copySelf},
 		{"doctor", "doctor [--json]", "try what works here, and say what helps", doctor},
-		{"verify", "verify IMAGE.tar...", "say of images in files whether this program will run in their containers", verify.Run},
+		{"verify", "verify IMAGE.tar...", "say of images in files whether this program will run in their containers", verifyImages},
 	}
 }
 
@@ -111,6 +112,21 @@ func usage(w io.Writer) {
 		lead = "       "
 	}
 	fmt.Fprintf(w, "\nEach role has a --help. Every option may be given by the environment too: --log-file\nby %s, and so on.\n", cli.Variable(variables, "log-file"))
+}
+
+// verifyImages says of images what this program would do in them.
+func verifyImages(args []string, stdout, stderr io.Writer) int {
+	return verify.Run(commandOf, args, stdout, stderr)
+}
+
+// commandOf reads the arguments of run as it does in a container.
+func commandOf(args []string, lookup func(string) (string, bool)) ([]string, error) {
+	o := runOptions()
+	err := o.parseIn(args, lookup)
+	if errors.Is(err, tracer.ErrNoCommand) {
+		err = nil // which has a verdict of its own
+	}
+	return o.flags.Args(), err
 }
 
 // sensorRole is the program sensor.

@@ -100,6 +100,35 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
+// TestCommandOf: what verify is told of the arguments and variables of an image is what run
+// makes of them.
+func TestCommandOf(t *testing.T) {
+	t.Setenv("FALCO_TRACE_JSON", "perhaps") // of this process, not of the image
+	for _, row := range []struct{ args, env, want string }{
+		{"-- nginx -t", "", "nginx -t"},
+		{"-o stderr nginx -t", "FALCO_TRACE_SNAPLEN=100", "nginx -t"},
+		{"-o stderr", "", ""},
+		{"--nosuch -- nginx", "", "unknown option: --nosuch (see falco-trace run --help)"},
+		{"-- nginx", "FALCO_TRACE_PRIORITY=high", `--priority: "high" is not availability or security`},
+		{"-o stderr -- nginx", "FALCO_TRACE_RING=/ring", "--ring: a sensor that is started by --output or --write has a ring of its own"},
+	} {
+		command, err := commandOf(strings.Fields(row.args), func(name string) (string, bool) {
+			set, value, ok := strings.Cut(row.env, "=")
+			if set != name {
+				return "", false
+			}
+			return value, ok
+		})
+		got := strings.Join(command, " ")
+		if err != nil {
+			got = err.Error()
+		}
+		if got != row.want {
+			t.Errorf("%s, %s: got %s, want %s", row.args, row.env, got, row.want)
+		}
+	}
+}
+
 // TestSensorArgs: the sensor gets its options, and no others.
 func TestSensorArgs(t *testing.T) {
 	for args, want := range map[string]string{

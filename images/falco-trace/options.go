@@ -44,11 +44,14 @@ func newOptions(role string, without ...string) *options {
 }
 
 // parse reads the arguments and the environment. Its errors name the option.
-func (o *options) parse(args []string) error {
+func (o *options) parse(args []string) error { return o.parseIn(args, os.LookupEnv) }
+
+// parseIn is parse with the environment of a container.
+func (o *options) parseIn(args []string, lookup func(string) (string, bool)) error {
 	if err := cli.Parse(o.flags, args); err != nil || o.help {
 		return err
 	}
-	if err := cli.ParseEnvironment(o.flags, variables, os.LookupEnv); err != nil {
+	if err := cli.ParseEnvironment(o.flags, variables, lookup); err != nil {
 		return err
 	}
 	if err := o.tracer.Check(o.flags.Args()); err != nil {

@@ -34,6 +34,7 @@ type finding struct {
 // judge is what is known of one image.
 type judge struct {
 	image    *archive.Image
+	read     Reader
 	tree     *archive.Tree
 	user     user
 	silent   bool // no sensor in the container shows events
@@ -92,8 +93,8 @@ func shellTextOf(argv []string) (string, bool) {
 }
 
 // examine judges one image.
-func examine(a *archive.Archive, img *archive.Image, want func(string) bool) *judge {
-	j := &judge{image: img}
+func examine(a *archive.Archive, img *archive.Image, want func(string) bool, read Reader) *judge {
+	j := &judge{image: img, read: read}
 	if img.Err != nil {
 		j.report(unknown, "save the image again", "the image cannot be examined: %v", img.Err)
 		return j
@@ -179,6 +180,14 @@ func (j *judge) role(s start) {
 		j.report(problem, "ENTRYPOINT "+list([]string{s.program, "run", "--"}), "%s %q traces nothing", tracer, name)
 		return
 	}
+	if s.shell == "" { // whose words are not known for sure
+		var err error
+		if command, err = j.read(s.args[1:], j.variable); err != nil {
+			what, _, _ := strings.Cut(err.Error(), "\n")
+			j.report(problem, "mend that option or variable, or leave it out", "%s ends with status 125: %s", tracer, what)
+			return
+		}
+	}
 	j.silent = !j.showsEvents(s)
 	switch {
 	case command == nil: // not known
@@ -194,9 +203,20 @@ func (j *judge) showsEvents(s start) bool {
 	own := s.args[:len(s.args)-len(s.command())]
 	return slices.ContainsFunc(own, func(word string) bool {
 		return strings.HasPrefix(word, "-o") || strings.HasPrefix(word, "--output") || strings.HasPrefix(word, "-w") || strings.HasPrefix(word, "--write")
-	}) || slices.ContainsFunc(j.image.Config.Config.Env, func(variable string) bool {
-		return strings.HasPrefix(variable, "FALCO_TRACE_OUTPUT=") || strings.HasPrefix(variable, "FALCO_TRACE_WRITE=")
+	}) || slices.ContainsFunc([]string{"FALCO_TRACE_OUTPUT", "FALCO_TRACE_WRITE"}, func(name string) bool {
+		value, _ := j.variable(name)
+		return value != "" // an empty one is none
 	})
+}
+
+// variable is one that the image sets.
+func (j *judge) variable(name string) (value string, ok bool) {
+	for _, e := range slices.Backward(j.image.Config.Config.Env) {
+		if value, ok := strings.CutPrefix(e, name+"="); ok {
+			return value, true
+		}
+	}
+	return "", false
 }
 
 // lost is an image that starts something without the tracer.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/pdig/pdig/images/archive"
@@ -22,7 +21,11 @@ func (j *judge) find(program string) (f archive.File, dirs []archive.File, err e
 		}
 		return j.tree.Find(program)
 	}
-	for dir := range strings.SplitSeq(pathOf(c.Env), ":") {
+	searched, ok := j.variable("PATH")
+	if !ok {
+		searched = defaultPath
+	}
+	for dir := range strings.SplitSeq(searched, ":") {
 		if !path.IsAbs(dir) {
 			dir = path.Join("/", c.WorkingDir, dir)
 		}
@@ -35,15 +38,6 @@ func (j *judge) find(program string) (f archive.File, dirs []archive.File, err e
 
 // defaultPath is what runtimes set where an image has none.
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
-func pathOf(env []string) string {
-	for _, e := range slices.Backward(env) {
-		if value, ok := strings.CutPrefix(e, "PATH="); ok {
-			return value
-		}
-	}
-	return defaultPath
-}
 
 // program tells whether the container can execute a file of the image, and reports
 // why not; absent is how bad it is that there is none.

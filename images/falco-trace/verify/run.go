@@ -24,8 +24,12 @@ compressed or not) whether the tracer will run in their containers, and what to
 write where it will not. The status is 0 if it will in all of them, else 1.
 `
 
+// Reader reads the arguments of the role run as the program does in a container with some
+// variables, and returns the command behind them. The error is why it would end.
+type Reader func(args []string, lookup func(string) (string, bool)) (command []string, err error)
+
 // Run is the command verify; args are what follows its name.
-func Run(args []string, stdout, stderr io.Writer) int {
+func Run(read Reader, args []string, stdout, stderr io.Writer) int {
 	f := cli.NewFlagSet("falco-trace verify")
 	help := f.BoolP("help", "h", false, "")
 	if err := cli.Parse(f, args); err != nil {
@@ -48,7 +52,7 @@ func Run(args []string, stdout, stderr io.Writer) int {
 			status = statusFails
 			continue
 		}
-		if !show(stdout, name, a) {
+		if !show(stdout, name, a, read) {
 			status = statusFails
 		}
 	}
@@ -56,11 +60,11 @@ func Run(args []string, stdout, stderr io.Writer) int {
 }
 
 // show prints the verdicts, and whether the tracer runs in all images.
-func show(w io.Writer, file string, a *archive.Archive) bool {
+func show(w io.Writer, file string, a *archive.Archive, read Reader) bool {
 	all := true
 	want := wanted(a.Images)
 	for _, img := range a.Images {
-		j := examine(a, img, want)
+		j := examine(a, img, want, read)
 		fmt.Fprintf(w, "%s: %s\n", describe(file, img), conclusions[j.verdict()])
 		for _, f := range j.findings {
 			fmt.Fprintf(w, "  %-8s %s\n", f.verdict.String()+":", harmless(f.what))

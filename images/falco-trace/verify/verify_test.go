@@ -22,6 +22,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/pdig/pdig/images/archive"
+	"github.com/pdig/pdig/internal/cli"
 )
 
 var update = flag.Bool("update", false, "write the verdicts anew")
@@ -282,6 +283,21 @@ var samples = []struct {
 	{"not copied", []sample{{entrypoint: traced("nginx"), layers: []files{{nginx}}}}, nil},
 	{"another image", []sample{{cmd: []string{"nginx"}, layers: []files{{nginx}}}}, nil},
 	{"elsewhere", []sample{{entrypoint: traced(), cmd: []string{"nginx"}, layers: []files{{file("falco/falco-trace", 0o755, string(amd64.Data)), nginx}}}}, nil},
+	{"an option that is none", []sample{{
+		entrypoint: []string{"/usr/bin/falco-trace", "run", "--nosuch", "--"}, cmd: []string{"nginx"}, user: "1000", layers: []files{{amd64, nginx}},
+	}}, nil},
+	{"a variable that is no value", []sample{{
+		entrypoint: traced(), cmd: []string{"nginx"}, user: "1000", env: []string{"FALCO_TRACE_JSON=true", "FALCO_TRACE_JSON=perhaps"}, layers: []files{{amd64, nginx}},
+	}}, nil},
+	{"options and a command without a mark between them", []sample{{
+		entrypoint: []string{"/usr/bin/falco-trace", "run", "-o", "stderr", "nginks"}, user: "1000", layers: []files{{amd64, nginx}},
+	}}, nil},
+	{"options without a command", []sample{{
+		entrypoint: []string{"/usr/bin/falco-trace", "run", "-o", "stderr"}, user: "1000", layers: []files{{amd64, nginx}},
+	}}, nil},
+	{"an empty variable", []sample{{
+		entrypoint: traced(), cmd: []string{"nginx"}, user: "1000", env: []string{"FALCO_TRACE_OUTPUT="}, layers: []files{{amd64, nginx}},
+	}}, nil},
 	{"no such user", []sample{{entrypoint: traced(), cmd: []string{"nginx"}, user: "www", layers: []files{{amd64, nginx, users}}}}, nil},
 	{"no such platform", []sample{{entrypoint: traced(), cmd: []string{"nginx"}, arch: "riscv64", layers: []files{{amd64, nginx}}}}, nil},
 	{"a script", []sample{{
@@ -315,6 +331,19 @@ var samples = []struct {
 	}},
 }
 
+// readRun reads some of the options of run.
+func readRun(args []string, lookup func(string) (string, bool)) ([]string, error) {
+	f := cli.NewFlagSet("falco-trace run")
+	f.SetInterspersed(false)
+	f.StringP("output", "o", "", "")
+	f.Bool("json", false, "")
+	err := cli.Parse(f, args)
+	if err == nil {
+		err = cli.ParseEnvironment(f, "FALCO_TRACE_", lookup)
+	}
+	return f.Args(), err
+}
+
 // TestVerdicts: what is said of each archive, and the status.
 func TestVerdicts(t *testing.T) {
 	t.Chdir(t.TempDir())
@@ -336,7 +365,7 @@ func TestVerdicts(t *testing.T) {
 			t.Fatal(err)
 		}
 		var stdout, stderr bytes.Buffer
-		status := Run([]string{"image.tar"}, &stdout, &stderr)
+		status := Run(readRun, []string{"image.tar"}, &stdout, &stderr)
 		fmt.Fprintf(&got, "## %s: status %d\n%s%s\n", s.name, status, &stdout, &stderr)
 	}
 	compare(t, got.String())
@@ -374,7 +403,7 @@ func TestUsage(t *testing.T) {
 		{"/nowhere.tar", 1, "", "falco-trace: verify: /nowhere.tar: open /nowhere.tar: no such file or directory\n"},
 	} {
 		var stdout, stderr bytes.Buffer
-		if status := Run(strings.Fields(tt.args), &stdout, &stderr); status != tt.status || stdout.String() != tt.stdout || stderr.String() != tt.stderr {
+		if status := Run(readRun, strings.Fields(tt.args), &stdout, &stderr); status != tt.status || stdout.String() != tt.stdout || stderr.String() != tt.stderr {
 			t.Errorf("%q: got %d, %q, %q", tt.args, status, &stdout, &stderr)
 		}
 	}
