@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sys/unix"
 )
 
 // tarOf is a tar file with entries in turn: names and contents, or names that end in
@@ -156,6 +157,20 @@ func TestRefused(t *testing.T) {
 		}
 		if got != tt.want {
 			t.Errorf("%s: got %s\nwant %s", name, got, tt.want)
+		}
+	}
+}
+
+// TestNoFile: what can be read once only is refused, and not waited for.
+func TestNoFile(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := unix.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{pipe, t.TempDir(), os.DevNull} {
+		want := name + ": not a regular file, which it has to be, since it is read more than once"
+		if _, err := Open(name, small); err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path"
 	"strings"
+	"syscall"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -116,11 +117,18 @@ func unpack(r io.Reader, b *budget) (io.Reader, func(), error) {
 
 // walk calls do with each entry of the archive, in its order.
 func (a *Archive) walk(do func(h *tar.Header, r io.Reader) error) error {
-	f, err := os.Open(a.path)
+	f, err := os.OpenFile(a.path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // who writes to a pipe is not waited for
 	if err != nil {
 		return err
 	}
 	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() { // of a pipe there would be nothing left the second time
+		return errors.New("not a regular file, which it has to be, since it is read more than once")
+	}
 	r, end, err := unpack(f, &a.budget)
 	if err != nil {
 		return err
