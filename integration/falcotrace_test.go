@@ -235,6 +235,25 @@ func TestFalcoTraceCapture(t *testing.T) {
 	}
 }
 
+// TestFalcoTraceNoSensor: a command for which a time to wait was given does not begin
+// without a sensor, wherever that is.
+func TestFalcoTraceNoSensor(t *testing.T) {
+	for _, row := range []struct {
+		args []string
+		want string // the last line
+	}{
+		{[]string{"--ring", ring(t), "--wait-sensor", "100ms"}, "status 0x7d00\nfalco-trace: no sensor reads the ring after 100ms (--wait-sensor)\n"},
+		{[]string{"--ring", ring(t)}, "begun\nstatus 0x0\n"},
+		{[]string{"-o", "unix:/nowhere", "--wait-sensor", "100ms"}, "falco-trace: the sensor does not read after 100ms (--wait-sensor)\n"},
+		{[]string{"-o", "unix:/nowhere", "--wait-sensor", "never"}, "begun\nstatus 0x0\n"},
+	} {
+		got := runCommand(t, append(append([]string{falcoTracePath, "run"}, row.args...), "--", "echo", "begun")...)
+		if begun := strings.Contains(row.want, "begun"); begun != (got.stdout == "begun\n") || begun != (got.status == 0) || !strings.Contains(got.String(), row.want) {
+			t.Errorf("%q: got %s, want %s", row.args, got, row.want)
+		}
+	}
+}
+
 // TestFalcoTraceMark: with a mark before its name the program is an ordinary one.
 func TestFalcoTraceMark(t *testing.T) {
 	for _, row := range []struct {

@@ -175,5 +175,8 @@ func TestHelp(t *testing.T) {
 		if status := dispatch([]string{role, "--help"}, &out, &words); status != 0 || !strings.HasPrefix(out.String(), "usage: falco-trace "+role) || words.Len() > 0 {
 			t.Errorf("%s: status %d, stdout %q, stderr %q", role, status, &out, &words)
 		}
+		if role == roleRun && !strings.Contains(out.String(), "(default never; with -o") {
+			t.Error("the help does not say that a sensor that is started is waited for")
+		}
 	}
 }

@@ -38,6 +38,7 @@ func newOptions(role string, without ...string) *options {
 	o.flags.StringVarP(&o.output, "output", "o", "", "start a sensor that writes the events to `WHERE`: stdout, stderr, a file, or unix:PATH for a socket on which somebody listens; without it the events are for whoever reads the ring")
 	o.flags.BoolVarP(&o.help, "help", "h", false, "print this help")
 	cli.Join(o.flags, o.tracer.Flags(), append(without, "doctor", "help", "version")...)
+	o.flags.Lookup("wait-sensor").DefValue = "never; with -o or -w 10s, and then it goes on without"
 	o.sensor.Flags().Lookup("format").Shorthand = "" // -p is a process, in whatever role
 	cli.Join(o.flags, o.sensor.Flags())
 	return o
