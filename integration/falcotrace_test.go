@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
@@ -268,6 +269,35 @@ func TestFalcoTraceMark(t *testing.T) {
 		if got := start(t, cmd).wait(t).String(); !strings.Contains(got, row.want) {
 			t.Errorf("%s %s: got %s, want %s", row.program, row.role, got, row.want)
 		}
+	}
+}
+
+// BenchmarkFalcoTraceStart: how long true takes natively and wrapped, side by side in turns.
+func BenchmarkFalcoTraceStart(b *testing.B) {
+	dir := b.TempDir()
+	ways := []struct {
+		name string
+		wrap []string
+	}{
+		{"native", nil},
+		{"ring", []string{falcoTracePath, "run", "--ring", filepath.Join(dir, "ring"), "--"}},
+		{"output", []string{falcoTracePath, "run", "-o", filepath.Join(dir, "events"), "--"}},
+	}
+	took := make([][]float64, len(ways))
+	for b.Loop() {
+		for i, w := range ways {
+			argv := append(slices.Clone(w.wrap), "/bin/true")
+			began := time.Now()
+			if err := exec.Command(argv[0], argv[1:]...).Run(); err != nil {
+				b.Fatalf("%q: %v", argv, err)
+			}
+			took[i] = append(took[i], time.Since(began).Seconds()*1000)
+		}
+	}
+	for i, w := range ways {
+		slices.Sort(took[i])
+		b.ReportMetric(took[i][len(took[i])/2], w.name+"-ms")
+		b.ReportMetric(took[i][0], w.name+"-least-ms")
 	}
 }
 
