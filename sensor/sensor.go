@@ -250,7 +250,7 @@ func (s *Sensor) record(rec []byte) (done bool, err error) {
 		s.cfg.Watch.Watch(&s.view, s.cfg.State)
 	}
 	if s.cfg.Output != nil {
-		s.shown.Num, s.shown.Comm = s.event.Num, s.cfg.State.Current().Comm
+		s.shown.Num, s.shown.Comm, s.shown.Info = s.event.Num, s.cfg.State.Current().Comm, s.event.LogLine()
 		if shown, err := s.cfg.Output.Write(&s.shown); err != nil || !shown {
 			return err != nil, err
 		}

@@ -54,6 +54,29 @@ func readRecord(t *testing.T, fd int) []byte {
 // clock is what depends on the time zone.
 var clock = regexp.MustCompile(`\d\d:\d\d:\d\d`)
 
+// TestReadLog wants the line that sysdig 0.29.3 has for a message to the system log, and
+// in today's style the parameters.
+func TestReadLog(t *testing.T) {
+	const sendE, sendX = 28, 29
+	s := newScript()
+	s.process(100, "pp")
+	s.w.Add(&capture.FD{TID: 100, Number: 3, Type: capture.FDUnix, Name: "/dev/log"})
+	size := []byte{13, 0, 0, 0}
+	s.event(t, 100, sendE, []byte{3, 0, 0, 0, 0, 0, 0, 0}, size)
+	s.event(t, 100, sendX, append(size, 0, 0, 0, 0), []byte("<11>hi\tthere\n"))
+	file := s.file(t)
+	for want, args := range map[string][]string{
+		"< send syslog sev=err msg=hi\\tthere\\n\n":                               nil,
+		`"evt.info":"syslog sev=err msg=hi\tthere\n"`:                             {"-j"},
+		"< send res=13 data=<11>hi.there. fd=3(<u>/dev/log) size=13 tuple=NULL\n": {"--style", "newest"},
+	} {
+		var got, stderr bytes.Buffer
+		if status := run(append([]string{"-r", file}, args...), nil, &got, &stderr); status != 0 || !strings.Contains(got.String(), want) {
+			t.Errorf("%q: status %d, %q, want %q", args, status, &got, want)
+		}
+	}
+}
+
 const catLines = "1 T.000001000 3 cat (1) > read fd=0 size=80 \n3 T.000001000 3 cat (1) > read fd=2(<f>/two) size=80 \n"
 
 func TestRead(t *testing.T) {

@@ -12,6 +12,21 @@ func evtArgs(e *Event, _ *argument, v *filter.Values) bool {
 	return true
 }
 
+// evtInfo is what stands at the end of a line.
+func evtInfo(e *Event, a *argument, v *filter.Values) bool {
+	line := e.LogLine()
+	switch {
+	case line == nil:
+		return evtArgs(e, a, v)
+	case e.printer.Verbatim:
+		v.Copy(line)
+	default:
+		e.buf = event.AppendLine(e.buf, line)
+		v.Copy(e.buf[len(line):])
+	}
+	return true
+}
+
 // param is the number of the parameter that was asked for, -1 for none. Those
 // that sysdig 0.29.3 does not have are there by their names only.
 func (e *Event) param(a *argument) int {

@@ -34,7 +34,7 @@ var evtFields = []Field{
 	{Name: "evt.args", Type: filter.String, Desc: "all parameters, each as name=text", get: evtArgs, printed: true},
 	{Name: "evt.arg", Type: filter.String, Desc: "one parameter as text, by name or number: evt.arg.flags, evt.arg[0]", get: evtArg, arg: suffixArg, printed: true},
 	{Name: "evt.rawarg", Type: filter.String, Desc: "one parameter in its own type: evt.rawarg.res", get: evtRawArg, arg: suffixArg, bounds: noRight | noTransformer},
-	{Name: "evt.info", Type: filter.String, Desc: "the same as evt.args", get: evtArgs, printed: true},
+	{Name: "evt.info", Type: filter.String, Desc: "the same as evt.args; of a message to the system log its severity and text", get: evtInfo, printed: true},
 	{Name: "evt.buffer", Type: filter.Bytes, Desc: "data that was read, written, sent or received", get: evtBuffer},
 	{Name: "evt.buflen", Type: filter.Uint, Desc: "how many bytes were read, written, sent or received", get: evtBuflen},
 	{Name: "evt.res", Type: filter.String, Desc: "SUCCESS, or the name of the error", get: evtRes},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/pdig/pdig/sensor/filter"
+	"github.com/pdig/pdig/syscalls"
 )
 
 // syslogFields are what a call has written to the system log: <PRIORITY>MESSAGE.
@@ -51,12 +52,38 @@ func parseLog(data []byte) (m logMessage, ok bool) {
 // logged is something of the message that the event has written.
 func logged(of func(logMessage, *filter.Values) bool) getter {
 	return func(e *Event, _ *argument, v *filter.Values) bool {
-		if !e.exit() || !isSyslog(e) {
-			return false
-		}
-		m, ok := parseLog(e.View.Param(e.paramNamed("data")))
+		m, ok := e.logMessage()
 		return ok && of(m, v)
 	}
+}
+
+// logMessage is what the event has written to the system log: nothing if the call has
+// failed.
+func (e *Event) logMessage() (m logMessage, ok bool) {
+	if !e.exit() || e.View.Info().Flags&syscalls.WritesToFD == 0 {
+		return m, false
+	}
+	if m, ok = parseLog(e.View.Param(e.paramNamed("data"))); !ok {
+		return m, false
+	}
+	res, known := e.result()
+	return m, known && res >= 0 && isSyslog(e)
+}
+
+// LogLine is what sysdig 0.29.3 has in the place of the parameters where a message was
+// written to the system log, as it was written; nil for other events. It is valid until
+// a field is asked for.
+func (e *Event) LogLine() []byte {
+	if e.newest() {
+		return nil
+	}
+	m, ok := e.logMessage()
+	if !ok {
+		return nil
+	}
+	e.buf = append(append(e.buf[:0], "syslog sev="...), severities[m.severity()]...)
+	e.buf = append(append(e.buf, " msg="...), m.text...)
+	return e.buf
 }
 
 func facilityName(m logMessage, v *filter.Values) bool {

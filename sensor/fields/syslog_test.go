@@ -32,5 +32,38 @@ func TestSyslog(t *testing.T) {
 		if got, _ := f.Append(nil); string(got) != want {
 			t.Errorf("%q has %q, want %q", data, got, want)
 		}
+		play(rec(t, now, writeX, -11, []byte(data)))
+		if got, _ := f.Append(nil); string(got) != "<NA> <NA> <NA> <NA> <NA>" {
+			t.Errorf("%q has %q where the call has failed", data, got)
+		}
+	}
+}
+
+// TestLogInfo wants a message in the place of the parameters, as sysdig 0.29.3 has it.
+func TestLogInfo(t *testing.T) {
+	e, play := player(t)
+	f, err := NewFormat("%evt.info|%evt.args", NewSet(e))
+	if err != nil {
+		t.Fatal(err)
+	}
+	play(rec(t, now, openatX, 3, -100, "/dev/log", 2, 0, 0, 0))
+	for _, row := range []struct {
+		res        int
+		data, want string
+	}{
+		{9, "<13>hi\nyou", "syslog sev=notice msg=hi\\nyou|res=9 data=<13>hi.you "},
+		{3, "<199>\xff", "syslog sev=debug msg=\xff|res=3 data=<199>. "},
+		{-11, "<13>hi", "res=-11(EAGAIN) data=<13>hi |res=-11(EAGAIN) data=<13>hi "},
+		{2, "hi", "res=2 data=hi |res=2 data=hi "},
+	} {
+		play(rec(t, now, writeE, 3, len(row.data)))
+		play(rec(t, now, writeX, row.res, []byte(row.data)))
+		got, _ := f.Append(nil)
+		if string(got) != row.want {
+			t.Errorf("%q has %q, want %q", row.data, got, row.want)
+		}
+		if n := testing.AllocsPerRun(100, func() { got, _ = f.Append(got[:0]) }); n != 0 {
+			t.Errorf("%q: %v allocations", row.data, n)
+		}
 	}
 }

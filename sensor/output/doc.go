@@ -18,6 +18,7 @@ type Event struct {
 	Comm  string // name of the thread
 	View  *event.View
 	Names event.Names
+	Info  []byte // what stands in the place of the parameters; nil: they do
 }
 
 // dir is > for the enter half of a call and for single events, else <.
@@ -26,6 +27,17 @@ func (e *Event) dir() byte {
 		return '>'
 	}
 	return '<'
+}
+
+// appendInfo appends the parameters, or what stands in their place.
+func (e *Event) appendInfo(dst []byte, p *event.Printer) []byte {
+	switch {
+	case e.Info == nil:
+		return p.AppendInfo(dst, e.View, e.Names)
+	case p.Verbatim:
+		return append(dst, e.Info...)
+	}
+	return event.AppendLine(dst, e.Info)
 }
 
 // mismatch is the truth of an event that does not say it.

@@ -42,7 +42,7 @@ func (f *JSON) Append(dst []byte, e *Event) []byte {
 	dst = append(dst, e.dir())
 	dst = append(dst, `","`+keyInfo+`":`...)
 	f.printer.Data, f.printer.Long, f.printer.Verbatim = f.Data, true, true
-	f.info = f.printer.AppendInfo(f.info[:0], e.View, e.Names)
+	f.info = e.appendInfo(f.info[:0], &f.printer)
 	dst = appendJSON(dst, f.info)
 	dst = append(dst, `,"`+keyNum+`":`...)
 	dst = strconv.AppendUint(dst, e.Num, 10)

@@ -27,7 +27,7 @@ func (f *Msgpack) Append(dst []byte, e *Event) []byte {
 	dst = packUint(packString(dst, keyCPU), uint64(e.CPU))
 	dst = append(packString(dst, keyDir), 0xa1, e.dir())
 	f.printer.Data, f.printer.Long, f.printer.Verbatim = f.Data, true, true
-	f.info = f.printer.AppendInfo(f.info[:0], e.View, e.Names)
+	f.info = e.appendInfo(f.info[:0], &f.printer)
 	dst = packText(f, packString(dst, keyInfo), f.info)
 	dst = packUint(packString(dst, keyNum), e.Num)
 	dst = packUint(packString(dst, keyTime), e.View.Time())

@@ -64,7 +64,7 @@ func (f *Text) Append(dst []byte, e *Event) []byte {
 	dst = append(dst, e.View.Name()...)
 	dst = append(f.paint(dst, plain), ' ')
 	f.printer.Data = f.Data
-	dst = f.printer.AppendInfo(dst, e.View, e.Names)
+	dst = e.appendInfo(dst, &f.printer)
 	return append(dst, '\n')
 }
 
