@@ -155,9 +155,9 @@ func (t *Table) settle() {
 			t.release(th.files)
 			th.files = leader.files.retain()
 		}
-		if flags&cloneFS != 0 {
-			th.dir = leader.dir
-		}
+		// Lists of libscap never say that threads share the directory: libsinsp takes
+		// it for granted.
+		th.dir = leader.dir
 	}
 	for _, c := range t.restored.connections {
 		d, ok := c.files.fds[c.fd]
