@@ -23,8 +23,19 @@ type FDName struct {
 	Name   string // may hold any byte
 }
 
+// UserFault is the letter of what userfaultfd makes, which is shown like a unix socket.
+const UserFault = 'U'
+
+// Char is the letter that the kind is shown with.
+func (n FDName) Char() byte {
+	if n.Letter == UserFault {
+		return 'u'
+	}
+	return n.Letter
+}
+
 func (n FDName) appendTo(dst []byte) []byte {
-	dst = append(dst, '<', n.Letter)
+	dst = append(dst, '<', n.Char())
 	if n.L4 != 0 {
 		dst = append(dst, n.L4)
 	}

@@ -133,7 +133,7 @@ func appendFDList(dst, raw []byte, n Names) []byte {
 
 func fdLetter(fd int64, n Names) byte {
 	if name, ok := n.FD(fd); ok {
-		return name.Letter
+		return name.Char()
 	}
 	return '?'
 }

@@ -190,7 +190,7 @@ func (e *Event) ioCategory() string {
 		return "file"
 	case '4', '6':
 		return "net"
-	case 'u', 'p':
+	case 'u', 'p', 'e', 's', 'i', event.UserFault:
 		return "ipc"
 	}
 	return "unknown"

@@ -83,7 +83,8 @@ func fdNum(e *Event, _ *argument, v *filter.Values) bool {
 var fdTypes = [128]string{
 	'f': "file", 'd': "directory", '4': "ipv4", '6': "ipv6", 'u': "unix", 'p': "pipe",
 	'e': "event", 's': "signalfd", 'l': "eventpoll", 'i': "inotify", 't': "timerfd",
-	'n': "netlink", 'm': "memfd", 'P': "pidfd", 'r': "io_uring", 'o': unknown,
+	'n': "netlink", 'm': "memfd", 'P': "pidfd", 'r': "io_uring", 'b': "bpf", event.UserFault: "userfaultfd",
+	'o': unknown, 'X': unknown,
 }
 
 func fdType(e *Event, _ *argument, v *filter.Values) bool {
@@ -98,7 +99,7 @@ func fdTypeChar(e *Event, _ *argument, v *filter.Values) bool {
 	if !known {
 		d.Letter = createdLetter(e.View.Name())
 	}
-	e.buf = append(e.buf[:0], d.Letter)
+	e.buf = append(e.buf[:0], d.Char())
 	v.Copy(e.buf)
 	return ok
 }
@@ -137,7 +138,7 @@ func fdName(e *Event, _ *argument, v *filter.Values) bool {
 func (e *Event) fdName() (d event.FDName, ok bool) {
 	e.buf = e.buf[:0]
 	d, fd, known := e.descriptor()
-	if known && !e.refusedConnect() {
+	if known && (e.newest() || !e.refusedConnect()) {
 		e.buf = event.AppendPrintable(e.buf, d.Name)
 		return d, true
 	}
@@ -148,14 +149,14 @@ func (e *Event) fdName() (d event.FDName, ok bool) {
 	case i < 0:
 	case e.opened():
 		e.appendAbsPath(i)
-	case !e.newest() || len(e.View.Param(i)) > 0: // 0.29.3 names it NULL
+	case !e.newest() || e.View.Name() != "connect" || len(e.View.Param(i)) > 0: // it is named NULL
 		e.buf, _ = e.printer.AppendValue(e.buf, e.View, i, e.State)
 	}
 	return d, true
 }
 
 // refusedConnect reports whether the event is the end of a connect that has not
-// succeeded, which is named by what it has tried.
+// succeeded, which sysdig 0.29.3 names by what it has tried.
 func (e *Event) refusedConnect() bool {
 	if !e.exit() || e.View.Name() != "connect" {
 		return false

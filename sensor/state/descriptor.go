@@ -78,6 +78,10 @@ func (t *Table) create(c *call) {
 	d := kind(c.exit.letter)
 	d.cloexec = c.cloexec()
 	switch d.Letter {
+	case event.UserFault:
+		if t.cfg.Sysdig && !t.newest() {
+			return // sysdig 0.29.3 does not follow it
+		}
 	case 'm':
 		d.Name = string(c.exit.str(fieldName))
 	case 'P':

@@ -122,7 +122,7 @@ var letterTypes = map[byte]capture.FDType{
 	'f': capture.FDFile, 'd': capture.FDDirectory, 'p': capture.FDFifo, 'u': capture.FDUnix,
 	'e': capture.FDEvent, 's': capture.FDSignal, 'l': capture.FDEventPoll, 'i': capture.FDInotify,
 	't': capture.FDTimer, 'n': capture.FDNetlink, 'b': capture.FDBPF, 'r': capture.FDIOUring,
-	'm': capture.FDMem, 'P': capture.FDPID,
+	'm': capture.FDMem, 'P': capture.FDPID, event.UserFault: capture.FDUserFault,
 }
 
 func (d *descriptor) entry(tid, number int64, listening map[uint16]bool) *capture.FD {

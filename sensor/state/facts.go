@@ -90,7 +90,7 @@ func (t *Table) EventFD(v *event.View) (fd int64, ok bool) {
 		switch {
 		case syscalls.IsEnter(v.Type()) && flags&syscalls.UsesFD != 0: // of dup, the old one
 			fd, ok = v.Int(int(s.fd))
-		case !syscalls.IsEnter(v.Type()) && s.makes:
+		case !syscalls.IsEnter(v.Type()) && (s.makes || s.rule == ruleNew && (t.newest() || !t.cfg.Sysdig)):
 			fd, ok = v.Int(0)
 		}
 	case s.rule == ruleFcntl && t.newest() && !syscalls.IsEnter(v.Type()):

@@ -212,7 +212,7 @@ func letterOf(typ capture.FDType) byte {
 	case capture.FDBPF:
 		return 'b'
 	case capture.FDUserFault:
-		return 'u'
+		return event.UserFault
 	case capture.FDIOUring:
 		return 'r'
 	case capture.FDMem:

@@ -82,6 +82,7 @@ var letters = map[string]byte{
 	"bpf":            'b',
 	"memfd_create":   'm',
 	"pidfd_open":     'P',
+	"userfaultfd":    event.UserFault,
 }
 
 // field is a parameter that rules ask for.
