@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/internal/testrecord"
 	"github.com/pdig/pdig/sensor/capture"
 )
 
@@ -73,6 +74,34 @@ func TestReadLog(t *testing.T) {
 		var got, stderr bytes.Buffer
 		if status := run(append([]string{"-r", file}, args...), nil, &got, &stderr); status != 0 || !strings.Contains(got.String(), want) {
 			t.Errorf("%q: status %d, %q, want %q", args, status, &got, want)
+		}
+	}
+}
+
+// TestReadProgram wants the path of a program as each version of sysdig has it: the one that
+// was asked for, and the one that it was.
+func TestReadProgram(t *testing.T) {
+	s := newScript()
+	s.process(100, "pp")
+	for i, line := range []string{
+		"100 > execve@292 filename=bin/../sh",
+		"100 < execve@293+ res=0 exe=sh comm=sh trusted_exepath=/usr/bin/dash filename=bin/../sh",
+		"100 < openat@307 fd=3 dirfd=-100 name=/ flags=1",
+	} {
+		rec, err := testrecord.Line(&s.enc, begins+uint64(i), line)
+		if err == nil {
+			err = s.w.Event(0, false, rec)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	file := s.file(t)
+	for style, want := range map[string]string{"sysdig": "/srv/sh [/]\n", "newest": "/usr/bin/dash [/]\n"} {
+		var got, stderr bytes.Buffer
+		status := run([]string{"-r", file, "--style", style, "-p", "%proc.exepath [%fd.filename]"}, nil, &got, &stderr)
+		if status != 0 || got.String() != want {
+			t.Errorf("%s: status %d, %q, want %q", style, status, &got, want)
 		}
 	}
 }

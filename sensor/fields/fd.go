@@ -212,7 +212,11 @@ func fdFilename(e *Event, _ *argument, v *filter.Values) bool {
 	if !ok || d.Letter != 'f' {
 		return false
 	}
-	e.buf = event.AppendPrintable(e.buf[:0], d.Name[strings.LastIndexByte(d.Name, '/')+1:])
+	name := d.Name
+	if name != "/" {
+		name = name[strings.LastIndexByte(name, '/')+1:]
+	}
+	e.buf = event.AppendPrintable(e.buf[:0], name)
 	v.Copy(e.buf)
 	return true
 }

@@ -140,16 +140,20 @@ var listFields = []Field{
 	{Name: "fdlist.sports", Type: filter.String, Desc: "ports of the servers", get: polled(appendEnd(false, server))},
 }
 
-// polled adds what the descriptors of a poll have, <NA> where one has nothing.
+// polled adds what the descriptors of a poll have, nothing for those that have nothing.
 func polled(each func(dst []byte, e *Event, fd int64) []byte) getter {
 	return func(e *Event, _ *argument, v *filter.Values) bool {
 		e.buf = e.buf[:0]
 		list := e.polled()
 		for fd, more := list.next(); more; fd, more = list.next() {
-			if len(e.buf) > 0 {
+			start := len(e.buf)
+			if start > 0 {
 				e.buf = append(e.buf, ',')
 			}
-			e.buf = each(e.buf, e, fd)
+			from := len(e.buf)
+			if e.buf = each(e.buf, e, fd); len(e.buf) == from {
+				e.buf = e.buf[:start]
+			}
 		}
 		v.Copy(e.buf)
 		return len(e.buf) > 0
@@ -170,7 +174,7 @@ func appendEnd(address bool, which end) func([]byte, *Event, int64) []byte {
 		a, known := e.endOf(d, fd, which)
 		switch {
 		case !ok || !known:
-			return append(dst, unknown...)
+			return dst
 		case address:
 			return a.Addr().AppendTo(dst)
 		}

@@ -118,7 +118,7 @@ func TestValues(t *testing.T) {
 		{5, "*%evt.buflen.in %evt.buflen.file.in %evt.buflen.net %evt.buflen.out %evt.is_syslog %evt.wait_latency", "5 5 <NA> <NA> false <NA>"},
 		{6, "*%evt.count.error %evt.count.error.file %evt.count.error.net %fs.path.name %fd.nameraw", "1 1 <NA> <NA> /etc/none"},
 		{8, "*%fd.cproto %fd.sproto %fd.lproto %fd.rproto %fd.types", "12345 80 12345 80 (ipv4)"},
-		{11, "%fdlist.nums %fdlist.names %fdlist.cips %fdlist.sports %fd.types", "4,9 10.0.0.1:12345->10.0.0.2:80,<NA> 10.0.0.1,<NA> 80,<NA> (ipv4)"},
+		{11, "%fdlist.nums %fdlist.names %fdlist.cips %fdlist.sports %fd.types", "4,9 10.0.0.1:12345->10.0.0.2:80,<NA> 10.0.0.1 80 (ipv4)"},
 		{12, "%fs.path.source %fs.path.sourceraw %fs.path.target", "/a /a /b"},
 		{13, "%evt.abspath %fd.name %fd.directory %evt.arg.name", "/etc/shadow /etc/shadow /etc /tmp/../etc//./shadow/"},
 		{14, "%fd.num %fd.typechar %fd.ino", "7 p 77"},

@@ -231,6 +231,9 @@ func (t *Table) exec(c *call) {
 	t.alone(th)
 	th.Comm = commOf(c.exit)
 	th.executes(c.exit, t.machine.Boot)
+	if t.cfg.Sysdig && !t.newest() {
+		t.asked(c)
+	}
 	t.account(th)
 	if pid, ok := c.exit.int(fieldPID); ok {
 		th.PID = pid
@@ -251,6 +254,17 @@ func (t *Table) exec(c *call) {
 		th.files = own
 	}
 	t.closeOnExec(th.files)
+}
+
+// asked names the program by the path that was asked for, as sysdig 0.29.3 does: it has no
+// other.
+func (t *Table) asked(c *call) {
+	if c.enter.View == nil || c.enter.Name() != "execve" {
+		return
+	}
+	if path := c.enter.Str(0); len(path) > 0 && string(path) != unknown {
+		c.thread.Program.Path = cut(t.resolve(c.thread, c.enter, path), maxText)
+	}
 }
 
 // setUID follows the effective user.
