@@ -31,8 +31,12 @@ const (
 func (f *Format) Columns() []Column {
 	var columns []Column
 	for i := range f.parts {
-		if p := &f.parts[i]; p.ref >= 0 {
+		p := &f.parts[i]
+		if p.ref >= 0 {
 			columns = append(columns, Column{Key: p.key, Kind: f.set.bound[p.ref].kind(), ref: p.ref})
+		}
+		for _, of := range p.plain {
+			columns = append(columns, Column{Key: of.key, Kind: f.set.bound[of.ref].kind(), ref: of.ref})
 		}
 	}
 	slices.SortStableFunc(columns, func(a, b Column) int { return strings.Compare(a.Key, b.Key) })

@@ -1,6 +1,7 @@
 package fields
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -12,7 +13,7 @@ import (
 
 // Format is a compiled format: text with fields in it, as sysdig -p has it.
 //
-//	%proc.name %12fd.name %evt.arg.flags %proc.aname[1]
+//	%proc.name %12fd.name %evt.arg.flags %proc.aname[1] %toupper(proc.name)
 //
 // A number before a field is a width that its text is filled up or cut to. \n
 // and \t are a newline and a tab. A format that begins with a * shows missing
@@ -31,6 +32,14 @@ type piece struct {
 	ref   int // -1: no field
 	key   string
 	width int
+	call  *filter.Call // a transformer in the place of the field
+	plain []plain      // the fields that it looks at
+}
+
+// plain is a field that a transformer looks at: the key of an object.
+type plain struct {
+	ref int
+	key string
 }
 
 // Bounds of a format.
@@ -59,6 +68,10 @@ func NewFormat(text string, set *Set) (*Format, error) {
 		p := piece{text: escapes.Replace(text[at : at+percent])}
 		at += percent + 1
 		used, err := f.field(text[at:], &p)
+		var within *filter.Error
+		if errors.As(err, &within) {
+			return nil, formatError(text, at+within.Pos.Offset, within)
+		}
 		if err != nil {
 			return nil, formatError(text, at-1, err)
 		}
@@ -69,7 +82,12 @@ func NewFormat(text string, set *Set) (*Format, error) {
 }
 
 func formatError(text string, at int, err error) error {
-	return &filter.Error{Pos: filter.Place(text, at), Msg: err.Error(), Text: text, Err: err}
+	e := &filter.Error{Pos: filter.Place(text, at), Msg: err.Error(), Text: text, Err: err}
+	var within *filter.Error // of a transformer
+	if errors.As(err, &within) {
+		e.Msg, e.Err = within.Msg, within.Err
+	}
+	return e
 }
 
 var escapes = strings.NewReplacer(`\n`, "\n", `\t`, "\t")
@@ -86,6 +104,9 @@ func (f *Format) field(s string, p *piece) (int, error) {
 			return 0, fmt.Errorf("the width %s is more than %d", s[:digits], maxWidth)
 		}
 		p.width = n
+	}
+	if used, err := f.transformer(s, digits, p); used > 0 || err != nil {
+		return used, err
 	}
 	end := digits
 	for end < len(s) && nameByte(s[end]) {
@@ -118,6 +139,32 @@ func (f *Format) field(s string, p *piece) (int, error) {
 	return end, nil
 }
 
+// transformer reads a transformer with what it is applied to, and returns where it ends; 0
+// if there is none.
+func (f *Format) transformer(s string, start int, p *piece) (int, error) {
+	call, used, err := filter.CompileCall(s[start:], f.set)
+	if call == nil || err != nil {
+		var within *filter.Error
+		if errors.As(err, &within) {
+			within.Pos.Offset += start
+		}
+		return 0, err
+	}
+	p.ref, p.call = -1, call
+	for _, field := range call.Fields {
+		ref, err := f.set.bind(field.Name, field.Arg)
+		if err != nil {
+			return 0, err
+		}
+		key := field.Name
+		if field.Arg != nil {
+			key += "[" + *field.Arg + "]"
+		}
+		p.plain = append(p.plain, plain{ref, key})
+	}
+	return start + used, nil
+}
+
 func nameByte(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '.'
 }
@@ -144,18 +191,16 @@ func (f *Format) Append(dst []byte) ([]byte, bool) {
 	for i := range f.parts {
 		p := &f.parts[i]
 		dst = append(dst, p.text...)
-		if p.ref < 0 {
+		if p.ref < 0 && p.call == nil {
 			continue
 		}
 		from := len(dst)
-		f.values.Reset()
-		switch {
-		case f.set.Value(p.ref, &f.values):
-			dst = f.set.bound[p.ref].appendText(dst, &f.values, f.set.event)
-		case f.lax:
-			dst = append(dst, unknown...)
-		default:
+		var ok bool
+		if dst, ok = f.appendPiece(dst, p); !ok && !f.lax {
 			return dst[:start], false
+		}
+		if !ok {
+			dst = append(dst, unknown...)
 		}
 		if p.width > 0 {
 			dst = fit(dst, from, p.width)
@@ -163,6 +208,40 @@ func (f *Format) Append(dst []byte) ([]byte, bool) {
 	}
 	return dst, true
 }
+
+// appendPiece appends the text of a field or transformer, if the event has any.
+func (f *Format) appendPiece(dst []byte, p *piece) ([]byte, bool) {
+	if p.call != nil {
+		return f.appendCall(dst, p.call)
+	}
+	f.values.Reset()
+	if !f.set.Value(p.ref, &f.values) {
+		return dst, false
+	}
+	return f.set.bound[p.ref].appendText(dst, &f.values, f.set.event), true
+}
+
+// appendCall appends what a transformer makes of strings as they are: what it makes is
+// escaped.
+func (f *Format) appendCall(dst []byte, c *filter.Call) ([]byte, bool) {
+	f.set.line = false
+	v, ok := c.Values(f.set)
+	f.set.line = true
+	if !ok {
+		return dst, false
+	}
+	b := bound{field: &transformed, typ: c.Type()}
+	if c.IsList() {
+		b.field = &transformedList
+	}
+	return b.appendText(dst, v, f.set.event), true
+}
+
+// What transformers make, as if it were fields.
+var (
+	transformed     Field
+	transformedList = Field{several: filter.List}
+)
 
 // fit makes dst[from:] as long as width.
 func fit(dst []byte, from, width int) []byte {

@@ -10,12 +10,8 @@ func Parse(text string) (n *Node, err error) {
 	p := parser{lexer: lexer{text: text}}
 	// A recursive descent is left at the first error.
 	defer func() {
-		switch e := recover().(type) {
-		case nil:
-		case *Error:
-			n, err = nil, e
-		default:
-			panic(e)
+		if failed := failure(recover()); failed != nil {
+			n, err = nil, failed
 		}
 	}()
 	n = p.or()
@@ -23,6 +19,18 @@ func Parse(text string) (n *Node, err error) {
 		p.fail(`expected "and" or "or"`)
 	}
 	return n, nil
+}
+
+// failure is the error that has ended a descent.
+func failure(recovered any) error {
+	switch e := recovered.(type) {
+	case nil:
+		return nil
+	case *Error:
+		return e
+	default:
+		panic(e)
+	}
 }
 
 type parser struct {

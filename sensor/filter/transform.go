@@ -122,12 +122,29 @@ func length(o *operand, out *Values) bool {
 // decode64 has no value for what is no base64. Padding may be missing.
 func decode64(o *operand, out *Values) bool {
 	s := bytes.TrimRight(o.args[0].text(), "=")
+	if !isBase64(s) {
+		return false // the decoder's errors have to be allocated
+	}
 	b, err := base64.RawStdEncoding.AppendDecode(out.text, s)
 	if err != nil {
 		return false
 	}
 	out.text = b
 	return out.built()
+}
+
+// isBase64 reports whether s can be decoded. Ends of lines do not count.
+func isBase64(s []byte) bool {
+	n := 0
+	for _, c := range s {
+		switch {
+		case letter(c), digit(c), c == '+', c == '/':
+			n++
+		case c != '\r' && c != '\n':
+			return false
+		}
+	}
+	return n%4 != 1
 }
 
 func join(o *operand, out *Values) bool {
