@@ -153,6 +153,8 @@ func syscallType(e *Event, _ *argument, v *filter.Values) bool {
 
 func evtIODir(e *Event, _ *argument, v *filter.Values) bool {
 	switch flags := e.View.Info().Flags; {
+	case flags&syscalls.ReadsFromFD != 0 && flags&syscalls.WritesToFD != 0 && e.newest():
+		v.Str("write") // copy_file_range
 	case flags&syscalls.ReadsFromFD != 0:
 		v.Str("read")
 	case flags&syscalls.WritesToFD != 0:

@@ -89,6 +89,7 @@ func (t *Table) create(c *call) {
 			d.Name = "/proc/" + strconv.FormatInt(pid, 10)
 		}
 	}
+	t.renamed = t.newest() && d.Name != ""
 	t.set(c.thread.files, c.res, d)
 }
 
