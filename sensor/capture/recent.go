@@ -34,7 +34,7 @@ type Recent struct {
 	anew   bool     // the next piece is a section of its own
 
 	asked   atomic.Bool
-	written int // files that were asked for
+	written int // number of the last file that was asked for, of earlier runs too
 }
 
 // piece is a whole capture.
@@ -70,11 +70,18 @@ const numPieces = 8
 // NewRecent returns a recorder without events. It creates the file, so that it
 // is known at once whether that is possible.
 func NewRecent(cfg RecentConfig) (*Recent, error) {
+	next, err := behind(cfg.Path+".", 0)
+	if err != nil {
+		return nil, err
+	}
 	f, err := os.OpenFile(cfg.Path, os.O_WRONLY|os.O_CREATE, 0o666)
 	if err != nil {
 		return nil, err
 	}
-	return &Recent{cfg: cfg}, f.Close()
+	if st, err := f.Stat(); err == nil && st.Mode().IsRegular() && st.Size() > 0 {
+		cfg.Log.Warn().Str("file", cfg.Path).Msg("an older file is overwritten")
+	}
+	return &Recent{cfg: cfg, written: max(next-1, 0)}, f.Close()
 }
 
 // Ask has what is kept written into a file of its own. It may be called from any
@@ -127,7 +134,7 @@ func (r *Recent) Flush() error {
 	return nil
 }
 
-// answer writes what was asked for: PATH.1, PATH.2 and so on. A failure is no
+// answer writes what was asked for: PATH.1, PATH.2 and so on, behind those of earlier runs. A failure is no
 // reason to end the recording.
 func (r *Recent) answer() {
 	if !r.asked.Swap(false) {

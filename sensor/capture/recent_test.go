@@ -2,11 +2,14 @@ package capture
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/rs/zerolog"
 )
 
 // flight is a recorder of numbered events, and what they were told to begin
@@ -94,6 +97,35 @@ func TestRecent(t *testing.T) {
 }
 
 // TestRecentSections reads what was a capture with another one behind it.
+// TestRecentAgain wants what earlier runs were asked for to stay, and to be told of what does
+// not.
+func TestRecentAgain(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "f")
+	for _, name := range []string{"f", "f.1", "f.7", "f.x", "f.08"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("old"), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var log strings.Builder
+	r, err := NewRecent(RecentConfig{Path: path, Size: 1 << 20, Log: zerolog.New(&log)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Ask()
+	if err := errors.Join(r.Flush(), r.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for name, old := range map[string]bool{"f": false, "f.1": true, "f.7": true, "f.8": false, "f.x": true, "f.08": true} {
+		if b, err := os.ReadFile(filepath.Join(dir, name)); err != nil || (string(b) == "old") != old {
+			t.Errorf("%s is %q, %v", name, b, err)
+		}
+	}
+	if !strings.Contains(log.String(), "an older file is overwritten") {
+		t.Errorf("log: %s", &log)
+	}
+}
+
 func TestRecentSections(t *testing.T) {
 	f := newFlight(t, false)
 	f.Add(&Section{})
