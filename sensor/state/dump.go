@@ -130,6 +130,12 @@ func (d *descriptor) entry(tid, number int64, listening map[uint16]bool) *captur
 	if typ, ok := letterTypes[d.Letter]; ok {
 		fd.Type = typ
 	}
+	if f := d.file; f != nil {
+		fd.Ino = f.ino
+		if fd.Type == capture.FDFile {
+			fd.Type, fd.Flags, fd.Dev = capture.FDFile2, f.flags, f.dev
+		}
+	}
 	switch {
 	case d.sock == nil:
 	case d.Letter == 'u':

@@ -74,6 +74,36 @@ func at(t *testing.T, tab *Table, tid int64) {
 	tab.Apply(&v)
 }
 
+// TestDumpFiles wants what is known of files besides their names to be told.
+func TestDumpFiles(t *testing.T) {
+	tab := New(Config{})
+	for _, e := range []capture.Entry{
+		&capture.Section{},
+		&capture.Process{TID: 100, PID: 100, Comm: "pp", Cwd: "/"},
+		&capture.FD{TID: 100, Number: 1, Type: capture.FDFile2, Name: "/b", Flags: upperLayer, Dev: 5, Ino: 77},
+		&capture.FD{TID: 100, Number: 2, Type: capture.FDDirectory, Name: "/d", Ino: 78},
+		&capture.FD{TID: 100, Number: 3, Type: capture.FDIPv4, Source: netip.MustParseAddrPort("10.0.0.1:80"), Dest: netip.MustParseAddrPort("10.0.0.2:5555"), L4: capture.L4TCP, Ino: 79},
+	} {
+		tab.Restore(e)
+	}
+	at(t, tab, 100)
+	again := New(Config{})
+	again.Restore(&capture.Section{})
+	tab.Dump(again.Restore)
+	at(t, again, 100)
+	for fd, want := range map[int64]File{
+		1: {Raw: "/b", Dev: 5, Ino: 77, Upper: true}, 2: {Raw: "/d", Ino: 78}, 3: {Ino: 79},
+	} {
+		got := again.File(fd)
+		if fd == 3 {
+			got.Raw = ""
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%d (-want +got)\n%s", fd, diff)
+		}
+	}
+}
+
 func TestRestore(t *testing.T) {
 	want := []string{
 		"100 100 1 7 pp /srv/ 14",
