@@ -165,7 +165,6 @@ func (t *Table) settle() {
 			continue
 		}
 		s := d.socket()
-		t.interfaces.complete(&s.ends, connected4)
 		s.role = roleClient
 		if t.restored.listening[s.ends.port(connected4.sport)] {
 			// The list has the own end first; libsinsp puts the client there.

@@ -38,6 +38,8 @@ func restoring() *Table {
 		&capture.FD{TID: 100, Number: 11, Type: capture.FDUnsupported, Name: "anon_inode:x"},
 		&capture.FD{TID: 100, Number: 12, Type: capture.FDIPv4, Source: addr("10.0.0.1:99"), Dest: addr("10.0.0.2:8080"), L4: capture.L4UDP},
 		&capture.FD{TID: 100, Number: 13, Type: capture.FDMem, Name: "m"},
+		&capture.Interface{Name: "eth0", Addr: addr("10.0.0.1:0").Addr(), Mask: addr("255.255.255.0:0").Addr(), Broadcast: addr("10.0.0.255:0").Addr()},
+		&capture.FD{TID: 100, Number: 14, Type: capture.FDIPv4, Source: addr("0.0.0.0:68"), Dest: addr("10.0.0.2:67"), L4: capture.L4UDP},
 		&capture.FD{TID: 999, Number: 0, Type: capture.FDFile, Name: "/nobody's"},
 	} {
 		t.Restore(e)
@@ -106,8 +108,8 @@ func TestDumpFiles(t *testing.T) {
 
 func TestRestore(t *testing.T) {
 	want := []string{
-		"100 100 1 7 pp /srv/ 14",
-		"101 100 1 0 thread /srv/ 14",
+		"100 100 1 7 pp /srv/ 15",
+		"101 100 1 0 thread /srv/ 15",
 		"102 100 1 0 alone /srv/ 0", // as sysdig has it: the list does not say that the directory is its own
 		"0 f  /a", "1 f  /b", "2 d  /d",
 		"3 4t 10.0.0.2:5555->10.0.0.1:8080",
@@ -121,6 +123,7 @@ func TestRestore(t *testing.T) {
 		"11 X  anon_inode:x",
 		"12 4u 10.0.0.1:99->10.0.0.2:8080",
 		"13 m  m",
+		"14 4u 0.0.0.0:68->10.0.0.2:67", // sysdig does not look for the interface either
 		"root", "staff",
 	}
 	tab := restoring()
