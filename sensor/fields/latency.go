@@ -31,8 +31,17 @@ func latencyHuman(e *Event, _ *argument, v *filter.Values) bool {
 }
 
 // appendHuman appends nanoseconds as sysdig does: two digits behind the point of
-// small numbers of a unit.
+// small numbers of a unit, minutes and seconds from a minute on, hours from an hour on.
 func appendHuman(dst []byte, ns uint64) []byte {
+	switch s := ns / 1e9; {
+	case s >= 3600:
+		dst = append(appendTwo(dst, s/3600), ':')
+		dst = append(appendTwo(dst, s/60%60), ':')
+		return appendTwo(dst, s%60)
+	case s >= 60:
+		dst = append(strconv.AppendUint(dst, s/60, 10), ':')
+		return strconv.AppendUint(dst, s%60, 10)
+	}
 	for _, unit := range [...]struct {
 		ns, whole uint64 // from whole on there is no fraction
 		name      string
@@ -48,6 +57,14 @@ func appendHuman(dst []byte, ns uint64) []byte {
 		return append(dst, unit.name...)
 	}
 	return append(strconv.AppendUint(dst, ns, 10), "ns"...)
+}
+
+// appendTwo appends a number with two digits at least.
+func appendTwo(dst []byte, n uint64) []byte {
+	if n < 10 {
+		dst = append(dst, '0')
+	}
+	return strconv.AppendUint(dst, n, 10)
 }
 
 // countFields are 1 on the events that they count, and missing on others.
