@@ -394,6 +394,31 @@ func TestFalcoTraceNoPtrace(t *testing.T) {
 	}
 }
 
+// TestFalcoTraceNoPlace: without -o the ring needs a place; where there is none, or it is
+// another user's, a line says why and the command does not begin.
+func TestFalcoTraceNoPlace(t *testing.T) {
+	needContainers(t)
+	for prefix, want := range map[string]string{
+		"udig":   "ring object /dev/shm/udig_buf: there is no directory /dev/shm: ",
+		"/x":     "ring object /x_buf: ",
+		"/out/r": "ring object /out/r_buf: ",
+	} {
+		c := &container{user: asConfined, noShm: true}
+		if prefix == "/out/r" {
+			c.out = t.TempDir()
+			for _, name := range []string{"r_buf", "r_descs"} {
+				if err := os.WriteFile(filepath.Join(c.out, name), make([]byte, 4096), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		got := c.run(t, "falco-trace", "run", "--ring", prefix, "--", "echo", "begun").String()
+		if !strings.HasPrefix(got, "status 0x7d00\nfalco-trace: "+want) {
+			t.Errorf("--ring %s: got %s, want %s", prefix, got, want)
+		}
+	}
+}
+
 // TestFalcoTraceSensorKilled: a sensor that is killed is started again, and the command
 // notices nothing. With --priority security no event is lost between the two.
 func TestFalcoTraceSensorKilled(t *testing.T) {
