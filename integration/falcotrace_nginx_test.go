@@ -29,6 +29,13 @@ http {
 }
 `
 
+// nginxProfiles are the seccomp profiles below which nginx is stopped by a signal: all of
+// them for each user.
+var nginxProfiles = map[unix.Signal][]string{
+	unix.SIGQUIT: {"Docker 20.10", "containerd 1.7"},
+	unix.SIGTERM: {"Docker 25", "containerd 1.6"},
+}
+
 // TestFalcoTraceNginx: the logs of nginx are those of a container without us, the signal
 // that stops the container reaches its handler, and what its worker does is seen.
 func TestFalcoTraceNginx(t *testing.T) {
@@ -44,11 +51,13 @@ func TestFalcoTraceNginx(t *testing.T) {
 						t.Fatalf("natively there is no %q in\n%s", text, want)
 					}
 				}
-				c := &container{user: user, seccomp: seccompConfig(seccompProfiles["Docker 20.10"]), noShm: true, noExec: true}
-				if diff := cmp.Diff(want, serveNginx(t, c, stop, "falco-trace", "run", "-o", "/out/events", "--")); diff != "" {
-					t.Errorf("(-native +wrapped)\n%s", diff)
+				for _, profile := range nginxProfiles[stop] {
+					c := &container{user: user, seccomp: seccompConfig(seccompProfiles[profile]), noShm: true, noExec: true}
+					if diff := cmp.Diff(want, serveNginx(t, c, stop, "falco-trace", "run", "-o", "/out/events", "--")); diff != "" {
+						t.Errorf("%s: (-native +wrapped)\n%s", profile, diff)
+					}
+					c.awaitEvents(t, " args=-c./out/conf.-p./out.", " name=/out/html/page ", " name=/out/html/none ", " < accept", "> procexit status=0 ")
 				}
-				c.awaitEvents(t, " args=-c./out/conf.-p./out.", " name=/out/html/page ", " name=/out/html/none ", " < accept", "> procexit status=0 ")
 			})
 		}
 	}
