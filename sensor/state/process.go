@@ -231,7 +231,7 @@ func (t *Table) exec(c *call) {
 	t.alone(th)
 	th.Comm = commOf(c.exit)
 	th.executes(c.exit, t.machine.Boot)
-	if t.cfg.Sysdig && !t.newest() {
+	if t.cfg.Sysdig && !t.newest() && th.Program.Path == "" {
 		t.asked(c)
 	}
 	t.account(th)
@@ -256,8 +256,8 @@ func (t *Table) exec(c *call) {
 	t.closeOnExec(th.files)
 }
 
-// asked names the program by the path that was asked for, as sysdig 0.29.3 does: it has no
-// other.
+// asked names a program of which the capture does not tell the path by the one that was
+// asked for, as sysdig 0.29.3 always does.
 func (t *Table) asked(c *call) {
 	if c.enter.View == nil || c.enter.Name() != "execve" {
 		return
