@@ -120,13 +120,14 @@ func (w *Writer) flag(v bool) {
 // the file: it is none of the kinds that it has.
 func (w *Writer) fd(fd *FD) {
 	typ := fd.Type
-	if typ > FDFile2 || typ == FDUnknown {
+	if typ > FDFile2 {
 		typ = FDUnsupported
 	}
 	w.u64(uint64(fd.Number))
 	w.u64(fd.Ino)
 	w.u8(uint8(typ))
 	switch typ {
+	case FDUnknown:
 	case FDIPv4, FDIPv6:
 		w.addr(fd.Source.Addr())
 		w.addr(fd.Dest.Addr())

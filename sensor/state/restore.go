@@ -83,7 +83,7 @@ func (t *Table) restoreThread(p *capture.Process) {
 
 func (t *Table) restoreFD(fd *capture.FD) {
 	th := t.threads[fd.TID]
-	if th == nil || t.restored == nil {
+	if th == nil || t.restored == nil || fd.Type == capture.FDUnknown { // which sysdig ignores
 		return
 	}
 	d := kind(letterOf(fd.Type))

@@ -40,6 +40,7 @@ func restoring() *Table {
 		&capture.FD{TID: 100, Number: 13, Type: capture.FDMem, Name: "m"},
 		&capture.Interface{Name: "eth0", Addr: addr("10.0.0.1:0").Addr(), Mask: addr("255.255.255.0:0").Addr(), Broadcast: addr("10.0.0.255:0").Addr()},
 		&capture.FD{TID: 100, Number: 14, Type: capture.FDIPv4, Source: addr("0.0.0.0:68"), Dest: addr("10.0.0.2:67"), L4: capture.L4UDP},
+		&capture.FD{TID: 100, Number: 15, Type: capture.FDUnknown},
 		&capture.FD{TID: 999, Number: 0, Type: capture.FDFile, Name: "/nobody's"},
 	} {
 		t.Restore(e)
@@ -56,7 +57,7 @@ func facts(t *testing.T, tab *Table) (lines []string) {
 		lines = append(lines, fmt.Sprintf("%d %d %d %d %s %s %d", th.TID, th.PID, th.PTID, th.UID, th.Comm, tab.Cwd(), len(th.files.fds)))
 	}
 	at(t, tab, 101)
-	for fd := range int64(15) {
+	for fd := range int64(16) {
 		if d, ok := tab.FD(fd); ok {
 			lines = append(lines, fmt.Sprintf("%d %c%c %s", fd, d.Letter, max(d.L4, ' '), d.Name))
 		}
