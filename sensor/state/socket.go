@@ -12,7 +12,10 @@ import (
 )
 
 func (t *Table) socket(c *call) {
-	domain, _ := c.int(fieldDomain)
+	domain, ok := c.int(fieldDomain)
+	if !ok && t.cfg.Sysdig {
+		return // the enter event was before the capture: sysdig goes on with what it knew
+	}
 	typ, _ := c.int(fieldType)
 	proto, _ := c.int(fieldProto)
 	d := newSocket(uint8(domain), protocol(typ, proto))
