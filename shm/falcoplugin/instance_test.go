@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -173,5 +175,18 @@ func TestSameNumber(t *testing.T) {
 		if _, _, err := i.Next(); i.double {
 			t.Fatalf("another thread is taken for that of the host: %v", err)
 		}
+	}
+}
+
+// TestForked: a process that was forked when the plugin was there gets an error: what it
+// waits for would never come.
+func TestForked(t *testing.T) {
+	p, err := New("", false, zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.pid++
+	if i, err := p.Open(filepath.Join(t.TempDir(), "ring")); err == nil || !strings.Contains(err.Error(), "without -d") {
+		t.Errorf("got %v, %v", i, err)
 	}
 }

@@ -18,6 +18,7 @@ import (
 type Plugin struct {
 	cfg Config
 	log zerolog.Logger
+	pid int // of the process that has made it
 
 	mu        sync.Mutex
 	instances []*Instance
@@ -31,7 +32,7 @@ func New(config string, modern bool, log zerolog.Logger) (*Plugin, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Plugin{cfg: cfg, log: log}, nil
+	return &Plugin{cfg: cfg, log: log, pid: os.Getpid()}, nil
 }
 
 // Close closes the instances that the host has left.
@@ -53,6 +54,10 @@ const retry = 50 * time.Millisecond
 
 // Open opens the rings that params name, see [Config.at].
 func (p *Plugin) Open(params string) (*Instance, error) {
+	if os.Getpid() != p.pid {
+		// The threads of the Go runtime are not in the child of a fork: it would stand still.
+		return nil, errors.New("the plugin was loaded before this process was forked: start Falco without -d, and put it into the background by other means")
+	}
 	cfg := p.cfg.at(params)
 	src, err := p.source(&cfg)
 	for until := time.Now().Add(cfg.wait); err != nil && worthWaiting(err) && time.Now().Before(until); {
