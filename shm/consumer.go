@@ -52,6 +52,8 @@ type Consumer struct {
 	peer   uint32 // pid of the producer that was last seen there
 	err    error  // nothing can be read any more
 
+	touched byte // see [Consumer.Touch]
+
 	stopping bool
 	left     int64 // bytes that may still be read
 }

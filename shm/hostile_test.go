@@ -207,6 +207,24 @@ func TestChangesWhileRead(t *testing.T) {
 	}
 }
 
+// TestTouch: a reader finds out that a ring was cut off although nobody writes it.
+func TestTouch(t *testing.T) {
+	for _, object := range []string{"_buf", "_descs"} {
+		cfg := small(testRing(t))
+		c, p := newPair(t, cfg)
+		p.Write(record(1, 7, 60), Normal)
+		c.Touch()
+		if _, err := next(c); err != nil {
+			t.Fatalf("%s: %v", object, err)
+		}
+		must(t, os.Truncate(cfg.Prefix+object, 0))
+		c.Touch()
+		if _, err := c.Poll(); !errors.Is(err, ErrCut) {
+			t.Errorf("%s: got %v, want ErrCut", object, err)
+		}
+	}
+}
+
 // TestCut cuts the objects under both ends. It is the end of the ring, and of
 // nothing else; a new one in its place is found.
 func TestCut(t *testing.T) {

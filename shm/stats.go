@@ -1,6 +1,8 @@
 package shm
 
 import (
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/pdig/pdig/event"
@@ -112,6 +114,22 @@ func (c *Consumer) Name() string { return c.name }
 // Moved reports whether the names of the ring stand for other objects now, or for
 // none: producers that come go there.
 func (c *Consumer) Moved() bool { return c.moved() }
+
+// Touch has the next call of Next say that an object was cut off, also if nobody writes
+// and so nobody reads any more.
+func (c *Consumer) Touch() {
+	if c.err != nil {
+		return
+	}
+	defer func() {
+		if errors.Is(c.err, ErrCut) {
+			c.err = fmt.Errorf("ring %s: %w", c.name, c.err)
+		}
+	}()
+	defer c.catch(arm(), &c.err)
+	c.capturing.Load()
+	c.touched = c.data[c.size-1]
+}
 
 // Writer is the process that came first of those of ours that write the ring, 0 if
 // there is none, and its last sign of life: it gives one each second.

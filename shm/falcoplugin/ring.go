@@ -55,6 +55,7 @@ const silent = 5 * time.Second
 
 // look says whether the tracer has come or gone.
 func (r *ring) look(now time.Time) string {
+	r.Touch()
 	r.greet()
 	writer, sign := r.Writer()
 	if writer != 0 && now.Sub(sign) > silent {
