@@ -155,6 +155,10 @@ func (s *seizure) process(pid int) bool {
 			quiet = 0
 		}
 		clear(missed)
+		if !s.rested(pid) {
+			missed[pid] = unix.EBUSY
+			break
+		}
 		for _, tid := range tids(pid) {
 			if t.met(tid) {
 				continue
@@ -213,19 +217,24 @@ func (s *seizure) thread(pid, tid int) unix.Errno {
 // program (kernel/ptrace.c, ptrace_attach: cred_guard_mutex), and an exec waits
 // for the deaths of all other threads of its process to be collected, by us if
 // they are ours already. So somebody else does that meanwhile: see collect.
-func (s *seizure) seize(tid int) unix.Errno {
+func (s *seizure) seize(tid int) (errno unix.Errno) {
+	s.besides(func() { errno = sys.Ptrace(unix.PTRACE_SEIZE, tid, 0, s.options) })
+	s.t.handleTurn()
+	return errno
+}
+
+// besides calls f, which may take long, while collect sees to the reports.
+func (s *seizure) besides(f func()) {
 	s.mu.Lock()
 	s.asking = true
 	s.mu.Unlock()
-	errno := sys.Ptrace(unix.PTRACE_SEIZE, tid, 0, s.options)
+	f()
 	s.mu.Lock()
 	s.asking = false
 	reports := s.reports
 	s.reports = nil
 	s.mu.Unlock()
 	s.t.turn = append(s.t.turn, reports...)
-	s.t.handleTurn()
-	return errno
 }
 
 // collect takes reports, from any thread of the tracer's process, while the

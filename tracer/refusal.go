@@ -45,6 +45,8 @@ func (t *Tracer) refusal(tid int, errno unix.Errno) error {
 		e.Reason = "already traced by " + t.named(to.tracer)
 	case t.kernelThread(tid):
 		e.Reason = "not permitted: it is a thread of the kernel"
+	case errno == unix.EBUSY:
+		e.Reason = "it executes a program, and does not come to an end of that"
 	case errno != unix.EPERM:
 	case ptraceForbidden():
 		e.Reason = "not permitted: " + forbidden
