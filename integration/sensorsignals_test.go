@@ -105,3 +105,49 @@ func TestQuit(t *testing.T) {
 		t.Errorf("said %q", words)
 	}
 }
+
+// TestEverySignalPassed wants each signal that is meant for the command to reach it, not
+// only the first one (P4), and none that is about the sensor itself.
+func TestEverySignalPassed(t *testing.T) {
+	t.Parallel()
+	const script = `for s in HUP INT QUIT USR1 USR2 CONT; do trap "echo $s" $s; done
+		trap 'echo TERM; n=$((n+1)); [ $n = 3 ] && exit 9' TERM
+		echo ready; while :; do sleep 0.02; done`
+	cmd := exec.Command(sensorPath, "-o", "/dev/null", "--", "sh", "-c", script)
+	cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true} // no terminal that would send them to both
+	g := startTargetCmd(t, cmd)
+	command := 0
+	eventually(t, "the command is there", func() bool {
+		for _, command = range children(g.pid()) {
+			return statusField(command, "Name") == "sh"
+		}
+		return false
+	})
+	send := func(pid int, sig unix.Signal) {
+		t.Helper()
+		if err := unix.Kill(pid, sig); err != nil {
+			t.Fatal(err)
+		}
+	}
+	answered := func(sig unix.Signal) {
+		t.Helper()
+		if got, want := g.line(t), strings.TrimPrefix(unix.SignalName(sig), "SIG")+"\n"; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	for range 3 {
+		// A stop is the sensor's own: the command goes on.
+		send(g.pid(), unix.SIGSTOP)
+		eventually(t, "the sensor is stopped", func() bool { return strings.HasPrefix(statusField(g.pid(), "State"), "T") })
+		send(command, unix.SIGUSR1)
+		answered(unix.SIGUSR1)
+		send(g.pid(), unix.SIGCONT)
+		for _, sig := range []unix.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGUSR1, unix.SIGUSR2, unix.SIGTERM} {
+			send(g.pid(), sig)
+			answered(sig)
+		}
+	}
+	if got, want := g.finish(t), "status 0x900\n"; !strings.HasPrefix(got, want) {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
