@@ -15,7 +15,7 @@ import (
 )
 
 // TestAttachCalls: calls that are under way at attach and detach, and go on
-// beyond, have the results and take the time that they natively do.
+// beyond, have the results and take the time that they natively do (K2).
 func TestAttachCalls(t *testing.T) {
 	t.Parallel()
 	program := fixture(t, "attach")
@@ -57,6 +57,26 @@ func TestAttachCalls(t *testing.T) {
 			checkAttached(t, w.reader.done(t), tids...)
 		})
 	}
+}
+
+// TestAttachQueued attaches to a program and lets go of it while signals come that it
+// counts: each comes once, in its turn, with its value, and no other does (K2).
+func TestAttachQueued(t *testing.T) {
+	t.Parallel()
+	w := readWay(t)
+	w.reader.forgets.Store(true)
+	g := startTarget(t, fixture(t, "queued"))
+	for i := range 12 {
+		p := w.attach(t, g.pid())
+		if i%4 == 0 {
+			w.reader.manyMore(t)
+		}
+		detach(t, p, []unix.Signal{unix.SIGINT, unix.SIGTERM}[i%2], g.pid())
+	}
+	if got, want := g.finish(t), strings.Repeat("lost 0, wrong 0, some 1\n", 3)+"continued 0\nstatus 0x0\n"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	w.reader.done(t)
 }
 
 // states are the states of the threads of a process and the CPUs that each may

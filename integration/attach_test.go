@@ -266,7 +266,7 @@ func TestAttachToTheEnd(t *testing.T) {
 }
 
 // TestAttachLoad attaches to a busy program with many threads, and lets go of it
-// again, many times: nobody is missed, and no call notices.
+// again, many times: nobody is missed, and no call notices (K2).
 func TestAttachLoad(t *testing.T) {
 	t.Parallel()
 	w := readWay(t)

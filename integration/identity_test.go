@@ -8,7 +8,7 @@ import (
 )
 
 // TestReusedNumber: a process that gets the number of another one has nothing else
-// of it.
+// of it (K6).
 func TestReusedNumber(t *testing.T) {
 	t.Parallel()
 	program := fixture(t, "reuse")
@@ -27,7 +27,7 @@ func TestReusedNumber(t *testing.T) {
 	}
 }
 
-// TestParentOfOrphan: an orphan is a child of who has taken it.
+// TestParentOfOrphan: an orphan is a child of who has taken it (K6).
 func TestParentOfOrphan(t *testing.T) {
 	t.Parallel()
 	_, lines := sensed(t, t.TempDir(), "*%evt.type %proc.pid %proc.ppid", "evt.type = execve and evt.dir = < or evt.rawarg.name startswith /evaded and evt.dir = <",

@@ -129,7 +129,7 @@ func TestNeighbourFiltersAttached(t *testing.T) {
 }
 
 // TestForeignTrace: a program's own filter that asks for a tracer has none, whichever
-// number it gives its stops.
+// number it gives its stops (K4).
 func TestForeignTrace(t *testing.T) {
 	t.Parallel()
 	program := fixture(t, "signals")

@@ -72,7 +72,7 @@ func TestInitShell(t *testing.T) {
 }
 
 // TestInitEvents: all that the namespace did is in the ring when the parent of
-// its first process hears of the end, also when others are left in it.
+// its first process hears of the end, also when others are left in it (K5).
 func TestInitEvents(t *testing.T) {
 	t.Parallel()
 	life := fixture(t, "life")

@@ -82,7 +82,8 @@ func TestThreads(t *testing.T) {
 }
 
 // TestExecFromThread executes 200 times from a thread that is not the leader,
-// which is alive every other time (P1).
+// which is alive every other time (P1). K5: who executes waits for the tracer to collect
+// the other threads.
 func TestExecFromThread(t *testing.T) {
 	t.Parallel()
 	threads := fixture(t, "threads")
@@ -189,7 +190,7 @@ func TestKillStorm(t *testing.T) {
 }
 
 // TestDaemon: a process that outlives the command holds nobody and nothing,
-// and is recorded until its own end.
+// and is recorded until its own end (K1).
 func TestDaemon(t *testing.T) {
 	t.Parallel()
 	life := fixture(t, "life")

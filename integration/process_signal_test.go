@@ -11,7 +11,8 @@ import (
 
 // TestSignals: every signal in every form, as its handler sees it (P3), and
 // what else a program can do with signals. P10: its own filters answer as they do
-// natively. P16: int 0x80 and x32 calls of a 64-bit program.
+// natively. P16: int 0x80 and x32 calls of a 64-bit program. K4: it has SIGTRAP,
+// breakpoints and codes of its own that look like stops of the tracer's.
 func TestSignals(t *testing.T) {
 	signals := fixture(t, "signals")
 	for _, what := range []string{"all", "storm", "storm-eintr", "traps", "filters", "foreign", "stopped", "disturbed"} {

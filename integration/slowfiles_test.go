@@ -11,7 +11,7 @@ import (
 
 // TestServedByTracees traces a program that works with files and memory that
 // it serves itself, by calls that are traced too: a tracer that waits for these
-// waits for ever. What cannot be read when a call begins is told when it ends.
+// waits for ever (K5). What cannot be read when a call begins is told when it ends.
 func TestServedByTracees(t *testing.T) {
 	t.Parallel()
 	program := fixture(t, "slowfiles")

@@ -106,6 +106,7 @@ var causes = []struct {
 	}},
 	{"filters stop nothing", func(f *Facts) { f.FilterStop = Silent }},
 	{"somebody listens", func(f *Facts) { f.Listener = outcome(unix.EBUSY) }},
+	// P9: before 4.8 a filter acts before the stop at the entry of a call.
 	{"linux 4.4", func(f *Facts) { f.Kernel, f.EntryBefore = "4.4.302", true }},
 	{"linux 4.14", func(f *Facts) {
 		f.Kernel, f.CallInfo, f.Listener = "4.14.336-amd64", outcome(unix.EIO), outcome(unix.EINVAL)
