@@ -31,7 +31,7 @@ func assaults(user string, refused, group unix.Errno, signals ...unix.Signal) st
 		fmt.Fprintf(&out, "F_SETOWN of its group: %s\nF_SETOWN_EX of its group: %s\n", no, no)
 	}
 	for _, sig := range signals {
-		for _, call := range []string{"kill", "kill of its group", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_send_signal"} {
+		for _, call := range []string{"kill", "kill of its group", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_send_signal", "pidfd_send_signal by its directory"} {
 			errno := no
 			if call == "kill of its group" {
 				errno = unix.ErrnoName(group)
@@ -58,7 +58,7 @@ func TestTracerAssailed(t *testing.T) {
 		w.reader.everybody(t)
 		records := w.reader.done(t)
 		checkRecords(t, records)
-		for call, n := range map[string]int{"ptrace": 2, "kill": 4, "tkill": 2, "tgkill": 2, "pidfd_send_signal": 2,
+		for call, n := range map[string]int{"ptrace": 2, "kill": 4, "tkill": 2, "tgkill": 2, "pidfd_send_signal": 4,
 			"rt_sigqueueinfo": 2, "rt_tgsigqueueinfo": 2, "process_vm_writev": 1, "prlimit": 1, "kcmp": 1} {
 			if got := count(records, func(r *record) bool { return r.call == call && r.exit }); got < n {
 				t.Errorf("every %v: %d records of %s, want %d", every, got, call, n)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"os"
+	"path"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -115,11 +116,17 @@ func (t *Tracer) itself(th *thread, pid uint64) bool {
 }
 
 // behind reports whether descriptor fd of th is a pidfd of the tracer, or of a
-// thread of it.
+// thread of it, or its directory in /proc, which sends signals as a pidfd does. Nobody
+// in another pid namespace may do that by such a directory.
 func (t *Tracer) behind(th *thread, fd int) bool {
-	content := t.proc.read(th.tid, "fdinfo/"+strconv.Itoa(fd))
+	number := strconv.Itoa(fd)
+	content := t.proc.read(th.tid, "fdinfo/"+number)
 	_, rest, _ := bytes.Cut(content, []byte("\nPid:"))
 	pid := int(decimal(field(rest, 0)))
+	if pid == 0 && !th.proc.nested {
+		name, _ := os.Readlink(procPath(th.tid, "fd/"+number))
+		pid, _ = strconv.Atoi(path.Base(name))
+	}
 	return pid > 0 && t.owns(pid)
 }
 

@@ -42,7 +42,7 @@ static int tracer(void) { return status("self", "TracerPid:"); }
 static void signals(int pid, int thread, int sig)
 {
 	char info[128] = {0};
-	char what[64];
+	char what[64], dir[32];
 	int fd = syscall(SYS_pidfd_open, pid, 0);
 	*(int *)info = sig;
 	((int *)info)[2] = SI_QUEUE;
@@ -54,6 +54,9 @@ static void signals(int pid, int thread, int sig)
 	TRY("rt_sigqueueinfo", syscall(SYS_rt_sigqueueinfo, pid, sig, info));
 	TRY("rt_tgsigqueueinfo", syscall(SYS_rt_tgsigqueueinfo, pid, thread, sig, info));
 	TRY("pidfd_send_signal", syscall(SYS_pidfd_send_signal, fd, sig, NULL, 0));
+	snprintf(dir, sizeof dir, "/proc/%d", pid);
+	fd = open(dir, O_RDONLY | O_DIRECTORY);
+	TRY("pidfd_send_signal by its directory", syscall(SYS_pidfd_send_signal, fd, sig, NULL, 0));
 }
 
 // owned has a descriptor send SIGKILL to its owner when it is ready.
