@@ -27,7 +27,7 @@ import (
 	"github.com/pdig/pdig/shm"
 )
 
-var volume = flag.Uint64("volume", 1e6, "how many events go through the library under the memory checker")
+var volume = flag.Uint64("volume", 1e7, "how many events go through the library under the memory checker")
 
 var patience = flag.Duration("patience", 2*time.Minute, "how long a host may take")
 
