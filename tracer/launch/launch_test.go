@@ -313,3 +313,20 @@ func TestResume(t *testing.T) {
 		t.Errorf("got status %d, %q", got.status, got.stderr)
 	}
 }
+
+// TestGVisor: a kernel in which a filter does not serve a tracer is told from others.
+func TestGVisor(t *testing.T) {
+	for _, row := range []struct {
+		release, version string
+		want             bool
+	}{
+		{"4.19.0-gvisor", "#1 SMP Sun Jan 10 15:06:54 PST 2016", true},
+		{"4.19.0-gvisor", "#1", true},
+		{"4.4.0", "#1 SMP Sun Jan 10 15:06:54 PST 2016", true},
+		{"4.19.0", "#1 SMP Debian 4.19.1", false},
+	} {
+		if got := isGVisor(row.release, row.version); got != row.want {
+			t.Errorf("%s, %s: got %v", row.release, row.version, got)
+		}
+	}
+}
