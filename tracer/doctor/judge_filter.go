@@ -11,6 +11,9 @@ func (f *Facts) filter() Check {
 		came, what = f.FilterStop, "a call that a filter traces"
 	}
 	switch {
+	case came.OK() && f.EntryBefore:
+		return slow.because("stop-order", "a call stops for its tracer after it has stopped for its filter: gVisor, or before Linux 4.8").
+			but("nothing has to be done, but not with --seccomp always")
 	case came.OK():
 		return ok(name, "only recorded calls stop a command")
 	case came == Untried:

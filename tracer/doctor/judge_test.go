@@ -75,7 +75,7 @@ var causes = []struct {
 	{"ecs fargate, default", func(f *Facts) { f.Container = "ecs"; f.profiled() }},
 	{"no ptrace in the kernel", func(f *Facts) { f.refusedAll(unix.ENOSYS) }},
 	{"gvisor", func(f *Facts) {
-		f.Container, f.Kernel = "gvisor", "4.4.0"
+		f.Container, f.Kernel, f.EntryBefore = "gvisor", "4.4.0", true
 		f.without(unix.CAP_SYS_PTRACE)
 		f.Sibling, f.Hidden = outcome(unix.EPERM), outcome(unix.EPERM)
 		f.CallInfo, f.Listener, f.PidfdOpen, f.PidfdGetfd = outcome(unix.EIO), outcome(unix.EINVAL), outcome(unix.ENOSYS), Untried
