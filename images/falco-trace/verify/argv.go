@@ -16,6 +16,7 @@ type start struct {
 	args    []string // of falco-trace
 	through string   // what starts it, if it is not the first program
 	shell   string   // the text of the shell that starts it
+	called  []string // that shell and its options
 	unsure  bool     // whether through does so cannot be told
 }
 
@@ -33,12 +34,12 @@ func findStart(argv []string) (start, bool) {
 		return start{}, false
 	}
 	first := path.Base(argv[0])
-	if text, ok := shellText(argv); ok {
-		words, found := inShell(text)
+	if at := shellTextIndex(argv); at >= 0 {
+		words, found := inShell(argv[at])
 		if !found {
 			return start{}, false
 		}
-		return start{program: words[0], args: words[1:], through: argv[0], shell: text}, true
+		return start{program: words[0], args: words[1:], through: argv[0], shell: argv[at], called: argv[:at]}, true
 	}
 	i := slices.IndexFunc(argv, func(word string) bool { return path.Base(word) == tracer })
 	if i < 0 {
@@ -54,18 +55,44 @@ func findStart(argv []string) (start, bool) {
 
 // shellText is what a shell is told to execute by its option -c.
 func shellText(argv []string) (string, bool) {
-	if !slices.Contains(shells, path.Base(argv[0])) {
+	i := shellTextIndex(argv)
+	if i < 0 {
 		return "", false
 	}
-	for i, word := range argv[1:] {
-		switch {
-		case !strings.HasPrefix(word, "-"):
-			return "", false
-		case !strings.HasPrefix(word, "--") && strings.Contains(word, "c") && i+2 < len(argv):
-			return argv[i+2], true
-		}
+	return argv[i], true
+}
+
+// shellTextIndex is where that text stands: behind all options, which need not end with
+// -c, and the values of those that have one (-o pipefail). It is -1 without a text.
+func shellTextIndex(argv []string) int {
+	if !slices.Contains(shells, path.Base(argv[0])) {
+		return -1
 	}
-	return "", false
+	asked := false
+	i := 1
+	for i < len(argv) && isShellOption(argv[i]) {
+		word := argv[i]
+		i++
+		if word == "-" || word == "--" {
+			break
+		}
+		if strings.HasPrefix(word, "--") {
+			if word == "--rcfile" || word == "--init-file" {
+				i++
+			}
+			continue
+		}
+		asked = asked || word[0] == '-' && strings.Contains(word, "c")
+		i += strings.Count(word, "o") + strings.Count(word, "O")
+	}
+	if !asked || i >= len(argv) {
+		return -1
+	}
+	return i
+}
+
+func isShellOption(word string) bool {
+	return strings.HasPrefix(word, "-") || strings.HasPrefix(word, "+") && len(word) > 1
 }
 
 // inShell finds the words of a command falco-trace in the text of a shell: roughly, for
@@ -130,7 +157,7 @@ func (s start) brackets() []string {
 	}
 	before, rest, _ := strings.Cut(s.shell, s.program)
 	_, command, _ := strings.Cut(rest, "--")
-	return []string{s.program, "run", "--", s.through, "-c", before + strings.TrimSpace(command)}
+	return slices.Concat([]string{s.program, "run", "--"}, s.called, []string{before + strings.TrimSpace(command)})
 }
 
 // list is a command line as a Containerfile has it.

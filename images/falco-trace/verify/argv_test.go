@@ -28,6 +28,50 @@ func TestInShell(t *testing.T) {
 	}
 }
 
+// TestShellText: the text stands behind all options of a shell, and their values.
+func TestShellText(t *testing.T) {
+	const text = "falco-trace run -- nginx"
+	for line, want := range map[string]bool{
+		"/bin/sh -c":                      true,
+		"sh -ec":                          true,
+		"sh -c --":                        true,
+		"bash -c -e":                      true,
+		"/bin/bash -o pipefail -c":        true,
+		"/bin/bash -euxo pipefail -c":     true,
+		"/bin/ash -eo pipefail -c":        true,
+		"bash -O extglob +o posix -c":     true,
+		"bash --norc --rcfile /etc/rc -c": true,
+		"bash -o pipefail":                false,
+		"bash -e":                         false,
+		"bash /start -c":                  false,
+		"bash -- -c":                      false,
+		"nginx -c":                        false,
+	} {
+		argv := append(strings.Fields(line), text)
+		got, ok := shellText(argv)
+		if ok != want || ok && got != text {
+			t.Errorf("%s: got %q, %v", line, got, ok)
+		}
+		if _, found := findStart(argv); found != want {
+			t.Errorf("%s: findStart got %v", line, found)
+		}
+	}
+	for _, argv := range [][]string{{"bash", "-c"}, {"bash", "-o"}, {"bash", "-co", "pipefail"}, {"bash", ""}, {"bash"}} {
+		if got, ok := shellText(argv); ok {
+			t.Errorf("%q: got %q", argv, got)
+		}
+	}
+}
+
+// TestBrackets: what a shell is told besides its text is not lost in the advice.
+func TestBrackets(t *testing.T) {
+	s, _ := findStart([]string{"/bin/bash", "-o", "pipefail", "-c", "cd / && falco-trace run -- a | b"})
+	want := []string{"falco-trace", "run", "--", "/bin/bash", "-o", "pipefail", "-c", "cd / && a | b"}
+	if diff := cmp.Diff(want, s.brackets()); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // FuzzCommand: whatever a configuration starts, something is said of it.
 func FuzzCommand(f *testing.F) {
 	for _, s := range samples {

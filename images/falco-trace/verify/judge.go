@@ -227,6 +227,10 @@ func (j *judge) lost(argv []string) {
 		j.report(unknown, remedy, "the shell is told %q: whether that starts %s cannot be told", text, tracer)
 		return
 	}
+	if i := slices.IndexFunc(argv[1:], func(word string) bool { return strings.Contains(word, tracer+" ") }); i >= 0 {
+		j.report(unknown, `ENTRYPOINT ["/`+home+`", "run", "--"] in front, and leave it out of the argument`, "%q is started with the argument %q: whether that starts %s cannot be told", argv[0], argv[1+i], tracer)
+		return
+	}
 	if f, _, err := j.find(argv[0]); err == nil && strings.HasPrefix(string(f.Head), "#!") && strings.Contains(string(f.Head), tracer) {
 		j.report(unknown, remedy, "/%s is a script that names %s: whether it starts it cannot be told", f.Path, tracer)
 		return

@@ -248,6 +248,14 @@ var samples = []struct {
 	{"shell form without a shell", []sample{{
 		entrypoint: []string{"/bin/sh", "-c", "falco-trace run -- /usr/sbin/nginx"}, layers: []files{{amd64, nginx}},
 	}}, dockerOnly},
+	{"ENTRYPOINT in the form of a SHELL with options", []sample{{
+		entrypoint: []string{"/bin/bash", "-eo", "pipefail", "-c", "cd / && exec falco-trace run -- nginx"},
+		layers:     []files{{amd64, nginx, file("bin/bash", 0o755, string(program(elf.EM_X86_64)))}},
+	}}, nil},
+	{"CMD in shell form by a small init", []sample{{
+		entrypoint: []string{"/tini", "--"}, cmd: []string{"/bin/sh", "-c", "falco-trace run -- nginx"},
+		layers: []files{{file("tini", 0o755, ""), amd64, nginx, shell}},
+	}}, nil},
 	{"CMD in shell form", []sample{{entrypoint: traced(), cmd: []string{"/bin/sh", "-c", "echo falco-trace"}, user: "app", layers: []files{{amd64, shell, users}}}}, legacy},
 	{"the tracer in CMD", []sample{{cmd: traced("nginx", "-t"), user: "1000:1000", layers: []files{{amd64, nginx}}}}, nil},
 	{"removed", []sample{{
