@@ -155,9 +155,18 @@ func (s start) brackets() []string {
 	if slices.Equal(strings.Fields(s.shell), words) {
 		return words
 	}
+	own := []string{"run", "--"}
+	if command := s.command(); command != nil {
+		own = s.args[:len(s.args)-len(command)]
+	}
 	before, rest, _ := strings.Cut(s.shell, s.program)
-	_, command, _ := strings.Cut(rest, "--")
-	return slices.Concat([]string{s.program, "run", "--"}, s.called, []string{before + strings.TrimSpace(command)})
+	for _, word := range own {
+		_, rest, _ = strings.Cut(rest, word)
+	}
+	if own[len(own)-1] != "--" {
+		own = append(slices.Clone(own), "--")
+	}
+	return slices.Concat([]string{s.program}, own, s.called, []string{before + strings.TrimSpace(strings.TrimLeft(rest, `"'`))})
 }
 
 // list is a command line as a Containerfile has it.

@@ -63,12 +63,18 @@ func TestShellText(t *testing.T) {
 	}
 }
 
-// TestBrackets: what a shell is told besides its text is not lost in the advice.
+// TestBrackets: what a shell and the tracer are told is not lost in the advice.
 func TestBrackets(t *testing.T) {
-	s, _ := findStart([]string{"/bin/bash", "-o", "pipefail", "-c", "cd / && falco-trace run -- a | b"})
-	want := []string{"falco-trace", "run", "--", "/bin/bash", "-o", "pipefail", "-c", "cd / && a | b"}
-	if diff := cmp.Diff(want, s.brackets()); diff != "" {
-		t.Error(diff)
+	for text, want := range map[string]string{
+		"cd / && falco-trace run -- a; b":             "falco-trace|run|--|/bin/bash|-o|pipefail|-c|cd / && a; b",
+		"cd / && falco-trace run a -x":                "falco-trace|run|--|/bin/bash|-o|pipefail|-c|cd / && a -x",
+		"cd / && falco-trace run -o stderr -- a -- b": "falco-trace|run|-o|stderr|--|/bin/bash|-o|pipefail|-c|cd / && a -- b",
+		"falco-trace run -o stderr -- a":              "falco-trace|run|-o|stderr|--|a",
+	} {
+		s, _ := findStart([]string{"/bin/bash", "-o", "pipefail", "-c", text})
+		if diff := cmp.Diff(strings.Split(want, "|"), s.brackets()); diff != "" {
+			t.Errorf("%q: %s", text, diff)
+		}
 	}
 }
 
