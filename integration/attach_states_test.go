@@ -170,6 +170,22 @@ func TestDetachStates(t *testing.T) {
 	w.reader.done(t)
 }
 
+// TestAttachTreeOfThread: the number of a thread stands for its process, with all
+// descendants.
+func TestAttachTreeOfThread(t *testing.T) {
+	t.Parallel()
+	w := readWay(t)
+	g := startTarget(t, fixture(t, "attach"), "calls", "1")
+	thread := slices.Max(threadIDs(g.pid()))
+	all := append([]int{g.pid()}, children(g.pid())...)
+	if len(all) != 2 || thread == g.pid() {
+		t.Fatalf("thread %d, processes %v", thread, all)
+	}
+	detach(t, w.startAttach(t, []string{"-P", strconv.Itoa(thread)}, all...), unix.SIGINT, all...)
+	g.finish(t)
+	w.reader.done(t)
+}
+
 // TestAttachTree: -P takes the descendants that live, and -p the children that
 // are born later.
 func TestAttachTree(t *testing.T) {

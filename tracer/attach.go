@@ -264,6 +264,10 @@ func (s *seizure) collect(end <-chan struct{}) {
 // tree attaches to a process and its descendants. Those that have ended are told of
 // together: whoever collects no children may have thousands.
 func (s *seizure) tree(root int) {
+	var st procStatus
+	if st.read(root, &s.t.proc) {
+		root = st.tgid // a parent is a process, not a thread
+	}
 	if !s.process(root) {
 		return
 	}
