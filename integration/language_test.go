@@ -34,8 +34,8 @@ func peers(t *testing.T) []peer {
 	return list
 }
 
-// lines are what a command prints of a capture; sysdig's with the control characters
-// that it does not escape.
+// lines are what a command prints of a capture, with newlines and tabs of values as
+// such: sysdig does not escape them.
 func (p *peer) lines(t *testing.T, command []string, file string, args ...string) []string {
 	t.Helper()
 	cmd := exec.Command(command[0], slices.Concat(command[1:], []string{"-r", file}, args)...)
@@ -49,12 +49,14 @@ func (p *peer) lines(t *testing.T, command []string, file string, args ...string
 	if err != nil {
 		t.Errorf("%q: %v: %s", cmd.Args, err, &words)
 	}
-	text := string(out)
+	text := unescaped.Replace(string(out))
 	if p.root != "" {
 		text = strings.ReplaceAll(text, p.root, "") // it is in the names of pidfds
 	}
 	return strings.Split(text, "\n")
 }
+
+var unescaped = strings.NewReplacer(`\n`, "\n", `\t`, "\t")
 
 // same compares what both print with other options, and returns how many lines that are.
 func (p *peer) same(t *testing.T, file string, theirs, ours []string) int {

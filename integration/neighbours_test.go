@@ -36,6 +36,14 @@ func opens(t *testing.T, records []record, but ...string) {
 		if got != want {
 			t.Errorf("%d opens below the filter %q are recorded, want %d", got, name, want)
 		}
+		if name == "trap" { // it was not carried out
+			got := count(records, func(r *record) bool {
+				return r.exit && r.call == "openat" && bytes.Contains(r.Bytes(), path) && r.ret == -int64(unix.EPERM)
+			})
+			if got != want {
+				t.Errorf("%d opens that SIGSYS has answered are recorded as refused, want %d", got, want)
+			}
+		}
 	}
 }
 

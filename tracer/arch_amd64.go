@@ -108,6 +108,10 @@ func setArgument0(tid int, audit uint32, v uint64, _ bool) bool {
 	return sys.SetUserRegs(tid, &r) == 0
 }
 
+// rolledBack is what stands in the place of a result when c was not carried out, and its
+// registers were given back.
+func rolledBack(c *call) int64 { return int64(c.nr) }
+
 // endedByEINTR reports whether th, which has stopped for a signal, has just
 // ended a call with EINTR.
 func endedByEINTR(th *thread) bool {

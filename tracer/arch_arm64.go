@@ -166,6 +166,15 @@ func setArgument0(tid int, _ uint32, v uint64, exit bool) bool {
 	return r.write(tid)
 }
 
+// rolledBack is what stands in the place of a result when c was not carried out, and its
+// registers were given back.
+func rolledBack(c *call) int64 {
+	if narrow(c.arch) {
+		return int64(int32(c.raw[0]))
+	}
+	return int64(c.raw[0])
+}
+
 // endedByEINTR reports whether th, which has stopped for a signal, has just
 // ended a call with EINTR. The first argument of the call is lost by then, so
 // it has to be a call that was recorded.

@@ -177,6 +177,9 @@ func (t *Tracer) exits(th *thread) {
 	if narrow(c.arch) {
 		c.ret = int64(int32(c.ret))
 	}
+	if t.trapped(th) {
+		c.ret = -int64(unix.EPERM)
+	}
 	switch c.ret {
 	case restartSys, restartNoIntr, restartNoHandler, restartRestartBlock:
 		t.interrupt(th)
