@@ -70,13 +70,13 @@ const numPieces = 8
 // NewRecent returns a recorder without events. It creates the file, so that it
 // is known at once whether that is possible.
 func NewRecent(cfg RecentConfig) (*Recent, error) {
-	next, err := behind(cfg.Path+".", 0)
-	if err != nil {
-		return nil, err
-	}
 	f, err := os.OpenFile(cfg.Path, os.O_WRONLY|os.O_CREATE, 0o666)
 	if err != nil {
 		return nil, err
+	}
+	next, err := behind(cfg.Path+".", 0)
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
 	}
 	if st, err := f.Stat(); err == nil && st.Mode().IsRegular() && st.Size() > 0 {
 		cfg.Log.Warn().Str("file", cfg.Path).Msg("an older file is overwritten")
@@ -134,8 +134,8 @@ func (r *Recent) Flush() error {
 	return nil
 }
 
-// answer writes what was asked for: PATH.1, PATH.2 and so on, behind those of earlier runs. A failure is no
-// reason to end the recording.
+// answer writes what was asked for: PATH.1, PATH.2 and so on, behind those of earlier
+// runs. A failure is no reason to end the recording.
 func (r *Recent) answer() {
 	if !r.asked.Swap(false) {
 		return
