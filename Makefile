@@ -21,7 +21,7 @@ RACE_EXCEPT = /(cmd|cmdline|integration|tracer|mkimage|internal/repocheck|intern
 TESTED = $(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...
 
 .DEFAULT_GOAL := build
-.PHONY: build plugin test test-race oracle suites captures generate docs lint bench profile microbench fuzz cross image vm-arm64 guests guest-tests arm64-tests vm-arm64-plugin clean
+.PHONY: build plugin test test-race oracle suites captures generate docs lint bench profile microbench fuzz cross image vm-arm64 guests guest-tests arm64-tests vm-arm64-plugin gvisor clean
 
 BUILD_FALCO_TRACE = $(GO) build -buildvcs=false -trimpath -pgo cmd/sensor/default.pgo -ldflags '$(LDFLAGS) -E _pdig_start'
 
@@ -186,6 +186,17 @@ vm-arm64-plugin:
 		-o $(ARM64)/host shm/falcoplugin/libpdig/testdata/host.c
 	cd shm/falcoplugin/libpdig && $(RUN_ARM64) env TMPDIR=/dev/shm LD_LIBRARY_PATH=$(abspath $(ARM64)) $(abspath $(ARM64))/libpdig.test \
 		-prebuilt $(abspath $(ARM64)) -patience 20m -volume 100000 -test.v -test.timeout 1h
+
+# The command below the kernel of gVisor. Its runtime is built in a module of its own, since it
+# needs a hundred others: a quarter of an hour the first time.
+RUNSC ?= $(BIN)/gvisor/runsc
+gvisor: build $(RUNSC)
+	cd integration && $(GO) test -count=1 -v -run '^TestGVisor$$' -runsc $(abspath $(RUNSC))
+
+$(BIN)/gvisor/runsc:
+	@mkdir -p $(@D)
+	cd $(@D) && { [ -e go.mod ] || $(GO) mod init gvisor; } && $(GO) get -tool gvisor.dev/gvisor/runsc@latest
+	cd $(@D) && $(GO) build -o runsc gvisor.dev/gvisor/runsc
 
 # What the engines of the kernel tell, in a guest with another kernel:
 #

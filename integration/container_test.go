@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 )
@@ -26,6 +27,7 @@ type container struct {
 	env     []string // variables besides PATH
 	out     string   // /out
 	args    []string
+	tool    []string // the runtime, with its options; none: runc
 
 	runtime, id string
 }
@@ -123,7 +125,11 @@ func (c *container) command() *exec.Cmd {
 // runc is a command of the runtime. What it has to say of its own goes into a
 // file, not to the standard error of the container.
 func (c *container) runc(args ...string) *exec.Cmd {
-	return exec.Command("runc", append([]string{"--root", c.runtime, "--log", c.runtime + ".log"}, args...)...)
+	tool := c.tool
+	if tool == nil {
+		tool = []string{"runc"}
+	}
+	return exec.Command(tool[0], slices.Concat(tool[1:], []string{"--root", c.runtime, "--log", c.runtime + ".log"}, args)...)
 }
 
 // start starts the container.
