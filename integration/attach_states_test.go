@@ -62,7 +62,8 @@ func TestAttachCalls(t *testing.T) {
 // TestAttachQueued attaches to a program and lets go of it while signals come that it
 // counts: each comes once, in its turn, with its value, and no other does (K2).
 func TestAttachQueued(t *testing.T) {
-	t.Parallel()
+	// Not beside others: it takes both of two CPUs, and a tracer that starts then waited
+	// for its first moment on one for half a minute.
 	w := readWay(t)
 	w.reader.forgets.Store(true)
 	g := startTarget(t, fixture(t, "queued"))
