@@ -170,9 +170,9 @@ func setArgument0(tid int, _ uint32, v uint64, exit bool) bool {
 // registers were given back.
 func rolledBack(c *call) int64 {
 	if narrow(c.arch) {
-		return int64(int32(c.raw[0]))
+		return int64(int32(c.args[0]))
 	}
-	return int64(c.raw[0])
+	return int64(c.args[0])
 }
 
 // endedByEINTR reports whether th, which has stopped for a signal, has just
