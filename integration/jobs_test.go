@@ -124,6 +124,9 @@ func (m *terminal) foreground(text string, names ...string) {
 	m.t.Helper()
 	m.send(text + "\n")
 	m.expect("\n")
+	if strings.HasPrefix(text, "fg") {
+		m.expect("\n") // the job's name, which a ^C would throw away with all that was not read yet
+	}
 	eventually(m.t, strings.Join(names, ", ")+" in the foreground behind: "+m.transcript(), func() bool {
 		group, err := m.group()
 		return err == nil && slices.Equal(m.waiting(group), names)
