@@ -54,6 +54,8 @@ type record struct{ *capture.Writer }
 
 func (record) Begin(uint64, []byte) error { return nil }
 
+func (r record) Flush(bool) error { return r.Writer.Flush() }
+
 // FuzzCapture wants what was written again to be printed as the capture was.
 func FuzzCapture(f *testing.F) {
 	f.Add(lived(f))

@@ -67,8 +67,8 @@ type Recorder interface {
 	// Event keeps the event that Begin was called with, with its truth behind it.
 	Event(cpu uint16, hidden bool, rec []byte) error
 	// Flush is called when the source is quiet, so that what was kept may soon
-	// outlive the sensor.
-	Flush() error
+	// outlive the sensor; or does already, if somebody waits for it.
+	Flush(now bool) error
 }
 
 // Placer is a source that knows of its last record on which CPU it was made, and
@@ -157,7 +157,7 @@ func (s *Sensor) run(ctx context.Context) error {
 				return err
 			}
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			if err := s.quiet(); err != nil {
+			if err := s.quiet(errors.Is(err, source.ErrAsked)); err != nil {
 				return err
 			}
 			n = -1
@@ -184,10 +184,10 @@ func (s *Sensor) stop() bool {
 	return ok
 }
 
-// quiet lets out what waits: nothing else will push it.
-func (s *Sensor) quiet() error {
+// quiet lets out what waits: nothing else will push it. Somebody may ask for it.
+func (s *Sensor) quiet(asked bool) error {
 	if s.cfg.Record != nil {
-		if err := s.cfg.Record.Flush(); err != nil {
+		if err := s.cfg.Record.Flush(asked); err != nil {
 			return fmt.Errorf("record: %w", err)
 		}
 	}

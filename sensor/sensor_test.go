@@ -377,7 +377,7 @@ func (r *recorder) Event(_ uint16, hidden bool, _ []byte) error {
 	return r.err
 }
 
-func (r *recorder) Flush() error {
+func (r *recorder) Flush(bool) error {
 	r.flushes++
 	return r.err
 }

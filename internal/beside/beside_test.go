@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/pdig/pdig/internal/testrecord"
+	"github.com/pdig/pdig/sensor/source"
 	"github.com/pdig/pdig/shm"
 	"github.com/pdig/pdig/syscalls"
 )
@@ -66,11 +67,11 @@ func TestSource(t *testing.T) {
 	if got, err := src.Next(); err != nil || !bytes.Equal(got, rec) {
 		t.Fatalf("Next: %x, %v, want the record", got, err)
 	}
-	if _, err := src.Next(); !errors.Is(err, os.ErrDeadlineExceeded) || src.answered != 0 {
-		t.Fatalf("Next: %v, answered %d, want it to be quiet and unanswered", err, src.answered)
+	if _, err := src.Next(); !errors.Is(err, source.ErrAsked) || src.answered != 0 {
+		t.Fatalf("Next: %v, answered %d, want the question, unanswered", err, src.answered)
 	}
-	if _, err := src.Next(); !errors.Is(err, os.ErrDeadlineExceeded) || src.answered != 1 {
-		t.Fatalf("Next: %v, answered %d, want an answer", err, src.answered)
+	if _, err := src.Next(); !errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, source.ErrAsked) || src.answered != 1 {
+		t.Fatalf("Next: %v, answered %d, want an answer, and to be quiet", err, src.answered)
 	}
 	wantWord(t, tracer, wordFlush)
 

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/pdig/pdig/sensor/source"
 	"github.com/pdig/pdig/shm"
 )
 
@@ -99,11 +100,11 @@ type Source struct {
 	*shm.Consumer
 	peer     *Peer
 	answered uint32 // questions
-	quiet    uint32 // questions that had come before the sensor was told that nothing came
+	quiet    uint32 // questions that the sensor was told of
 }
 
 // Next is that of the consumer. Who uses it writes out what he has when the error
-// is [os.ErrDeadlineExceeded], and calls again.
+// is [source.ErrAsked], and calls again: then the tracer is told.
 func (s *Source) Next() ([]byte, error) {
 	if s.quiet != s.answered {
 		s.answered = s.quiet
@@ -112,11 +113,11 @@ func (s *Source) Next() ([]byte, error) {
 	asked := s.peer.asked.Load()
 	if asked != s.answered && s.caughtUp() {
 		s.quiet = asked
-		return nil, os.ErrDeadlineExceeded
+		return nil, source.ErrAsked
 	}
 	rec, err := s.Consumer.Next()
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		s.quiet = asked
+	if asked != s.answered && errors.Is(err, os.ErrDeadlineExceeded) {
+		s.quiet, err = asked, source.ErrAsked
 	}
 	return rec, err
 }

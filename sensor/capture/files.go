@@ -213,10 +213,10 @@ func (f *Files) full(now uint64) bool {
 const flushPause = 500 * time.Millisecond
 
 // Flush writes what is in the buffer, unless that was done less than half a
-// second ago.
-func (f *Files) Flush() error {
-	if now := time.Now(); f.err == nil && now.Sub(f.flushed) >= flushPause {
-		f.flushed = now
+// second ago. Who waits for it gets it now.
+func (f *Files) Flush(now bool) error {
+	if t := time.Now(); f.err == nil && (now || t.Sub(f.flushed) >= flushPause) {
+		f.flushed = t
 		f.err = f.writer.Flush()
 	}
 	return f.err

@@ -129,7 +129,7 @@ func (r *Recent) Event(cpu uint16, hidden bool, rec []byte) error {
 }
 
 // Flush is called when no event comes.
-func (r *Recent) Flush() error {
+func (r *Recent) Flush(bool) error {
 	r.answer()
 	return nil
 }

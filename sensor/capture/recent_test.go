@@ -73,7 +73,7 @@ func TestRecent(t *testing.T) {
 		f := newFlight(t, pack)
 		f.fly(100)
 		f.Ask()
-		if err := f.Flush(); err != nil {
+		if err := f.Flush(false); err != nil {
 			t.Fatal(err)
 		}
 		if got := f.check(f.path + ".1"); got != 100 {
@@ -113,7 +113,7 @@ func TestRecentAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Ask()
-	if err := errors.Join(r.Flush(), r.Close()); err != nil {
+	if err := errors.Join(r.Flush(false), r.Close()); err != nil {
 		t.Fatal(err)
 	}
 	for name, old := range map[string]bool{"f": false, "f.1": true, "f.7": true, "f.8": false, "f.x": true, "f.08": true} {

@@ -290,6 +290,31 @@ func TestFilesGivenEntries(t *testing.T) {
 	}
 }
 
+// TestFilesFlush: flushes have pauses between them, but not for who waits for one.
+func TestFilesFlush(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	f, err := Create(FilesConfig{Path: path, Begin: func([]byte, func(Entry)) {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for i, row := range []struct {
+		now  bool
+		want int // events in the file
+	}{{false, 1}, {false, 1}, {true, 3}, {true, 4}} {
+		if err := errors.Join(put(f, uint64(i+1), 0, false, rec("/")), f.Flush(row.now)); err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if lines, err := read(bytes.NewReader(b)); err != nil || len(lines)-1 != row.want {
+			t.Errorf("%d: got %d events, %v, want %d", i, len(lines)-1, err, row.want)
+		}
+	}
+}
+
 func TestWriteAllocations(t *testing.T) {
 	w := NewWriter(io.Discard, false)
 	r := rec("/srv/data")
