@@ -1,6 +1,9 @@
 package shm
 
-import "runtime/debug"
+import (
+	"fmt"
+	"runtime/debug"
+)
 
 // A fault is an access to a page of the mapping that its file has no more.
 //
@@ -27,9 +30,9 @@ func (r *ring) disarm(armed bool, recovered any) bool {
 	return true
 }
 
-// catch is deferred by functions that return an error: a fault is [ErrCut].
+// catch is deferred by functions that return an error: a fault is [ErrCut] of the ring.
 func (r *ring) catch(armed bool, err *error) {
 	if r.disarm(armed, recover()) {
-		*err = ErrCut
+		*err = fmt.Errorf("ring %s: %w", r.name, ErrCut)
 	}
 }

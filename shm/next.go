@@ -96,8 +96,7 @@ func (c *Consumer) refill(wait bool) (err error) {
 	}
 	defer func() {
 		if errors.Is(err, ErrCut) {
-			c.err = fmt.Errorf("ring %s: %w", c.name, err)
-			err = c.err
+			c.err = err
 		}
 	}()
 	defer c.catch(arm(), &err)

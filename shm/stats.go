@@ -1,8 +1,6 @@
 package shm
 
 import (
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/pdig/pdig/event"
@@ -121,11 +119,6 @@ func (c *Consumer) Touch() {
 	if c.err != nil {
 		return
 	}
-	defer func() {
-		if errors.Is(c.err, ErrCut) {
-			c.err = fmt.Errorf("ring %s: %w", c.name, c.err)
-		}
-	}()
 	defer c.catch(arm(), &c.err)
 	c.capturing.Load()
 	c.touched = c.data[c.size-1]
