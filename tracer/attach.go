@@ -9,7 +9,6 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -301,14 +300,9 @@ func (s *seizure) tree(root int) {
 // descendants are the processes below a process, parents before children, without the
 // tracer and what it has started.
 func (t *Tracer) descendants(root int) []int {
-	children := map[int][]int{}
-	dir, _ := procfs.Root()
-	entries, _ := os.ReadDir(dir)
-	for _, e := range entries {
-		var st procStatus
-		if pid, err := strconv.Atoi(e.Name()); err == nil && pid != os.Getpid() && st.read(pid, &t.proc) {
-			children[st.ppid] = append(children[st.ppid], pid)
-		}
+	children := t.byParent()
+	for parent, list := range children {
+		children[parent] = slices.DeleteFunc(list, func(pid int) bool { return pid == os.Getpid() })
 	}
 	list := []int{root}
 	for i := 0; i < len(list); i++ {

@@ -41,18 +41,12 @@ func (t *Tracer) childless(th *thread) {
 		threads = tids(th.proc.pid)
 	}
 	found := false
-	for _, tid := range threads {
-		children, ok := t.children(th.proc.pid, tid)
-		if !ok {
+	for _, child := range t.children(th.proc.pid, threads) {
+		switch {
+		case child == os.Getpid():
+			found = true
+		case options&unix.WALL != 0, t.clone(child):
 			return
-		}
-		for _, child := range children {
-			switch {
-			case child == os.Getpid():
-				found = true
-			case options&unix.WALL != 0, t.clone(child):
-				return
-			}
 		}
 	}
 	if found && !t.tracing(th.proc) { // whoever has attached to a process waits for that too
@@ -112,14 +106,33 @@ func tids(pid int) (list []int) {
 	return list
 }
 
-// children are the children of a thread, whether they live or not; ok is false if the kernel
-// does not tell (CONFIG_PROC_CHILDREN).
-func (t *Tracer) children(pid, tid int) (list []int, ok bool) {
-	content, err := os.ReadFile(procPath(pid, "task/"+strconv.Itoa(tid)+"/children"))
-	for f := range bytes.FieldsSeq(content) {
-		list = append(list, int(decimal(f)))
+// children are the children of threads of a process, whether they live or not. A kernel
+// without CONFIG_PROC_CHILDREN does not tell whose they are: then those of all its threads.
+func (t *Tracer) children(pid int, threads []int) (list []int) {
+	for _, tid := range threads {
+		content, err := os.ReadFile(procPath(pid, "task/"+strconv.Itoa(tid)+"/children"))
+		if err != nil {
+			return t.byParent()[pid]
+		}
+		for f := range bytes.FieldsSeq(content) {
+			list = append(list, int(decimal(f)))
+		}
 	}
-	return list, err == nil
+	return list
+}
+
+// byParent are all processes, by their parents.
+func (t *Tracer) byParent() map[int][]int {
+	children := map[int][]int{}
+	dir, _ := procfs.Root()
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		var st procStatus
+		if pid, err := strconv.Atoi(e.Name()); err == nil && st.read(pid, &t.proc) {
+			children[st.ppid] = append(children[st.ppid], pid)
+		}
+	}
+	return children
 }
 
 // clone reports whether a process sends another signal than SIGCHLD at its
