@@ -3,6 +3,7 @@ package integration
 import (
 	"fmt"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -177,11 +178,13 @@ func TestAttachTreeOfThread(t *testing.T) {
 	t.Parallel()
 	w := readWay(t)
 	g := startTarget(t, fixture(t, "attach"), "calls", "1")
-	thread := slices.Max(threadIDs(g.pid()))
-	all := append([]int{g.pid()}, children(g.pid())...)
-	if len(all) != 2 || thread == g.pid() {
-		t.Fatalf("thread %d, processes %v", thread, all)
-	}
+	var thread int
+	var all []int
+	eventually(t, "there are a thread and a child", func() bool {
+		thread = slices.Max(threadIDs(g.pid()))
+		all = append([]int{g.pid()}, children(g.pid())...)
+		return len(all) == 2 && thread != g.pid()
+	})
 	detach(t, w.startAttach(t, []string{"-P", strconv.Itoa(thread)}, all...), unix.SIGINT, all...)
 	g.finish(t)
 	w.reader.done(t)
@@ -263,14 +266,16 @@ func TestAttachTreeEnded(t *testing.T) {
 	w.reader.done(t)
 }
 
-// children are those of the first thread of a process.
+// children are those of a process, the oldest first.
 func children(pid int) (pids []int) {
-	out, _ := exec.Command("pgrep", "-P", strconv.Itoa(pid)).Output()
-	for _, word := range strings.Fields(string(out)) {
-		if n, err := strconv.Atoi(word); err == nil {
-			pids = append(pids, n)
+	dirs, _ := filepath.Glob("/proc/[0-9]*")
+	for _, dir := range dirs {
+		child := leading(filepath.Base(dir))
+		if leading(statusField(child, "PPid")) == pid {
+			pids = append(pids, child)
 		}
 	}
+	slices.Sort(pids)
 	return pids
 }
 
