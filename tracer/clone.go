@@ -45,7 +45,8 @@ func (t *Tracer) keepTraced(th *thread) {
 	}
 }
 
-// giveBack makes what the program sees of its call what it was.
+// giveBack makes what the program sees of its call what it was, and what a new child
+// sees of the call that has made it.
 func (t *Tracer) giveBack(th *thread) {
 	if th.call.changed {
 		t.putFlags(th, th.call.flags, true)
@@ -53,10 +54,15 @@ func (t *Tracer) giveBack(th *thread) {
 	}
 }
 
-// putFlags changes the flags of a clone or clone3 where the kernel reads them.
+// putFlags changes the flags of a clone or clone3 where the kernel reads them. Memory
+// may have been given another meaning by the exit: others have it too.
 func (t *Tracer) putFlags(th *thread, flags uint64, exit bool) bool {
 	c := &th.call
 	if c.spec.enter == syscalls.Clone3X-1 {
+		var b [8]byte
+		if exit && (sys.Peek(th.tid, b[:], c.args[0]) < len(b) || binary.NativeEndian.Uint64(b[:]) != flags&^unix.CLONE_UNTRACED) {
+			return false
+		}
 		return sys.Ptrace(unix.PTRACE_POKEDATA, th.tid, uintptr(c.args[0]), uintptr(flags)) == 0
 	}
 	return setArgument0(th.tid, c.arch, c.args[0]&0xff|flags, exit)
@@ -117,6 +123,9 @@ func (t *Tracer) birth(th *thread, tid int) *thread {
 	t.heap.grew()
 	if th.call.spec != nil {
 		t.born(child, th.call.spec.enter+1, th.call.flags)
+	}
+	if from, c := &th.call, &child.call; from.changed { // until its first stop
+		c.spec, c.arch, c.args, c.flags, c.changed = from.spec, from.arch, from.args, from.flags, true
 	}
 	return child
 }

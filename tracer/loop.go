@@ -160,6 +160,7 @@ func (t *Tracer) eventStop(th *thread, sig int) {
 	if th.fresh {
 		t.withoutExitStop(th)
 	}
+	t.giveBack(th)
 	t.bind(th)
 	switch unix.Signal(sig) {
 	case unix.SIGSTOP, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU:
