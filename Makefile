@@ -169,7 +169,7 @@ ARM64_TESTS ?= .
 # echo that may have another name (TestHiddenProgram), a limit of descriptors that the
 # shell does not come near to (TestDoctorLimits); and what is for fast machines: the flood, what
 # has to be over in seconds, and forks with a handler in each (TestMasksLeftBehind).
-ARM64_SKIP  ?= TestAttachFilterSteps|TestExecCreds|TestOtherUser|TestSetuid|TestKillAllReach|TestMaskOfOtherUser|TestNotHandedOver|TestDoctorRights|TestDoctorPlaces|TestHiddenProgram|TestDoctorLimits|TestFlood|TestAttachInTime|TestReleasedInTime|TestMasksLeftBehind
+ARM64_SKIP  ?= TestAttachFilterSteps|TestChangedUser|TestExecCreds|TestOtherUser|TestSetuid|TestKillAllReach|TestMaskOfOtherUser|TestNotHandedOver|TestDoctorRights|TestDoctorPlaces|TestHiddenProgram|TestDoctorLimits|TestFlood|TestAttachInTime|TestReleasedInTime|TestMasksLeftBehind
 vm-arm64: arm64-tests
 	cd integration && $(RUN_ARM64) env TMPDIR=/dev/shm $(abspath $(ARM64))/integration.test -prebuilt $(abspath $(ARM64)) \
 		-patience 5m -attach.rounds 6 -attach.pairs 8 \

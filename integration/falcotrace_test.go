@@ -221,17 +221,17 @@ func TestFalcoTraceCapture(t *testing.T) {
 		if output != "" {
 			args = append(args, "-o", output)
 		}
-		cmd := exec.Command(falcoTracePath, append(args, "ls", "/nowhere")...)
+		cmd := exec.Command(falcoTracePath, append(args, "sh", "-c", "ls /nowhere; exit 3")...)
 		cmd.Dir = dir
-		if got := start(t, cmd).wait(t); got.status.ExitStatus() != 2 {
+		if got := start(t, cmd).wait(t); got.status.ExitStatus() != 3 {
 			t.Fatalf("got %s", got)
 		}
 		lines := runCommand(t, sensorPath, "-r", filepath.Join(dir, "capture")).stdout
-		if !strings.Contains(lines, " > procexit status=512 ") {
+		if !strings.Contains(lines, " > procexit status=768 ") {
 			t.Errorf("in the capture: %s", lines)
 		}
 		text, err := os.ReadFile(filepath.Join(dir, "events"))
-		if (err == nil) != (output != "") || err == nil && !strings.Contains(string(text), " > procexit status=512 ") {
+		if (err == nil) != (output != "") || err == nil && !strings.Contains(string(text), " > procexit status=768 ") {
 			t.Errorf("in the output: %v %s", err, text)
 		}
 	}
