@@ -15,7 +15,7 @@ import (
 // breakpoints and codes of its own that look like stops of the tracer's.
 func TestSignals(t *testing.T) {
 	signals := fixture(t, "signals")
-	for _, what := range []string{"all", "storm", "storm-eintr", "traps", "filters", "foreign", "stopped", "disturbed"} {
+	for _, what := range []string{"all", "storm", "storm-eintr", "traps", "filters", "foreign", "stopped", "disturbed", "noticed", "computed"} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			compare(t, func(t *testing.T, w *way) string {
@@ -46,11 +46,20 @@ func TestDisturbed(t *testing.T) {
 			})
 		})
 	}
-	t.Run("after a stop", func(t *testing.T) {
+	for _, what := range []string{"afterstop", "noticed"} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			compare(t, func(t *testing.T, w *way) string {
+				w.options = []string{"-e", "exec"}
+				return w.run(t, signals, what).String()
+			})
+		})
+	}
+	t.Run("computed without a filter", func(t *testing.T) {
 		t.Parallel()
 		compare(t, func(t *testing.T, w *way) string {
-			w.options = []string{"-e", "exec"}
-			return w.run(t, signals, "afterstop").String()
+			w.every = true
+			return w.run(t, signals, "computed").String()
 		})
 	})
 	t.Run("PID 1 without a filter", func(t *testing.T) {

@@ -112,6 +112,9 @@ func setArgument0(tid int, audit uint32, v uint64, _ bool) bool {
 // registers were given back.
 func rolledBack(c *call) int64 { return int64(c.nr) }
 
+// ended: the kernel tells all that there is to know.
+type ended struct{}
+
 // endedByEINTR reports whether th, which has stopped for a signal, has just
 // ended a call with EINTR.
 func endedByEINTR(th *thread) bool {
@@ -140,6 +143,11 @@ func callAgain(th *thread) bool {
 	r.Rax = uint64(code)
 	return sys.SetUserRegs(th.tid, &r) == 0
 }
+
+// beginsAgain: the kernel sees to it that such a call ends if a handler runs.
+func beginsAgain(*thread) bool { return false }
+
+func callEnds(*thread) {}
 
 // enterAgain has th, which has stopped at the entry of a call, leave the kernel
 // without the call and come to it again: each instruction for calls is as long.

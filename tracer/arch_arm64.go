@@ -25,11 +25,12 @@ type registers struct {
 
 // Places of 32-bit registers.
 const (
-	narrowNumber = 7
-	narrowSP     = 13
-	narrowPC     = 15
-	narrowCPSR   = 16
-	narrowCount  = 18
+	narrowNumber   = 7
+	narrowSP       = 13
+	narrowPC       = 15
+	narrowCPSR     = 16
+	narrowArgument = 17
+	narrowCount    = 18
 )
 
 // read is false if the thread has died.
@@ -81,17 +82,77 @@ func (r *registers) result() int64 {
 }
 
 // back goes back to the instruction of the call that was made last.
-func (r *registers) back() {
+func (r *registers) back() { r.setPC(r.pc() - r.instruction()) }
+
+// setPC has the thread go on at an instruction.
+func (r *registers) setPC(pc uint64) {
+	if r.narrow {
+		r.set(narrowPC, pc)
+		return
+	}
+	r.all.Pc = pc
+}
+
+// instruction is the length of the instruction of a call.
+func (r *registers) instruction() uint64 {
 	const thumb = 0x20 // of cpsr: instructions are half as long
+	if r.narrow && r.get(narrowCPSR)&thumb != 0 {
+		return callInstruction / 2
+	}
+	return callInstruction
+}
+
+// behindCall reports whether the instruction that was carried out last is that of a call.
+func (r *registers) behindCall(m *memory) bool {
+	var b [callInstruction]byte
+	code := b[:r.instruction()]
+	if !m.full(code, r.pc()-r.instruction()) {
+		return false
+	}
+	v := binary.LittleEndian.Uint32(b[:])
 	switch {
 	case !r.narrow:
-		r.all.Pc -= callInstruction
-	case r.get(narrowCPSR)&thumb != 0:
-		r.set(narrowPC, r.pc()-callInstruction/2)
-	default:
-		r.set(narrowPC, r.pc()-callInstruction)
+		return v&0xffe0001f == 0xd4000001
+	case len(code) < len(b):
+		return v&0xff00 == 0xdf00
 	}
+	return v&0x0f000000 == 0x0f000000
 }
+
+// sum stands for what a return from a signal handler brings back, all but flags.
+func (r *registers) sum() uint64 {
+	words := r.all.Regs[:]
+	if r.narrow {
+		words = words[:narrowCPSR/2]
+	}
+	sum := r.pc()
+	for _, v := range append(words[:len(words):len(words)], r.sp()) {
+		sum = (sum ^ v) * 0x100000001b3 // FNV
+		sum ^= sum >> 32
+	}
+	return sum
+}
+
+// argument0 is the first argument of the call that r stand behind, those of a thread that
+// has stopped for a signal. The kernel keeps it, and tells it of one that has stopped
+// for a filter: that is what the stop looks like until then. Before 5.3 it does not.
+func (r *registers) argument0(tid int) (v uint64, ok bool) {
+	if r.narrow {
+		return r.get(narrowArgument), true
+	}
+	var info sys.SigInfo
+	if info.Get(tid) != 0 {
+		return 0, false
+	}
+	var in sys.SyscallInfo
+	other := info
+	other.Code = seccompStop
+	ok = other.Set(tid) == 0 && in.Get(tid) == 0 && in.Op == sys.SyscallSeccomp
+	return in.Words[1], info.Set(tid) == 0 && ok
+}
+
+// noCall is the number of the call of a thread that is in none.
+const noCall = -1
 
 // infoFromRegs makes a [sys.SyscallInfo] of the registers, for kernels that do
 // not tell. op says what the stop is.
@@ -175,25 +236,92 @@ func rolledBack(c *call) int64 {
 	return int64(c.args[0])
 }
 
+// On this architecture the kernel decides about restarts before a tracer sees the signal,
+// and forgets that the thread was in a call. The registers tell: the result, behind
+// the instruction of a call. A return from a handler of another signal, however, brings
+// back just these. It is a call itself, and the first argument that the kernel keeps
+// is its own then.
+
+// ended is what is remembered of the call of a thread that was ended with EINTR last.
+type ended struct {
+	sum      uint64 // of its registers then
+	argument uint64 // the first of the call
+	again    uint64 // sum of the registers with which it was made to begin again
+}
+
 // endedByEINTR reports whether th, which has stopped for a signal, has just
-// ended a call with EINTR. The first argument of the call is lost by then, so
-// it has to be a call that was recorded.
-func endedByEINTR(th *thread) bool { return th.unsure }
+// ended a call with EINTR.
+func endedByEINTR(th *thread) bool {
+	var r registers
+	c, e := &th.call, &th.ended
+	if !r.read(th.tid) || r.result() != -int64(unix.EINTR) {
+		return false
+	}
+	if nr, errno := sys.SystemCall(th.tid); errno != 0 || nr != noCall {
+		return false // see hasEnded
+	}
+	if th.unsure && c.ip == r.pc() && c.sp == r.sp() {
+		e.sum, e.argument = r.sum(), c.args[0]
+		return true
+	}
+	if !r.behindCall(&th.proc.mem) {
+		return false
+	}
+	argument, ok := r.argument0(th.tid)
+	sum := r.sum()
+	if !ok || sum == e.sum && argument != e.argument {
+		return false
+	}
+	e.sum, e.argument = sum, argument
+	return true
+}
 
-// hasEnded has a call that a stop has ended with EINTR stay ended: a call that is sure
-// to have ended does not begin again.
-func hasEnded(*thread) {}
+// hasEnded has a call that a stop has ended with EINTR, as natively, stay ended: the
+// signals that follow before th runs do not make it begin again. What stands for
+// that is the number of a call in which it is not: whatever it does next, the kernel
+// writes another one.
+func hasEnded(th *thread) {
+	var r registers
+	if r.read(th.tid) && r.result() == -int64(unix.EINTR) {
+		_ = sys.SetSystemCall(th.tid, 0)
+	}
+}
 
-// callAgain makes that call begin again. The kernel, which on this architecture
-// decides about restarts before a tracer sees the signal, will not help.
+// callAgain makes the call begin again of which [endedByEINTR] is true, unless a handler
+// runs before: see [beginsAgain].
 func callAgain(th *thread) bool {
 	var r registers
 	if !r.read(th.tid) {
 		return false
 	}
-	r.set(0, th.call.args[0])
+	return r.again(th, th.ended.argument)
+}
+
+// again makes the call begin again behind which r, those of th, stand.
+func (r *registers) again(th *thread, argument uint64) bool {
+	r.set(0, argument)
 	r.back()
+	th.ended.again = r.sum()
 	return r.write(th.tid)
+}
+
+// beginsAgain reports whether th, which has stopped for a signal, has been made to begin
+// a call again, and has not come to it yet.
+func beginsAgain(th *thread) bool {
+	var r registers
+	return th.ended.again != 0 && r.read(th.tid) && r.sum() == th.ended.again
+}
+
+// callEnds has that call end with EINTR all the same.
+func callEnds(th *thread) {
+	var r registers
+	if !r.read(th.tid) {
+		return
+	}
+	code := -int64(unix.EINTR)
+	r.set(0, uint64(code))
+	r.setPC(r.pc() + r.instruction())
+	_ = r.write(th.tid)
 }
 
 // enterAgain has th, which has stopped at the entry of a call, leave the kernel
@@ -244,7 +372,7 @@ func undisturb(th *thread, exit bool) bool {
 		r.set(0, uint64(code))
 		return r.write(th.tid)
 	}
-	return callAgain(th)
+	return r.again(th, c.args[0])
 }
 
 // callInstruction is the length of the instruction of a call.

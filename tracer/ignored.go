@@ -83,6 +83,8 @@ func (t *Tracer) disturbed(th *thread, sig int) {
 		} else if halts(sig) {
 			hasEnded(th)
 		}
+	} else if beginsAgain(th) && t.caught(th, sig) {
+		callEnds(th) // this one th notices
 	}
 	t.sure(th)
 }

@@ -30,6 +30,8 @@ type thread struct {
 	stood     bool   // at the entry of its call it has stopped without a filter
 	bound     bool   // it is killed when the tracer ends: see inject.go
 
+	ended ended // what is left of a call that has ended with EINTR
+
 	injection *injection // what it does for us, nil as a rule
 
 	vtid int    // in its own pid namespace, 0 if that was not told

@@ -465,6 +465,74 @@ static void afterStop(void)
 	}
 }
 
+static volatile int noted;
+
+static void heed(int sig, siginfo_t *info, void *context)
+{
+	(void)info;
+	(void)context;
+	noted++;
+	if (sig == SIGHUP) // blocked until the handler returns, and then ignored
+		kill(getpid(), SIGUSR1);
+}
+
+// noticed waits while signals come that it ignores and one that it has a handler for, which
+// ends the call: behind them, and before them with one that comes in the handler.
+static void noticed(void)
+{
+	struct kernel_action a = {heed, SA_SIGINFO | RESTORER, restorer, 1UL << (SIGUSR1 - 1)};
+	struct timeval v = {5, 0};
+	struct epoll_event ev;
+	char c;
+	int e = epoll_create1(0), s[2];
+	socketpair(AF_UNIX, SOCK_STREAM, 0, s);
+	setsockopt(s[0], SOL_SOCKET, SO_RCVTIMEO, &v, sizeof v);
+	signal(SIGUSR1, SIG_IGN);
+	syscall(SYS_rt_sigaction, SIGHUP, &a, NULL, 8);
+	syscall(SYS_rt_sigaction, SIGUSR2, &a, NULL, 8);
+	for (int i = 0; i < 12; i++) {
+		if (fork() == 0) {
+			until_waits(getppid());
+			kill(getppid(), i % 4 == 1 ? SIGHUP : SIGUSR1);
+			if (i % 4 == 2)
+				usleep(20000);
+			if (i % 4 != 1)
+				kill(getppid(), SIGUSR2);
+			_exit(0);
+		}
+		errno = noted = 0;
+		long r = i % 3 ? recv(s[0], &c, 1, 0) : epoll_wait(e, &ev, 1, 5000);
+		printf("%d: %ld %s, %d\n", i, r, strerror(errno), noted);
+		while (waitpid(-1, NULL, 0) > 0)
+			;
+	}
+}
+
+// computed makes a call that a filter ends with EINTR without a signal, and computes on
+// while signals come that are ignored.
+static void computed(void)
+{
+	signal(SIGUSR1, SIG_IGN);
+	jail(EINTR, SYS_getpriority, SECCOMP_RET_ERRNO);
+	for (int i = 0; i < 5; i++) {
+		pid_t parent = getpid(), pid = fork();
+		if (pid == 0)
+			for (;;) {
+				usleep(1000);
+				kill(parent, SIGUSR1);
+			}
+		unsigned long sum = 0, n = 1 << 24;
+		long r = syscall(SYS_getpriority, i, 0);
+		for (; n; n--) {
+			sum = sum * 6364136223846793005 + n;
+			__asm__ volatile("" : "+r"(sum));
+		}
+		printf("%ld %d, %lu\n", r, errno, sum);
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
+}
+
 // disturbed makes calls of all kinds that wait, while signals come that nobody
 // has a handler for: no call notices. The first process of a pid namespace does
 // not notice those either that would end or stop another one.
@@ -563,6 +631,10 @@ int main(int argc, char **argv)
 		foreign();
 	else if (!strcmp(what, "disturbed"))
 		disturbed(getpid() == 1);
+	else if (!strcmp(what, "noticed"))
+		noticed();
+	else if (!strcmp(what, "computed"))
+		computed();
 	else if (!strcmp(what, "afterstop"))
 		afterStop();
 	else if (!strcmp(what, "stopped"))

@@ -65,6 +65,11 @@ func (s *SigInfo) Get(tid int) unix.Errno {
 	return Ptrace(unix.PTRACE_GETSIGINFO, tid, 0, uintptr(unsafe.Pointer(s)))
 }
 
+// Set changes it: PTRACE_SETSIGINFO.
+func (s *SigInfo) Set(tid int) unix.Errno {
+	return Ptrace(unix.PTRACE_SETSIGINFO, tid, 0, uintptr(unsafe.Pointer(s)))
+}
+
 // Operations of a [SyscallInfo]: PTRACE_SYSCALL_INFO_* of the kernel's uapi/linux/ptrace.h.
 const (
 	SyscallNone    = 0

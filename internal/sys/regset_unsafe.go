@@ -39,3 +39,11 @@ func SetSystemCall(tid int, nr int32) unix.Errno {
 	iov.SetLen(int(unsafe.Sizeof(nr)))
 	return Ptrace(unix.PTRACE_SETREGSET, tid, ntArmSystemCall, uintptr(unsafe.Pointer(&iov)))
 }
+
+// SystemCall is the number of the call that an arm64 thread is in, -1 if it is in none.
+func SystemCall(tid int) (nr int32, errno unix.Errno) {
+	iov := unix.Iovec{Base: (*byte)(unsafe.Pointer(&nr))}
+	iov.SetLen(int(unsafe.Sizeof(nr)))
+	errno = Ptrace(unix.PTRACE_GETREGSET, tid, ntArmSystemCall, uintptr(unsafe.Pointer(&iov)))
+	return nr, errno
+}
