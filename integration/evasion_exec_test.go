@@ -83,6 +83,32 @@ func TestExecutedFileRace(t *testing.T) {
 	}
 }
 
+// TestCheckedExec: a program that only asks whether it could execute a file (Linux 6.14)
+// is still what it was, with all its descriptors.
+func TestCheckedExec(t *testing.T) {
+	t.Parallel()
+	dir, out := t.TempDir(), filepath.Join(t.TempDir(), "events")
+	cmd := exec.Command(sensorPath, "-A", "-o", out, "-p", "*%evt.type %evt.dir %evt.rawres %truth.mismatch",
+		"evt.dir = < and (evt.type in (execve, execveat) or evt.arg.ID = execveat)", "--", fixture(t, "programs"), "check")
+	cmd.Dir = dir
+	r := start(t, cmd).wait(t)
+	switch {
+	case r.status.ExitStatus() == 77:
+		t.Skip("the kernel has no AT_EXECVE_CHECK (Linux 6.14)")
+	case r.status != 0:
+		t.Fatalf("got %s", r)
+	}
+	text, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Of the checks there are generic events, which have no result.
+	const want = "execve < 0 <NA>\n" + "execveat < <NA> <NA>\n" + "execveat < <NA> <NA>\n"
+	if got := string(text); got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+}
+
 // loaderOf is the loader that a program names.
 func loaderOf(t *testing.T, program string) string {
 	t.Helper()

@@ -137,6 +137,9 @@ func (t *Tracer) specOf(th *thread) *spec {
 	if s.widen != nil {
 		s.widen(arch, t.in.Words[1:7])
 	}
+	if t.specs.checks(s, t.in.Words[1:7]) {
+		return &t.specs.check
+	}
 	return s
 }
 

@@ -146,6 +146,7 @@ type specs struct {
 	table   [syscalls.NumArch][]spec
 	parts   [len(parts)][maxParts]spec
 	unknown spec // a number without a name
+	check   spec // an execveat that executes nothing
 }
 
 // newSpecs works out the specs for a reader that knows the codes below
@@ -163,7 +164,24 @@ func newSpecs(sel *Selection, ceiling int) *specs {
 	}
 	s.partSpecs(sel)
 	s.unknown = newSpec(sel, -1, maxNumber, ceiling)
+	s.check = checkSpec(sel, ceiling)
 	return s
+}
+
+// atExecveCheck has an execveat tell whether it could execute a file, and do no more
+// (AT_EXECVE_CHECK, Linux 6.14; before that the call fails).
+const atExecveCheck = 0x10000
+
+// checkSpec is for such a call. It ends as one that has executed a program, so in an
+// event of its own a reader would take it for that.
+func checkSpec(sel *Selection, ceiling int) spec {
+	index := callIndex("execveat")
+	return spec{index: index, sc: syscalls.Calls[index].SCKnown(ceiling), enter: syscalls.GenericE, report: sel.calls[index], addr: -1}
+}
+
+// checks reports whether a call that spec e describes is one.
+func (s *specs) checks(e *spec, args []uint64) bool {
+	return e.kind == kindExec && e.index == s.check.index && args[4]&atExecveCheck != 0
 }
 
 func (s *specs) lookup(arch syscalls.Arch, n int) *spec {

@@ -114,6 +114,11 @@ int main(int argc, char **argv)
 		snprintf(long_path, sizeof long_path, "/proc/self/root%s/program", getcwd(directory, sizeof directory));
 		execv(long_path, args);
 	}
+	if (!strcmp(way, "check")) { // AT_EXECVE_CHECK: nothing is executed
+		if (syscall(SYS_execveat, AT_FDCWD, "program", args, environ, 0x10000) != 0)
+			return 77;
+		return syscall(SYS_execveat, readable("program"), "", args, environ, AT_EMPTY_PATH | 0x10000) != 0;
+	}
 	if (!strcmp(way, "script")) {
 		int fd = open("script", O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
 		dprintf(fd, "#!program done\n");
