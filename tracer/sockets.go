@@ -117,14 +117,19 @@ func (e *endpoints) look(n int, want detail) {
 	defer unix.Close(n)
 	e.local = sys.SockName(n, e.buf[0][:])
 	e.peer = nil
-	if f := family(e.local); e.connecting && (f == unix.AF_INET || f == unix.AF_INET6) {
+	f := family(e.local)
+	internet := f == unix.AF_INET || f == unix.AF_INET6
+	if internet && e.connecting {
 		e.peer = sys.Destination(n, e.buf[1][:len(e.local)])
 	}
 	if e.peer == nil {
 		e.peer = sys.PeerName(n, e.buf[1][:])
 	}
+	if e.peer == nil && internet { // the connection is over: what has come by it can still be read
+		e.peer = sys.Destination(n, e.buf[1][:len(e.local)])
+	}
 	var st unix.Stat_t
-	if family(e.local) == unix.AF_UNIX && unix.Fstat(n, &st) == nil {
+	if f == unix.AF_UNIX && unix.Fstat(n, &st) == nil {
 		e.ino = st.Ino
 	}
 	if want >= withType {

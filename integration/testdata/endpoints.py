@@ -124,6 +124,29 @@ def streams(family, bind, target=None):
     return listener, client, served, other, free, lost
 
 
+def over(family, bind):
+    """What has come by connections that their clients have cut off."""
+    listener = socket.socket(family, STREAM)
+    listener.bind((bind, 0))
+    listener.listen(4)
+    for accepted_first in (True, False):
+        if not accepted_first and len(sys.argv) > 2:
+            break  # of a socket that cannot be copied nobody tells any more
+        client = socket.create_connection(listener.getsockname()[:2])
+        client.send(b"aa")
+        remote, own = client.getsockname(), client.getpeername()
+        served = socket.socket(fileno=libc.accept(listener.fileno(), None, None)) if accepted_first else None
+        if served:
+            ends(served, "tcp", True, "in", queue=" of 4")
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+        if not served:
+            served = socket.socket(fileno=libc.accept(listener.fileno(), None, None))
+            ends(served, "tcp", True, "in", remote=remote, local=own, queue=" of 4")
+        assert served.recv(2) == b"aa"
+        ends(served, "tcp", True, "in", remote=remote, local=own)
+
+
 def free_port(family, address):
     with socket.socket(family, DGRAM) as s:
         s.bind((address, 0))
@@ -258,6 +281,8 @@ def main():
             streams(V6, "::", "::1"), streams(V6, "::", "::ffff:127.0.0.1"), streams(V6, "::ffff:127.0.0.1"),
             datagrams(V4, "127.0.0.1"), datagrams(V4, "0.0.0.0", "127.0.0.1"), datagrams(V6, "::1"),
             datagrams(V6, "::", "::ffff:127.0.0.1")]
+    over(V4, "127.0.0.1")
+    over(V6, "::1")
     for kind, name in ((STREAM, "stream"), (DGRAM, "dgram"), (SEQ, "seq")):
         unix(kind, name + ".sock")
         unix(kind, "\0pdig-%s-%d" % (name, os.getpid()))

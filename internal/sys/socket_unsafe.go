@@ -14,8 +14,8 @@ func SockName(fd int, buf []byte) []byte { return socketAddress(unix.SYS_GETSOCK
 // it, in buf, or nil.
 func PeerName(fd int, buf []byte) []byte { return socketAddress(unix.SYS_GETPEERNAME, fd, buf) }
 
-// Destination is where a socket of the internet is connected to, or is about to be: of
-// a connection that was not answered yet, or was refused, getpeername does not tell it,
+// Destination is where a socket of the internet is connected to, was, or is about to be: of
+// a connection that was not answered yet, was refused, or is over, getpeername does not tell it,
 // SO_PEERNAME does (net/ipv4/af_inet.c, inet_getname with a peer of 2). It fills buf, which may
 // not be longer than the address; nil if there is none.
 func Destination(fd int, buf []byte) []byte {
