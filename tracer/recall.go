@@ -25,6 +25,7 @@ type recalled struct {
 	buf         [2][unix.SizeofSockaddrAny]byte
 	local, peer int // bytes of buf
 	packets     bool
+	raw         bool
 	proto       uint8
 	listens     bool
 	once        bool // for one call
@@ -50,7 +51,7 @@ func (e *endpoints) recall(p *process, fd int) bool {
 	if s.once {
 		delete(e.kept, ino)
 	}
-	e.buf, e.packets, e.proto, e.listens, e.assumed = s.buf, s.packets, s.proto, s.listens, s.assumed
+	e.buf, e.packets, e.raw, e.proto, e.listens, e.assumed = s.buf, s.packets, s.raw, s.proto, s.listens, s.assumed
 	if s.local > 0 {
 		e.local = e.buf[0][:s.local]
 	}
@@ -135,7 +136,8 @@ func search(pid int, ino uint64) (found *recalled) {
 		if s.Ino != ino {
 			return true
 		}
-		found = &recalled{packets: s.Type == unix.SOCK_DGRAM || s.Type == unix.SOCK_RAW, proto: s.Proto, listens: s.Listens}
+		raw := s.Type == unix.SOCK_RAW
+		found = &recalled{packets: s.Type == unix.SOCK_DGRAM || raw, raw: raw, proto: s.Proto, listens: s.Listens}
 		switch s.Family {
 		case unix.AF_UNIX:
 			binary.NativeEndian.PutUint16(found.buf[0][:], unix.AF_UNIX)

@@ -57,6 +57,7 @@ type endpoints struct {
 	local, peer []byte // parts of buf, or nil
 	ino         uint64
 	packets     bool // each with an address of its own, if a call gives one
+	raw         bool // and below those with ports
 	connecting  bool // asked for by a connect: the peer need not have answered yet
 	assumed     bool // peer is the address of the call, no better one is known
 
@@ -105,7 +106,7 @@ func (e *endpoints) ask(p *process, fd int, want detail) bool {
 		return &e
 	})
 	if ok {
-		e.buf, e.ino, e.packets, e.proto, e.listens = seen.buf, seen.ino, seen.packets, seen.proto, seen.listens
+		e.buf, e.ino, e.packets, e.raw, e.proto, e.listens = seen.buf, seen.ino, seen.packets, seen.raw, seen.proto, seen.listens
 		e.local, e.peer = e.within(0, seen.local), e.within(1, seen.peer)
 		return e.local != nil
 	}
@@ -134,7 +135,8 @@ func (e *endpoints) look(n int, want detail) {
 	}
 	if want >= withType {
 		typ, _ := unix.GetsockoptInt(n, unix.SOL_SOCKET, unix.SO_TYPE)
-		e.packets = typ == unix.SOCK_DGRAM || typ == unix.SOCK_RAW
+		e.raw = typ == unix.SOCK_RAW
+		e.packets = typ == unix.SOCK_DGRAM || e.raw
 	}
 	if want == all {
 		proto, _ := unix.GetsockoptInt(n, unix.SOL_SOCKET, unix.SO_PROTOCOL)
@@ -145,7 +147,7 @@ func (e *endpoints) look(n int, want detail) {
 
 // forget empties e but for what is kept.
 func (e *endpoints) forget() {
-	e.local, e.peer, e.ino, e.packets, e.assumed, e.proto, e.listens = nil, nil, 0, false, false, 0, false
+	e.local, e.peer, e.ino, e.packets, e.raw, e.assumed, e.proto, e.listens = nil, nil, 0, false, false, false, 0, false
 }
 
 // within is the part of buffer i that another one has of its own.

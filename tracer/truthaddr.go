@@ -36,22 +36,23 @@ func (t *Tracer) rereadAddress(th *thread) {
 func (t *Tracer) connectTruth(th *thread) {
 	c := &th.call
 	if (c.ret == 0 || c.ret == einprogress) && !t.ends.assumed {
-		t.compareAddress(th, t.ends.peer)
+		t.compareAddress(th, t.ends.peer, true)
 	}
 }
 
 // bindTruth finds the address that a socket is bound to.
 func (t *Tracer) bindTruth(th *thread) {
 	c := &th.call
-	if c.ret != 0 || !t.ends.ask(th.proc, int(int32(c.args[0])), onlyEnds) || t.ends.local == nil {
+	if c.ret != 0 || !t.ends.ask(th.proc, int(int32(c.args[0])), withType) || t.ends.local == nil {
 		return
 	}
-	t.compareAddress(th, t.ends.local)
+	t.compareAddress(th, t.ends.local, !t.ends.raw) // which has its protocol there
 }
 
 // compareAddress compares the address of a call with what the kernel has made of
-// it. What is left to the kernel, by an address or port of zero, cannot differ.
-func (t *Tracer) compareAddress(th *thread, kernel []byte) {
+// it. What is left to the kernel, by an address or port of zero, cannot differ, nor can
+// ports that say nothing.
+func (t *Tracer) compareAddress(th *thread, kernel []byte, ports bool) {
 	asked, ok := event.ParseSockAddr(th.call.addr)
 	has, known := event.ParseSockAddr(kernel)
 	if !known {
@@ -64,26 +65,28 @@ func (t *Tracer) compareAddress(th *thread, kernel []byte) {
 	differs := false
 	switch {
 	case asked.Family == unix.AF_UNIX && has.Family == unix.AF_UNIX:
-		differs = len(asked.Path) > 0 && len(has.Path) > 0 && !bytes.Equal(asked.Path, has.Path) && !t.sameSocket(th, asked.Path, has.Path)
+		differs = len(asked.Path) > 0 && len(has.Path) > 0 && (abstract(th.call.addr) != abstract(kernel) ||
+			!bytes.Equal(asked.Path, has.Path) && (abstract(kernel) || !t.sameSocket(th, asked.Path, has.Path)))
 	case asked.Family == unix.AF_UNIX || has.Family == unix.AF_UNIX:
 		differs = true
 	default:
 		a, b := asked.IP, has.IP
 		differs = !a.Addr().Unmap().IsUnspecified() && a.Addr().Unmap().WithZone("") != b.Addr().Unmap().WithZone("") ||
-			a.Port() != 0 && a.Port() != b.Port()
+			ports && a.Port() != 0 && a.Port() != b.Port()
 	}
 	if differs {
 		t.truth.Mismatch |= event.OtherObject
 	}
 }
 
-// sameSocket reports whether two names of unix sockets may be of the same: a server
+// abstract reports whether a unix address is no path of a file: its text begins with
+// @ then, but so may a path.
+func abstract(addr []byte) bool { return len(addr) > 2 && addr[2] == 0 }
+
+// sameSocket reports whether two paths of unix sockets may be of the same: a server
 // has bound its socket to a name that need not be the one that leads there, and that
 // may be of another one by now.
 func (t *Tracer) sameSocket(th *thread, asked, has []byte) bool {
-	if asked[0] == '@' || has[0] == '@' {
-		return false
-	}
 	var a, b unix.Stat_t
 	if asked[0] != '/' || has[0] != '/' ||
 		t.served.statPath(t.seenBy(th, unix.AT_FDCWD, asked), &a) != 0 || t.served.statPath(t.seenBy(th, unix.AT_FDCWD, has), &b) != 0 {

@@ -184,6 +184,12 @@ static void places(void)
 	fd = keep(socket(AF_INET, SOCK_DGRAM, 0), "socket");
 	keep(bind(fd, (struct sockaddr *)&a, sizeof a), "bind without a family");
 	close(fd);
+	a = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(1234), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	fd = socket(AF_INET, SOCK_RAW, IPPROTO_ICMP); // which has no ports
+	if (fd >= 0) {
+		keep(bind(fd, (struct sockaddr *)&a, sizeof a), "bind of a raw socket");
+		close(fd);
+	}
 }
 
 static int serve(const char *name)
@@ -213,6 +219,17 @@ static void moved(const char *where)
 	close(fd);
 	close(one);
 	close(other);
+}
+
+// at_sign connects to a socket of which a path begins as the text of an abstract name.
+static void at_sign(void)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX, .sun_path = "@path"};
+	int server = serve("./@path");
+	int fd = keep(socket(AF_UNIX, SOCK_STREAM, 0), "socket");
+	keep(connect(fd, (struct sockaddr *)&a, sizeof a), a.sun_path);
+	close(fd);
+	close(server);
 }
 
 // programs executes this program by all kinds of names.
@@ -366,6 +383,7 @@ int main(int argc, char **argv)
 	addresses();
 	places();
 	moved(where);
+	at_sign();
 	programs();
 	if (asprintf(&target, "%s/other", where) < 0)
 		err(1, "asprintf");
