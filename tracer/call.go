@@ -214,7 +214,7 @@ func (t *Tracer) finish(th *thread) {
 		switch c.spec.kind {
 		case kindCreds:
 			th.proc.mem.user = true
-			th.proc.refreshCreds(&t.proc)
+			t.changedCreds(th)
 		case kindNS:
 			th.proc.enteredSpaces(th.tid, &t.proc)
 		case kindName:

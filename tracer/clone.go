@@ -117,7 +117,7 @@ func (t *Tracer) birth(th *thread, tid int) *thread {
 	child := t.table.add(tid, p)
 	child.bound = th.bound
 	if p == th.proc {
-		child.comm = th.name()
+		child.comm, child.own = th.name(), th.own
 	}
 	child.fresh = th.proc.root && !(p.root && p.vpid == 1)
 	t.heap.grew()
@@ -172,8 +172,11 @@ func (t *Tracer) fork(th *thread, tid int) *process {
 			p.nsStart = t.initStart(p, tid)
 		}
 	}
-	if th.call.flags&unix.CLONE_NEWUSER != 0 {
+	switch {
+	case th.call.flags&unix.CLONE_NEWUSER != 0:
 		p.refreshCreds(&t.proc)
+	case th.own != nil:
+		p.become(*th.own)
 	}
 	if th.comm != nil {
 		im := *p.image

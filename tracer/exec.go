@@ -37,7 +37,7 @@ func (t *Tracer) executed(tid int) {
 	}
 	th.turned(unix.PTRACE_EVENT_EXEC, 0)
 	p := th.proc
-	th.comm = nil
+	th.comm, th.own = nil, nil
 	p.mem.close()
 	p.mem.fresh, p.mem.still = true, tid
 	p.image = p.readImage(&t.proc, p.image)

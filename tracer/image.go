@@ -269,7 +269,7 @@ func (im *image) readStatus(pid int, b *procBuffer) {
 	s := procStatus{uid: nobody, gid: nobody}
 	s.read(pid, b)
 	im.vmsize, im.vmrss, im.vmswap = s.vmsize, s.vmrss, s.vmswap
-	im.setCreds(&s)
+	im.creds = s.creds()
 	im.vpgid = cmp.Or(s.nspgid, im.pgid)
 }
 
@@ -300,19 +300,53 @@ func (im *image) readCreds(pid int, b *procBuffer) bool {
 // nobody is the user, and the group, that is not known: 0 would be root.
 const nobody = ^uint32(0)
 
-func (im *image) setCreds(s *procStatus) {
-	im.uid, im.gid = s.uid, s.gid
-	im.capInh, im.capPrm, im.capEff = s.capInh, s.capPrm, s.capEff
+func (s *procStatus) creds() creds {
+	return creds{uid: s.uid, gid: s.gid, capInh: s.capInh, capPrm: s.capPrm, capEff: s.capEff}
 }
 
-// refreshCreds is for after a call that has changed user or group.
+// refreshCreds is for after a call that has changed who a process is.
 func (p *process) refreshCreds(b *procBuffer) {
 	var s procStatus
 	if s.read(p.pid, b) {
-		im := *p.image
-		im.setCreds(&s)
-		p.image = &im
+		p.become(s.creds())
 	}
+}
+
+func (p *process) become(c creds) {
+	im := *p.image
+	im.creds = c
+	p.image = &im
+}
+
+// changedCreds is for after a call that has changed user, group or capabilities, which
+// is that of one thread: a library has all others of the process make the same call.
+func (t *Tracer) changedCreds(th *thread) {
+	var s procStatus
+	if !s.read(th.tid, &t.proc) {
+		return
+	}
+	is, p := s.creds(), th.proc
+	if th.tid != p.pid {
+		th.own = &is
+		return
+	}
+	if p.threads > 1 {
+		was := p.creds
+		for _, other := range t.table.threads {
+			if other.proc == p && other != th && other.own == nil {
+				other.own = &was
+			}
+		}
+	}
+	p.become(is)
+}
+
+// who is what th is.
+func (th *thread) who() *creds {
+	if th.own != nil {
+		return th.own
+	}
+	return &th.proc.creds
 }
 
 // readExecutable looks at the file that a process executes.

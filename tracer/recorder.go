@@ -173,7 +173,7 @@ func (r *Recorder) meet(m *Moment) *process {
 		p.mem.close()
 		return p
 	}
-	return &process{pid: m.PID, vpid: m.PID, mem: memory{pid: m.PID, served: &t.served}, image: &image{uid: nobody, gid: nobody, loginuid: nobody}}
+	return &process{pid: m.PID, vpid: m.PID, mem: memory{pid: m.PID, served: &t.served}, image: &image{loginuid: nobody, creds: creds{uid: nobody, gid: nobody}}}
 }
 
 // word is the number as the program has it.

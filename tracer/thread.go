@@ -36,6 +36,7 @@ type thread struct {
 
 	vtid int    // in its own pid namespace, 0 if that was not told
 	comm []byte // its name, if it has another one than its process
+	own  *creds // who it is, if that is somebody else than its process: never changed, only replaced
 
 	known     uint32 // the reader that has been told of it, see announce.go
 	announced bool   // what is emitted tells of it
@@ -132,15 +133,20 @@ type image struct {
 	comm, exe, args, env []byte
 	cgroups              *cgroupList
 
-	majflt, minflt         uint64
-	vmsize, vmrss, vmswap  uint32 // kB
-	tty                    uint32
-	pgid, vpgid            int
-	loginuid               uint32
-	envEnd                 uint64 // where the environment has ended at its start
-	uid, gid               uint32 // effective
+	majflt, minflt        uint64
+	vmsize, vmrss, vmswap uint32 // kB
+	tty                   uint32
+	pgid, vpgid           int
+	loginuid              uint32
+	envEnd                uint64 // where the environment has ended at its start
+	file                  executable
+	creds
+}
+
+// creds are the effective user and group, and the capabilities.
+type creds struct {
+	uid, gid               uint32
 	capInh, capPrm, capEff uint64
-	file                   executable
 }
 
 // executable is the file that an image was made of.

@@ -245,6 +245,54 @@ static void changes(void)
 	reap(pid);
 }
 
+static int other_tid;
+
+// other is a thread of another user than the rest of its process.
+static void *other(void *unused)
+{
+	struct ids id = self;
+	id.tid = outer_tid();
+	id.vtid = other_tid = syscall(SYS_gettid);
+	parent(THREADS, id.vtid, THREAD_FLAGS);
+	expect_born(THREADS, 0, id, THREAD_FLAGS, "*");
+	if (geteuid() == 0)
+		need(syscall(SYS_setresgid, 4711, 4712, 4713) == 0 && syscall(SYS_setresuid, 1000, 1001, 1002) == 0, "setresuid");
+	pid_t pid = raw_clone(0);
+	if (pid == 0) {
+		child(223, 0);
+		ends(0);
+	}
+	expect_of(id.tid, "222");
+	expect_born(223, pid, id, 0, "0");
+	reap(pid);
+	expect_end(id.tid, 0);
+	syscall(SYS_exit, 0);
+	return unused;
+}
+
+// others are threads of one process with users of their own.
+static void others(void)
+{
+	pid_t pid = raw_clone(0);
+	if (pid == 0) {
+		child(223, 0);
+		pthread_t t;
+		need(pthread_create(&t, NULL, other, NULL) == 0, "pthread_create");
+		pthread_join(t, NULL);
+		while (syscall(SYS_tgkill, getpid(), other_tid, 0) == 0)
+			usleep(1000);
+		if ((pid = raw_clone(0)) == 0) {
+			child(223, 0);
+			ends(0);
+		}
+		parent(223, pid, 0);
+		reap(pid);
+		ends(0);
+	}
+	parent(223, pid, 0);
+	reap(pid);
+}
+
 static volatile int *may_end;
 
 static void outlive(void)
@@ -418,6 +466,7 @@ int main(int argc, char **argv)
 	failures();
 	signals();
 	changes();
+	others();
 	names();
 	namespaces();
 	orphans();
