@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -56,6 +57,48 @@ func TestExecCreds(t *testing.T) {
 			lines := strings.Split(strings.TrimSpace(string(events)), "\n")
 			if last := lines[len(lines)-1]; last != want {
 				t.Errorf("got %q, want %q", last, want)
+			}
+		})
+	}
+}
+
+// TestWritableProgram holds whether the file of an exec may be changed against what the
+// program says that executes it, in user namespaces too, where capabilities count only for
+// files of their own users.
+func TestWritableProgram(t *testing.T) {
+	root(t)
+	const user = 4711
+	dir := dirOf(t, user)
+	copyProgram(t, pdigPath, filepath.Join(dir, "pdig"))
+	sensor := copyProgram(t, sensorPath, filepath.Join(dir, "sensor"))
+	its := copyProgram(t, needProgram(t, "true"), filepath.Join(dir, "its"))
+	roots := copyProgram(t, needProgram(t, "true"), filepath.Join(dir, "roots"))
+	if err := os.Chown(its, user, user); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(roots, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	change := []string{"setpriv", "--reuid", fmt.Sprint(user), "--regid", fmt.Sprint(user), "--clear-groups"}
+	space := []string{"unshare", "--user", "--map-root-user"}
+	for _, c := range []struct {
+		name            string
+		tracer, program []string
+	}{
+		{"root", nil, nil},
+		{"user", nil, change},
+		{"space of root", nil, space},
+		{"space of a user", nil, slices.Concat(change, space)},
+		{"tracer in the space of a user", slices.Concat(change, space), nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			const script = `for f; do w=false; test -w "$f" && w=true; echo "$f $w"; "$f"; done`
+			argv := slices.Concat(c.tracer, []string{sensor, "-p", "%proc.exepath %proc.is_exe_writable",
+				"evt.type = execve and evt.dir = < and evt.rawres = 0 and proc.name in (its, roots)", "--"}, c.program, []string{"sh", "-c", script, "sh", its, roots})
+			got := runCommand(t, argv...)
+			events, _, _ := strings.Cut(got.stderr, "events:")
+			if got.status != 0 || events != got.stdout {
+				t.Errorf("status %#x, got %s, want %s", got.status, events, got.stdout)
 			}
 		})
 	}

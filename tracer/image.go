@@ -3,6 +3,7 @@ package tracer
 import (
 	"bytes"
 	"cmp"
+	"os"
 	"strconv"
 	"time"
 
@@ -369,7 +370,7 @@ func readExecutable(p *process, im *image, b *procBuffer) (x executable) {
 		fs.Flags |= unix.ST_RDONLY
 	}
 	if (errno == 0 || errno == unix.EAGAIN) && fs.Flags&unix.ST_RDONLY == 0 &&
-		st.Attributes&unix.STATX_ATTR_IMMUTABLE == 0 && im.mayWrite(st.Uid, st.Gid, st.Mode) {
+		st.Attributes&unix.STATX_ATTR_IMMUTABLE == 0 && im.mayWrite(p.pid, st.Uid, st.Gid, st.Mode) {
 		x.flags |= exeWritable
 	}
 	if fs.Type == unix.OVERLAYFS_SUPER_MAGIC {
@@ -398,15 +399,46 @@ func nanoseconds(t unix.StatxTimestamp) uint64 {
 	return uint64(t.Sec)*uint64(time.Second) + uint64(t.Nsec)
 }
 
-// mayWrite reports whether the process may change a file, as far as owner,
-// permissions and capabilities tell.
-func (im *image) mayWrite(uid, gid uint32, mode uint16) bool {
-	const override = 1<<unix.CAP_DAC_OVERRIDE | 1<<unix.CAP_FOWNER
+// mayWrite reports whether process pid, of that image, may change a file, as far as
+// owner, permissions and capabilities tell.
+func (im *image) mayWrite(pid int, uid, gid uint32, mode uint16) bool {
 	switch {
-	case im.capEff&override != 0, uid == im.uid:
+	case uid == im.uid, im.overrides(pid, uid, gid):
 		return true
 	case gid == im.gid:
 		return mode&unix.S_IWGRP != 0
 	}
 	return mode&unix.S_IWOTH != 0
+}
+
+// overrides reports whether the process has capabilities over a file of that owner and
+// group: in a user namespace only over those of its own users (kernel/capability.c,
+// privileged_wrt_inode_uidgid).
+func (im *image) overrides(pid int, uid, gid uint32) bool {
+	owns, writes := im.capEff>>unix.CAP_FOWNER&1 != 0, im.capEff>>unix.CAP_DAC_OVERRIDE&1 != 0
+	if !owns && !writes {
+		return false
+	}
+	return maps(pid, "uid_map", uid) && (owns || maps(pid, "gid_map", gid))
+}
+
+// maps reports whether the user namespace of a process has a user or group, as the
+// tracer sees it, or nobody can tell.
+func maps(pid int, file string, id uint32) bool {
+	const inside, outside, count = 0, 1, 2
+	content, err := os.ReadFile(procPath(pid, file))
+	var own, its unix.Stat_t
+	if err != nil || unix.Stat(userNS(pid), &its) != nil || unix.Stat(userNS(os.Getpid()), &own) != nil {
+		return true
+	}
+	seen := outside
+	if own.Ino == its.Ino {
+		seen = inside
+	}
+	for line := range bytes.Lines(content) {
+		if first := decimal(field(line, seen)); uint64(id) >= first && uint64(id)-first < decimal(field(line, count)) {
+			return true
+		}
+	}
+	return false
 }

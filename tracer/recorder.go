@@ -372,7 +372,7 @@ func (r *Recorder) Exec(m *Moment, former int, f *TaskFacts) {
 	lists.fit(&args, &env)
 	im.exe, im.args = args.first()
 	im.env = env.strings
-	im.file.flags = x.flags(im)
+	im.file.flags = x.flags(m.PID, im)
 	im.cgroups = p.cgroupsOf(f)
 	p.image = im
 	p.parent = f.Parent
@@ -398,9 +398,9 @@ func (p *process) cgroupsOf(f *TaskFacts) *cgroupList {
 	return &cgroupList{falco: list}
 }
 
-// flags are Falco's of an executable.
-func (x *ExeFacts) flags(im *image) (flags uint32) {
-	if !x.ReadOnly && im.mayWrite(x.UID, x.GID, x.Mode) {
+// flags are Falco's of the executable of process pid.
+func (x *ExeFacts) flags(pid int, im *image) (flags uint32) {
+	if !x.ReadOnly && im.mayWrite(pid, x.UID, x.GID, x.Mode) {
 		flags |= exeWritable
 	}
 	if x.Upper {
