@@ -142,7 +142,7 @@ func TestBuild(t *testing.T) {
 	if _, err := os.Stat("/usr/bin/make"); err != nil {
 		t.Skip("needs make: ", err)
 	}
-	makefile := []byte("modules:\n\tcp $(M)/given $(M)/scap.ko\n")
+	makefile := []byte("modules:\n\ttest $(KERNELDIR) -ef .\n\tcp $(M)/given $(M)/scap.ko\n")
 	c, said := place(t, Module, map[string][]byte{
 		"usr/src/scap-0.9/Makefile": nil, "usr/src/scap-0.9/given": module(kernel.Release),
 		"usr/src/scap-1.0/Makefile":                 nil,
