@@ -26,7 +26,8 @@ func (s *sockets) close() {
 }
 
 // copyOf returns a copy of descriptor fd of process pid, which the caller
-// closes. The error is EBADF if there is no such descriptor.
+// closes. The error is EBADF if there is no such descriptor. After any other one a
+// copy may be had another time, unless it is refused.
 func (s *sockets) copyOf(pid, fd int) (int, error) {
 	if fd < 0 {
 		return -1, unix.EBADF
@@ -37,17 +38,22 @@ func (s *sockets) copyOf(pid, fd int) (int, error) {
 	if s.pidfd == 0 {
 		n, err := unix.PidfdOpen(pid, 0)
 		if err != nil {
-			s.refused = true
+			s.refused = refusal(err)
 			return -1, err
 		}
 		s.pidfd = n + 1
 	}
 	n, err := unix.PidfdGetfd(s.pidfd-1, fd, 0)
 	if err != nil {
-		s.refused = errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOSYS)
+		s.refused = refusal(err)
 		return -1, err
 	}
 	return n, nil
+}
+
+// refusal reports whether an error will be that of every other try.
+func refusal(err error) bool {
+	return errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) || errors.Is(err, unix.ENOSYS)
 }
 
 // endpoints are the two addresses of a socket as the kernel has them, and for a
