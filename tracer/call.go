@@ -66,6 +66,7 @@ func (t *Tracer) enters(th *thread) {
 	switch s.kind {
 	case kindClone:
 		t.cloneFlags(th)
+		t.splits(th)
 		c.order = t.births.next()
 		t.keepTraced(th)
 	case kindKill:
@@ -89,6 +90,8 @@ func (t *Tracer) enters(th *thread) {
 		t.guard(th)
 	case kindWait:
 		t.childless(th)
+	case kindNS, kindTable:
+		t.splits(th)
 	case kindCreds, kindName: // or what prctl does beside: dumpable
 		th.proc.mem.open()
 	}

@@ -40,6 +40,7 @@ func (t *Tracer) executed(tid int) {
 	th.comm, th.own = nil, nil
 	p.mem.close()
 	p.mem.fresh, p.mem.still = true, tid
+	p.sockets.split = false // nobody is left who could have another table
 	p.image = p.readImage(&t.proc, p.image)
 	if len(p.image.env) == 0 {
 		p.image.env = t.stackEnvironment(th)

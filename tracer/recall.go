@@ -3,6 +3,7 @@ package tracer
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"net/netip"
 	"strconv"
 
@@ -32,21 +33,23 @@ type recalled struct {
 	assumed     bool // as in endpoints
 }
 
-// recall fills e with what /proc tells of descriptor fd of p, or what was kept of
+// recall fills e with what /proc tells of descriptor fd of th, or what was kept of
 // it. It returns false if the descriptor is none, or not a socket.
-func (e *endpoints) recall(p *process, fd int) bool {
+func (e *endpoints) recall(th *thread, fd int) bool {
 	e.forget()
-	ino, errno := socketOf(p.pid, fd)
+	ino, errno := socketOf(th.tid, fd)
 	if errno != 0 {
 		return errno != unix.ENOENT && errno != unix.ENOTSOCK
 	}
 	e.ino = ino
-	s := e.kept[ino]
-	if s == nil {
-		if s = search(p.pid, ino); s == nil {
+	s, keeps := e.kept[ino], th.proc.sockets.refused
+	if s == nil || !keeps {
+		if s = search(th.tid, ino); s == nil {
 			return true
 		}
-		e.keep(ino, s)
+		if keeps { // else nobody would notice that it has other ends now
+			e.keep(ino, s)
+		}
 	}
 	if s.once {
 		delete(e.kept, ino)
@@ -74,11 +77,11 @@ func (e *endpoints) keep(ino uint64, s *recalled) {
 
 // connected is for a connect: the socket has other ends now. Of a unix socket
 // only the address of the call tells of the peer.
-func (e *endpoints) connected(p *process, fd int, addr []byte) {
-	if !p.sockets.refused {
+func (e *endpoints) connected(th *thread, fd int, addr []byte) {
+	if !th.proc.sockets.refused {
 		return
 	}
-	ino, errno := socketOf(p.pid, fd)
+	ino, errno := socketOf(th.tid, fd)
 	if errno != 0 {
 		return
 	}
@@ -87,25 +90,25 @@ func (e *endpoints) connected(p *process, fd int, addr []byte) {
 	switch family(addr) {
 	case unix.AF_UNSPEC:
 		// Without a peer and a port of its own it is not in the lists.
-		if was != nil && search(p.pid, ino) == nil {
+		if was != nil && search(th.tid, ino) == nil {
 			clear(was.buf[0][2:])
 			was.peer, was.once = 0, true
 			e.kept[ino] = was
 		}
 	case unix.AF_UNIX:
-		if s := search(p.pid, ino); s != nil && s.local > 0 {
+		if s := search(th.tid, ino); s != nil && s.local > 0 {
 			s.peer, s.assumed = copy(s.buf[1][:], addr), true
 			e.keep(ino, s)
 		}
 	}
 }
 
-// recallQueue fills q for a socket that may not be copied.
-func (t *Tracer) recallQueue(p *process, fd int, q *queue) {
+// recallQueue fills q for a socket that cannot be copied because of err.
+func (t *Tracer) recallQueue(th *thread, fd int, q *queue, err error) {
 	// The tuple of the call has been told already.
 	e := &t.ends
 	switch {
-	case !p.sockets.refused || !e.recall(p, fd):
+	case errors.Is(err, unix.EBADF) || !e.recall(th, fd):
 	case family(e.local) == unix.AF_UNIX:
 		q.len, q.max = t.diag.queue(uint32(e.ino))
 	default:
@@ -115,9 +118,9 @@ func (t *Tracer) recallQueue(p *process, fd int, q *queue) {
 
 // socketOf is the number of the socket that a descriptor is. The error is ENOENT
 // if there is no such descriptor, ENOTSOCK if it is no socket.
-func socketOf(pid, fd int) (uint64, unix.Errno) {
+func socketOf(tid, fd int) (uint64, unix.Errno) {
 	var path, link [64]byte
-	name := append(appendProc(path[:0], pid), "/fd/"...)
+	name := append(appendProc(path[:0], tid), "/fd/"...)
 	n, errno := sys.ReadLink(append(strconv.AppendInt(name, int64(fd), 10), 0), link[:])
 	if errno != 0 {
 		return 0, errno
@@ -129,10 +132,10 @@ func socketOf(pid, fd int) (uint64, unix.Errno) {
 	return decimal(bytes.TrimSuffix(digits, []byte("]"))), 0
 }
 
-// search looks for a socket in the network namespace of a process.
-func search(pid int, ino uint64) (found *recalled) {
+// search looks for a socket in the network namespace of a thread.
+func search(tid int, ino uint64) (found *recalled) {
 	root, _ := procfs.Root()
-	procfs.Sockets(root, pid, func(s *procfs.Socket) bool {
+	procfs.Sockets(root, tid, func(s *procfs.Socket) bool {
 		if s.Ino != ino {
 			return true
 		}

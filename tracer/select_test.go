@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/pdig/pdig/syscalls"
+	"github.com/pdig/pdig/tracer/seccomp"
 )
 
 // selected returns the names of the selected calls.
@@ -136,6 +137,10 @@ func TestFilterHasOwnCalls(t *testing.T) {
 			if n >= 0 && !slices.Contains(sets[i].Calls, uint32(n)|a.bit) {
 				t.Errorf("architecture %#x bit %#x: %s is not in the filter", a.audit, a.bit, name)
 			}
+		}
+		unshares := seccomp.Mask{Call: uint32(syscalls.LookupName("close_range").Nr[a.arch]) | a.bit, Argument: 2, Bits: unix.CLOSE_RANGE_UNSHARE}
+		if !slices.Contains(sets[i].Masks, unshares) {
+			t.Errorf("architecture %#x bit %#x: close_range is not in the filter", a.audit, a.bit)
 		}
 		if n := syscalls.LookupName("read").Nr[a.arch]; slices.Contains(sets[i].Calls, uint32(n)|a.bit) {
 			t.Errorf("architecture %#x: read is in the filter", a.audit)

@@ -11,51 +11,6 @@ import (
 	"github.com/pdig/pdig/syscalls"
 )
 
-// sockets asks the kernel about sockets of a process, through a copy of the
-// descriptor. Where that is not allowed the arguments of the calls have to do.
-type sockets struct {
-	pidfd   int // one more than the descriptor; 0: not opened
-	refused bool
-}
-
-func (s *sockets) close() {
-	if s.pidfd > 0 {
-		unix.Close(s.pidfd - 1)
-	}
-	s.pidfd = 0
-}
-
-// copyOf returns a copy of descriptor fd of process pid, which the caller
-// closes. The error is EBADF if there is no such descriptor. After any other one a
-// copy may be had another time, unless it is refused.
-func (s *sockets) copyOf(pid, fd int) (int, error) {
-	if fd < 0 {
-		return -1, unix.EBADF
-	}
-	if s.refused {
-		return -1, unix.EPERM
-	}
-	if s.pidfd == 0 {
-		n, err := unix.PidfdOpen(pid, 0)
-		if err != nil {
-			s.refused = refusal(err)
-			return -1, err
-		}
-		s.pidfd = n + 1
-	}
-	n, err := unix.PidfdGetfd(s.pidfd-1, fd, 0)
-	if err != nil {
-		s.refused = refusal(err)
-		return -1, err
-	}
-	return n, nil
-}
-
-// refusal reports whether an error will be that of every other try.
-func refusal(err error) bool {
-	return errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) || errors.Is(err, unix.ENOSYS)
-}
-
 // endpoints are the two addresses of a socket as the kernel has them, and for a
 // unix socket, whose addresses do not tell it from others, an identity.
 type endpoints struct {
@@ -82,19 +37,20 @@ const (
 	all             // and the protocol, and whether it listens
 )
 
-// ask fills e with both ends of descriptor fd of p, and what else is wanted, as far
+// ask fills e with both ends of descriptor fd of th, and what else is wanted, as far
 // as they can be known. It returns false if the descriptor is none, or not a socket.
-func (e *endpoints) ask(p *process, fd int, want detail) bool {
+func (e *endpoints) ask(th *thread, fd int, want detail) bool {
 	e.forget()
+	p := th.proc
 	if p.mem.copies != nil {
 		return e.take(p.mem.copies.socket(fd))
 	}
-	n, err := p.sockets.copyOf(p.pid, fd)
+	n, err := p.sockets.copyOf(th, fd)
 	switch {
 	case errors.Is(err, unix.EBADF):
 		return false
 	case err != nil:
-		return e.recall(p, fd)
+		return e.recall(th, fd)
 	}
 	if p.mem.served == nil || !p.mem.served.locks {
 		e.look(n, want)
@@ -184,7 +140,7 @@ const (
 // tuple appends the two ends of descriptor fd. addr is the peer's address as
 // the call has it, for a socket that is not connected to one.
 func (t *Tracer) tuple(th *thread, fd int, addr []byte, way direction) {
-	if !t.ends.ask(th.proc, fd, onlyEnds) {
+	if !t.ends.ask(th, fd, onlyEnds) {
 		t.enc.Empty()
 		return
 	}
@@ -199,7 +155,7 @@ func (t *Tracer) packetTuple(th *thread, fd int, addr []byte, way direction) {
 	if len(addr) > 0 {
 		want = withType
 	}
-	if !e.ask(th.proc, fd, want) {
+	if !e.ask(th, fd, want) {
 		t.enc.Empty()
 		return
 	}
@@ -225,7 +181,7 @@ const enterBind = 20
 // bound is for after a bind: the kernel may have chosen the family and the port.
 func (t *Tracer) bound(th *thread) {
 	c := &th.call
-	if c.ret != 0 || family(c.addr) != unix.AF_UNSPEC && !anyPort(c.addr) || !t.ends.ask(th.proc, int(int32(c.args[0])), onlyEnds) {
+	if c.ret != 0 || family(c.addr) != unix.AF_UNSPEC && !anyPort(c.addr) || !t.ends.ask(th, int(int32(c.args[0])), onlyEnds) {
 		return
 	}
 	t.ends.giveFamily(c.addr)
@@ -270,7 +226,7 @@ func connectTuple(t *Tracer, th *thread, _ *syscalls.Param) {
 		t.enc.Empty()
 		return
 	}
-	t.ends.connected(th.proc, int(int32(c.args[0])), c.addr)
+	t.ends.connected(th, int(int32(c.args[0])), c.addr)
 	t.ends.connecting = true
 	t.tuple(th, int(int32(c.args[0])), c.addr, outbound)
 	t.ends.connecting = false
@@ -332,9 +288,9 @@ func (t *Tracer) acceptQueue(th *thread) *queue {
 		}
 		return q
 	}
-	n, err := th.proc.sockets.copyOf(th.proc.pid, fd)
+	n, err := th.proc.sockets.copyOf(th, fd)
 	if err != nil {
-		t.recallQueue(th.proc, fd, q)
+		t.recallQueue(th, fd, q, err)
 		return q
 	}
 	defer unix.Close(n)

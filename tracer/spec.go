@@ -30,12 +30,13 @@ const (
 	kindTrace    // may make the process a tracer
 	kindAssail   // may take hold of the tracer
 	kindSeccomp  // may install a filter that outranks that of the tracer
+	kindTable    // may give a thread descriptors of its own
 )
 
 // result reports whether the tracer needs the result of a call of kind k.
 func (k kind) result() bool {
 	switch k {
-	case kindPlain, kindAffinity, kindKill, kindMount, kindFaults, kindIoctl, kindWait, kindAssail, kindSeccomp:
+	case kindPlain, kindAffinity, kindKill, kindMount, kindFaults, kindIoctl, kindWait, kindAssail, kindSeccomp, kindTable:
 		return false
 	}
 	return true
@@ -89,7 +90,8 @@ var kinds = map[string]kind{
 	"fcntl":             kindAssail,
 	"fcntl64":           kindAssail,
 	"seccomp":           kindSeccomp,
-	"unshare":           kindNS,
+	"close_range":       kindTable,
+	"unshare":           kindNS, // and as kindTable
 	"setns":             kindNS,
 }
 
@@ -115,6 +117,7 @@ var someOf = map[string][]seccomp.Mask{
 	"prlimit64":         {{Argument: 0, Bits: ^uint32(0)}}, // not of the caller
 	"fcntl":             {{Argument: 1, Bits: setOwner}},   // which is in setOwnerEx too
 	"fcntl64":           {{Argument: 1, Bits: setOwner}},
+	"close_range":       {{Argument: 2, Bits: unix.CLOSE_RANGE_UNSHARE}},
 	"seccomp":           {{Argument: 1, Bits: unix.SECCOMP_FILTER_FLAG_NEW_LISTENER}},
 }
 

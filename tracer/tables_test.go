@@ -3,6 +3,7 @@ package tracer
 import (
 	"errors"
 	"os"
+	"runtime"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -44,16 +45,39 @@ func needCopies(t *testing.T) {
 	unix.Close(n)
 }
 
-// copied is the inode of what the test has as fd, by a copy.
-func copied(t *testing.T, p *process, fd int) uint64 {
+// copied is the inode of what a thread of the test has as fd, by a copy.
+func copied(t *testing.T, p *process, th *thread, fd int) uint64 {
 	t.Helper()
-	n, err := p.sockets.copyOf(p.pid, fd)
+	n, err := p.sockets.copyOf(th, fd)
 	if err != nil {
-		t.Errorf("descriptor %d: %v", fd, err)
+		t.Errorf("descriptor %d of thread %d: %v", fd, th.tid, err)
 		return 0
 	}
 	defer unix.Close(n)
 	return inode(t, n)
+}
+
+// beside starts a thread, not the leader, that has done what it is to do and waits for
+// its end.
+func beside(do func() error) (tid int, end func() error) {
+	started, ended := make(chan int), make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		if unix.Gettid() == os.Getpid() {
+			tid, end := beside(do)
+			started <- tid
+			ended <- nil
+			ended <- end()
+			runtime.UnlockOSThread()
+			return
+		}
+		err := do()
+		started <- unix.Gettid()
+		ended <- nil
+		ended <- err
+	}()
+	tid = <-started
+	return tid, func() error { <-ended; return <-ended }
 }
 
 // TestCopyWithoutRoom: the tracer has no descriptor left for a moment. That is no
@@ -61,6 +85,7 @@ func copied(t *testing.T, p *process, fd int) uint64 {
 func TestCopyWithoutRoom(t *testing.T) {
 	needCopies(t)
 	p := &process{pid: os.Getpid()}
+	th := &thread{tid: p.pid, proc: p}
 	t.Cleanup(p.sockets.close)
 	fd := socketOfTest(t)
 	var limit unix.Rlimit
@@ -73,15 +98,93 @@ func TestCopyWithoutRoom(t *testing.T) {
 		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &none); err != nil {
 			t.Fatal(err)
 		}
-		_, err := p.sockets.copyOf(p.pid, fd)
+		_, err := p.sockets.copyOf(th, fd)
 		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 			t.Fatal(err)
 		}
 		if p.sockets.refused || !errors.Is(err, unix.EMFILE) {
 			t.Errorf("%s: error %v, want EMFILE; refused for good: %v", when, err, p.sockets.refused)
 		}
-		if got := copied(t, p, fd); got != inode(t, fd) {
+		if got := copied(t, p, th, fd); got != inode(t, fd) {
 			t.Errorf("%s: inode %d, want %d", when, got, inode(t, fd))
 		}
 	}
+}
+
+// TestCopyOfThread: threads share a table, have one of their own, and end; what is
+// copied is what the thread that is asked for has.
+func TestCopyOfThread(t *testing.T) {
+	needCopies(t)
+	if fd, err := unix.PidfdOpen(os.Getpid(), pidfdThread); err != nil {
+		t.Skip("no pidfd of a thread, before Linux 6.9: ", err)
+	} else {
+		unix.Close(fd)
+	}
+	p := &process{pid: os.Getpid(), threads: 2}
+	leader := &thread{tid: p.pid, proc: p}
+	t.Cleanup(p.sockets.close)
+	fd, other := socketOfTest(t), socketOfTest(t)
+	mine, its := inode(t, fd), inode(t, other)
+	check := func(th *thread, want uint64) {
+		t.Helper()
+		if got := copied(t, p, th, fd); got != want {
+			t.Errorf("thread %d: inode %d, want %d", th.tid, got, want)
+		}
+	}
+
+	tid, end := beside(func() error { return nil })
+	th := &thread{tid: tid, proc: p}
+	check(th, mine)
+	if p.sockets.tid != p.pid || th.table != p.sockets.opened {
+		t.Error("that they share a table is not known")
+	}
+	if n := testing.AllocsPerRun(10, func() {
+		n, _ := p.sockets.copyOf(th, fd)
+		unix.Close(n)
+	}); n != 0 {
+		t.Errorf("%v allocations for a copy", n)
+	}
+	if err := end(); err != nil {
+		t.Error(err)
+	}
+
+	p.sockets.split = true // as of its call
+	tid, end = beside(func() error {
+		if err := unix.Unshare(unix.CLONE_FILES); err != nil {
+			return err
+		}
+		return errors.Join(unix.Dup3(other, fd, unix.O_CLOEXEC), unix.Close(other))
+	})
+	th = &thread{tid: tid, proc: p}
+	for range 2 {
+		check(th, its)
+		check(leader, mine)
+	}
+	check(th, its)
+	if n, err := p.sockets.copyOf(th, other); !errors.Is(err, unix.EBADF) {
+		t.Errorf("a descriptor that it has closed: %d, %v, want EBADF", n, err)
+	}
+	if p.sockets.tid != tid {
+		t.Error("somebody else was asked")
+	}
+	if err := end(); err != nil {
+		t.Error(err)
+	}
+	for !errors.Is(unix.Tgkill(p.pid, tid, 0), unix.ESRCH) {
+		runtime.Gosched()
+	}
+	check(leader, mine)
+	// One whose number another one has now.
+	tid, end = beside(func() error { return nil })
+	if err := p.sockets.open(tid, pidfdThread); err != nil {
+		t.Fatal(err)
+	}
+	if err := end(); err != nil {
+		t.Error(err)
+	}
+	for !errors.Is(unix.Tgkill(p.pid, tid, 0), unix.ESRCH) {
+		runtime.Gosched()
+	}
+	p.sockets.tid = p.pid
+	check(leader, mine)
 }

@@ -34,6 +34,8 @@ type thread struct {
 
 	injection *injection // what it does for us, nil as a rule
 
+	table uint32 // sockets.opened of a time when it had the descriptors of sockets.tid
+
 	vtid int    // in its own pid namespace, 0 if that was not told
 	comm []byte // its name, if it has another one than its process
 	own  *creds // who it is, if that is somebody else than its process: never changed, only replaced

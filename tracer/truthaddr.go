@@ -43,7 +43,7 @@ func (t *Tracer) connectTruth(th *thread) {
 // bindTruth finds the address that a socket is bound to.
 func (t *Tracer) bindTruth(th *thread) {
 	c := &th.call
-	if c.ret != 0 || !t.ends.ask(th.proc, int(int32(c.args[0])), withType) || t.ends.local == nil {
+	if c.ret != 0 || !t.ends.ask(th, int(int32(c.args[0])), withType) || t.ends.local == nil {
 		return
 	}
 	t.compareAddress(th, t.ends.local, !t.ends.raw) // which has its protocol there

@@ -47,7 +47,7 @@ func (t *Tracer) appendReceived(list []byte, th *thread, fd int32) []byte {
 		path = append(strconv.AppendInt(path, int64(fd), 10), 0)
 		r.Dir = sys.Statx(path, unix.STATX_TYPE, &stx) == 0 && stx.Mode&unix.S_IFMT == unix.S_IFDIR
 	case bytes.HasPrefix(r.Link, []byte("socket:")):
-		if t.ends.ask(th.proc, int(fd), all) {
+		if t.ends.ask(th, int(fd), all) {
 			r.Local, r.Peer, r.Proto, r.Listens = t.ends.local, t.ends.peer, t.ends.proto, t.ends.listens
 		}
 	}
