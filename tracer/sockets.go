@@ -226,10 +226,21 @@ func connectTuple(t *Tracer, th *thread, _ *syscalls.Param) {
 		t.enc.Empty()
 		return
 	}
-	t.ends.connected(th, int(int32(c.args[0])), c.addr)
-	t.ends.connecting = true
-	t.tuple(th, int(int32(c.args[0])), c.addr, outbound)
-	t.ends.connecting = false
+	e, fd := &t.ends, int(int32(c.args[0]))
+	e.connecting = true
+	refused := th.proc.sockets.refused
+	e.connected(th, fd, c.addr)
+	ok := e.ask(th, fd, onlyEnds)
+	if th.proc.sockets.refused && !refused { // the first question of a process
+		e.connected(th, fd, c.addr)
+		ok = e.ask(th, fd, onlyEnds)
+	}
+	e.connecting = false
+	if !ok {
+		t.enc.Empty()
+		return
+	}
+	t.appendTuple(c.addr, outbound)
 }
 
 // acceptTuple goes from the peer to the own end.
