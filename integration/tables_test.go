@@ -2,12 +2,18 @@ package integration
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
+
+	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/shm"
+	"github.com/pdig/pdig/syscalls"
 )
 
 // withoutThreads is a kernel before Linux 6.9, whose pidfds are those of leaders.
@@ -102,5 +108,45 @@ func ownDescriptors(t *testing.T, front []string, way, how string) {
 	}
 	if strings.Contains(r.stderr, "something else") {
 		t.Errorf("there are mismatches: %s", r.stderr)
+	}
+}
+
+// TestEndedLeader: what is read of the memory of a process whose leader has ended is
+// that of the threads that it has left, however little was read before.
+func TestEndedLeader(t *testing.T) {
+	t.Parallel()
+	prefix, dir := ring(t), t.TempDir()
+	consumer := consumeAs(t, shm.ConsumerConfig{Config: shm.Config{Prefix: prefix}, Truth: true})
+	cmd := exec.Command(pdigPath, "-e", "open,openat,mmap", "--ring", prefix, "--", fixture(t, "tables"), "ended", dir)
+	var names []string
+	sizes := 0
+	var v event.View
+	recordsOf(t, consumer, cmd, func(pid int, rec []byte) bool {
+		if err := v.Parse(rec); err != nil {
+			t.Fatal(err)
+		}
+		if v.TID() == int64(pid) || syscalls.IsEnter(v.Type()) {
+			return false
+		}
+		truth, _ := v.Truth()
+		switch v.Name() {
+		case "open", "openat":
+			names = append(names, string(v.Str(param(&v, "name"))))
+		case "mmap":
+			size, _ := v.Uint(param(&v, "vm_size"))
+			rss, _ := v.Uint(param(&v, "vm_rss"))
+			if size == 0 || rss == 0 {
+				t.Errorf("it has %d kB of memory, %d of them resident", size, rss)
+			}
+			sizes++
+		}
+		if truth.Mismatch != 0 {
+			t.Errorf("%s has mismatch %q", v.Name(), truth.Mismatch)
+		}
+		return false
+	}, nil)
+	file := filepath.Join(dir, "file")
+	if diff := cmp.Diff([]string{file, file, dir, "file"}, names); diff != "" || sizes == 0 {
+		t.Errorf("%d calls of mmap, names: want (-), got (+):\n%s", sizes, diff)
 	}
 }

@@ -228,7 +228,7 @@ func nowFunc(f func(*procStatus) uint32) func(*Tracer, *thread, *syscalls.Param)
 			if copies := th.proc.mem.copies; copies != nil {
 				t.sizes.vmsize, t.sizes.vmrss, t.sizes.vmswap = copies.Sizes.VM, copies.Sizes.RSS, copies.Sizes.Swap
 			} else {
-				t.sizes.read(th.proc.pid, &t.proc)
+				t.sizes.read(th.tid, &t.proc) // a leader that has ended has none
 			}
 		}
 		t.enc.Int(p.Type.Size(), uint64(f(&t.sizes)))

@@ -65,7 +65,7 @@ func (m *memory) read(buf []byte, addr uint64) int {
 	}
 	if m.fresh || m.direct > 0 && !m.served.locks {
 		m.direct--
-		n, errno := sys.ReadProcess(m.pid, buf, addr)
+		n, errno := sys.ReadProcess(m.holder(), buf, addr)
 		if n == len(buf) {
 			return n
 		}
@@ -83,13 +83,21 @@ func (m *memory) read(buf []byte, addr uint64) int {
 		return n
 	}
 	if !m.hidden {
-		n, errno := sys.ReadProcess(m.pid, buf, addr)
+		n, errno := sys.ReadProcess(m.holder(), buf, addr)
 		if !refuses(errno) {
 			return n
 		}
 		m.hidden = true
 	}
 	return sys.Peek(m.still, buf, addr)
+}
+
+// holder is a thread that has the memory: a leader that has ended has none any more.
+func (m *memory) holder() int {
+	if m.still != 0 {
+		return m.still
+	}
+	return m.pid
 }
 
 // admits reports whether the memory may be read, so that what cannot be is no memory
@@ -107,7 +115,7 @@ func (m *memory) open() {
 	if m.fd > 0 || m.tried {
 		return
 	}
-	fd, err := unix.Open(procPath(m.pid, "mem"), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	fd, err := unix.Open(procPath(m.holder(), "mem"), unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		m.tried = true
 		return
@@ -118,7 +126,7 @@ func (m *memory) open() {
 // asProgram makes reads find what the program could read itself: the kernel lets
 // tracers look into memory without any access too.
 func (m *memory) asProgram(b *procBuffer) {
-	if fd, errno := sys.OpenPath(b.name(m.pid, "maps"), unix.O_RDONLY|unix.O_CLOEXEC); errno == 0 {
+	if fd, errno := sys.OpenPath(b.name(m.holder(), "maps"), unix.O_RDONLY|unix.O_CLOEXEC); errno == 0 {
 		m.maps = fd + 1
 	}
 }

@@ -166,7 +166,7 @@ const (
 // waited for: in memory, or swapped out. It is none where that is not told.
 func (m *memory) present(addr uint64, n int) int {
 	if m.pages == 0 {
-		fd, err := unix.Open(procPath(m.pid, "pagemap"), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		fd, err := unix.Open(procPath(m.holder(), "pagemap"), unix.O_RDONLY|unix.O_CLOEXEC, 0)
 		if err != nil {
 			return 0
 		}
