@@ -24,10 +24,18 @@ func assaults(user string, refused, group unix.Errno, signals ...unix.Signal) st
 	}
 	var out strings.Builder
 	for _, line := range []string{"PTRACE_ATTACH: " + no, "PTRACE_SEIZE: " + no, "process_vm_writev: " + no,
-		"mem: " + mem, "kcmp: " + compare, "prlimit: " + no, "sched_setaffinity: " + no, "F_SETOWN: " + no, "F_SETOWN_EX: " + no, "FIOSETOWN: " + no, "SIOCSPGRP: " + no} {
+		"mem: " + mem, "kcmp: " + compare, "prlimit: " + no, "sched_setaffinity: " + no,
+		"sched_setscheduler: " + no, "sched_setparam: " + no, "sched_setattr: " + no, "setpriority: " + no, "ioprio_set: " + no} {
 		fmt.Fprintln(&out, line)
 	}
 	if refused == unix.ESRCH { // it belongs to it, and has a group of its own
+		fmt.Fprintf(&out, "setpriority of its group: %s\nioprio_set of its group: %s\n", no, no)
+	}
+	fmt.Fprintln(&out, "its priority is the same")
+	for _, line := range []string{"F_SETOWN: " + no, "F_SETOWN_EX: " + no, "FIOSETOWN: " + no, "SIOCSPGRP: " + no} {
+		fmt.Fprintln(&out, line)
+	}
+	if refused == unix.ESRCH {
 		fmt.Fprintf(&out, "F_SETOWN of its group: %s\nF_SETOWN_EX of its group: %s\n", no, no)
 	}
 	for _, sig := range signals {
@@ -127,6 +135,36 @@ func TestAttacherAssailed(t *testing.T) {
 			t.Errorf("got %s", r)
 		}
 	})
+}
+
+// TestPriorityOfAll: a command that changes the priority of all processes of its user does
+// not change that of its tracer, which natively is none of them, where that may take
+// it back.
+func TestPriorityOfAll(t *testing.T) {
+	t.Parallel()
+	root(t)
+	for _, tool := range []string{"setpriv", "renice", "ionice"} {
+		needProgram(t, tool)
+	}
+	const user = "61235" // nobody else
+	as := []string{"setpriv", "--reuid", user, "--regid", user, "--clear-groups", "--inh-caps", "+sys_nice", "--ambient-caps", "+sys_nice"}
+	if r := runCommand(t, append(as, "nice", "-n", "-1", "true")...); r.status != 0 || r.stderr != "" {
+		t.Skipf("no CAP_SYS_NICE: %s", r.stderr)
+	}
+	dir := dirOf(t, 61235)
+	pdig := copyProgram(t, pdigPath, filepath.Join(dir, "pdig"))
+	script := `tracer=$(awk '$1 == "TracerPid:" { print $2 }' /proc/self/status)
+		tell() { for i in /proc/$1/task/*; do echo $(awk '{ print $(NF-33) }' $i/stat) $(ionice -p ${i##*/}); done | sort -u; }
+		tell $tracer
+		renice -n 7 -u ` + user + ` >/dev/null; ionice -c 3 -u ` + user + `
+		tell $tracer; tell $$`
+	for _, how := range []string{"auto", "never"} {
+		got := runCommand(t, append(as, pdig, "--ring", filepath.Join(dir, how), "--seccomp", how, "-e", "exec", "--", "sh", "-c", script)...)
+		lines := strings.Split(got.stdout, "\n")
+		if len(lines) != 4 || lines[1] != lines[0] || lines[2] != "7 idle" || got.status != 0 {
+			t.Errorf("%s: the tracer before and after, the command after: got %s", how, got)
+		}
+	}
 }
 
 // TestAttacherKilledByTracee: what it traces goes on.

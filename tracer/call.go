@@ -77,6 +77,9 @@ func (t *Tracer) enters(th *thread) {
 		}
 	case kindAssail, kindAffinity, kindTrace:
 		t.guard(th)
+	case kindPriority:
+		t.guard(th)
+		t.keepPriorities(th)
 	case kindSeccomp:
 		t.oneListener(th)
 	case kindMount:
@@ -213,6 +216,7 @@ func (t *Tracer) finish(th *thread) {
 			t.refused(unix.Errno(-c.ret))
 		}
 	}
+	t.takePriorities(c)
 	if c.ret == 0 {
 		switch c.spec.kind {
 		case kindCreds:

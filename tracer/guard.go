@@ -49,8 +49,10 @@ func (t *Tracer) assails(th *thread) bool {
 		return t.harms(a[1]) && t.behind(th, int(int32(a[0])))
 	case "prlimit64":
 		return a[2] != 0 && t.itself(th, a[0])
-	case "process_vm_writev", "sched_setaffinity", "sched_setattr":
+	case "process_vm_writev", "sched_setaffinity", "sched_setattr", "sched_setscheduler", "sched_setparam":
 		return t.itself(th, a[0])
+	case "setpriority", "ioprio_set":
+		return t.prioritizes(th)
 	case "fcntl", "fcntl64":
 		return t.signalled(th, uint32(a[1]), a[2])
 	case "ioctl":

@@ -31,6 +31,7 @@ const (
 	kindAssail   // may take hold of the tracer
 	kindSeccomp  // may install a filter that outranks that of the tracer
 	kindTable    // may give a thread descriptors of its own
+	kindPriority // may change the priority of the tracer
 )
 
 // result reports whether the tracer needs the result of a call of kind k.
@@ -93,6 +94,11 @@ var kinds = map[string]kind{
 	"close_range":       kindTable,
 	"unshare":           kindNS, // and as kindTable
 	"setns":             kindNS,
+	"sched_setparam":    kindAssail,
+	"setpriority":       kindPriority,
+	"ioprio_set":        kindPriority,
+
+	"sched_setscheduler": kindAssail,
 }
 
 // callKind returns what the tracer needs a call for. Calls of another kind
@@ -115,10 +121,13 @@ var someOf = map[string][]seccomp.Mask{
 	"tgkill":            {{Argument: 0, Bits: uint32(os.Getpid()), Exact: true}},
 	"rt_tgsigqueueinfo": {{Argument: 0, Bits: uint32(os.Getpid()), Exact: true}},
 	"prlimit64":         {{Argument: 0, Bits: ^uint32(0)}}, // not of the caller
-	"fcntl":             {{Argument: 1, Bits: setOwner}},   // which is in setOwnerEx too
+	"sched_setparam":    {{Argument: 0, Bits: ^uint32(0)}},
+	"fcntl":             {{Argument: 1, Bits: setOwner}}, // which is in setOwnerEx too
 	"fcntl64":           {{Argument: 1, Bits: setOwner}},
 	"close_range":       {{Argument: 2, Bits: unix.CLOSE_RANGE_UNSHARE}},
 	"seccomp":           {{Argument: 1, Bits: unix.SECCOMP_FILTER_FLAG_NEW_LISTENER}},
+
+	"sched_setscheduler": {{Argument: 0, Bits: ^uint32(0)}},
 }
 
 // spec is what to do at a call, worked out once for each number and ceiling.

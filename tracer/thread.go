@@ -74,6 +74,7 @@ type call struct {
 	queue    queue
 	how      [24]byte // of an openat2, if that is known
 	howKnown bool
+	many     bool // may have changed the priority of the tracer
 
 	since      uint64 // summary: time of the entry
 	message    int    // sendmmsg, recvmmsg: the message that the event is about

@@ -96,6 +96,8 @@ type Tracer struct {
 	parting  bool        // and are being let go of
 	failed   error       // why
 
+	priorities priorities // before a call that is under way
+
 	clock   func() uint64
 	ends    endpoints
 	truth   truth

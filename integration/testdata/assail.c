@@ -78,6 +78,37 @@ static void owned(int pid, int launched)
 	}
 }
 
+enum { OF_PROCESS = 1, OF_GROUP, IDLE = 3 << 13 }; // of ioprio_set
+
+static long priority(int pid)
+{
+	return getpriority(PRIO_PROCESS, pid) << 24 | syscall(SYS_ioprio_get, OF_PROCESS, pid) << 8 | sched_getscheduler(pid);
+}
+
+// schedule sets how a process and its threads are scheduled.
+static void schedule(int pid, int launched)
+{
+	long was = priority(pid);
+	struct sched_param none = {0};
+	struct { // struct sched_attr
+		unsigned size, policy;
+		unsigned long long flags;
+		int nice;
+		unsigned priority;
+		unsigned long long runtime, deadline, period;
+	} attr = {.size = 48, .policy = SCHED_BATCH, .nice = 19};
+	say("sched_setscheduler", syscall(SYS_sched_setscheduler, pid, SCHED_BATCH, &none));
+	say("sched_setparam", syscall(SYS_sched_setparam, pid, &none));
+	say("sched_setattr", syscall(SYS_sched_setattr, pid, &attr, 0));
+	say("setpriority", setpriority(PRIO_PROCESS, pid, 19));
+	say("ioprio_set", syscall(SYS_ioprio_set, OF_PROCESS, pid, IDLE));
+	if (launched) {
+		say("setpriority of its group", setpriority(PRIO_PGRP, pid, 19));
+		say("ioprio_set of its group", syscall(SYS_ioprio_set, OF_GROUP, pid, IDLE));
+	}
+	printf("its priority is %s\n", priority(pid) == was ? "the same" : "another");
+}
+
 int main(int argc, char **argv)
 {
 	char path[64], byte = 0;
@@ -101,6 +132,7 @@ int main(int argc, char **argv)
 	say("prlimit", prlimit(pid, RLIMIT_CPU, &limit, NULL));
 	sched_getaffinity(pid, sizeof cpus, &cpus);
 	say("sched_setaffinity", sched_setaffinity(pid, sizeof cpus, &cpus));
+	schedule(pid, argc == 1);
 	owned(pid, argc == 1);
 	signals(pid, thread, SIGSTOP);
 	if (argc == 1)
