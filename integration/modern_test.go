@@ -3,6 +3,7 @@ package integration
 import (
 	"errors"
 	"maps"
+	"os"
 	"os/exec"
 	"runtime"
 	"slices"
@@ -71,7 +72,9 @@ func probeAt(t *testing.T, dir, schema, program string) (stdout string, records 
 	if schema != "newest" {
 		cfg.Ceiling, _ = strconv.Atoi(schema)
 	}
-	return probedBy(t, cfg, exec.Command(program, schema, dir, strconv.Itoa(snaplen)))
+	cmd := exec.Command(program, schema, dir, strconv.Itoa(snaplen))
+	cmd.Env = append(os.Environ(), "ORACLE_QUEUES=told")
+	return probedBy(t, cfg, cmd)
 }
 
 // probedBy runs a command under a probe and returns its output and the records of its
