@@ -23,5 +23,6 @@ type Config struct {
 	Family bool
 	Log    zerolog.Logger
 
-	room int // of the family, processes; 0: that of the object
+	room   int // of the family, processes; 0: that of the object
+	copies int // of the probe; 0: as many as the kernel needs
 }

@@ -19,35 +19,55 @@ import (
 
 // loaded is the probe in the kernel.
 type loaded struct {
-	objects
-	links []link.Link
-	rings []*ebpf.Map
+	shared
+	copies []programs // in the order in which they run
+	links  []link.Link
+	rings  []*ebpf.Map
 }
 
-// objects are those of the object file that are used from here. A collection of all
-// would keep variables mapped beyond its end.
-type objects struct {
+// programs are those of the object file, shared the maps that all its copies have, by their
+// names there. A collection of all would keep variables mapped beyond its end.
+type programs struct {
 	Enter     *ebpf.Program `ebpf:"enter"`
 	Leave     *ebpf.Program `ebpf:"leave"`
 	Executed  *ebpf.Program `ebpf:"executed"`
 	Forked    *ebpf.Program `ebpf:"forked"`
 	Ended     *ebpf.Program `ebpf:"ended"`
 	Delivered *ebpf.Program `ebpf:"delivered"`
-	Table     *ebpf.Map     `ebpf:"table"`
-	Rings     *ebpf.Map     `ebpf:"rings"`
-	Counters  *ebpf.Map     `ebpf:"counters"`
 }
 
-func (o *objects) programs() []*ebpf.Program {
-	return []*ebpf.Program{o.Enter, o.Leave, o.Executed, o.Forked, o.Ended, o.Delivered}
+func (p *programs) all() []*ebpf.Program {
+	return []*ebpf.Program{p.Enter, p.Leave, p.Executed, p.Forked, p.Ended, p.Delivered}
 }
+
+type shared struct {
+	Table    *ebpf.Map `ebpf:"table"`
+	Rings    *ebpf.Map `ebpf:"rings"`
+	Counters *ebpf.Map `ebpf:"counters"`
+	Family   *ebpf.Map `ebpf:"family"`
+	Late     *ebpf.Map `ebpf:"late"`
+	Told     *ebpf.Map `ebpf:"told"`
+}
+
+func (s *shared) all() map[string]*ebpf.Map {
+	return map[string]*ebpf.Map{"table": s.Table, "rings": s.Rings, "counters": s.Counters, "family": s.Family, "late": s.Late, "told": s.Told}
+}
+
+// interruptible is how many copies of the probe there are where another thread may run
+// while a program does, which then is not run for that one. Two threads would have to
+// be left in the middle of the same program, by the same CPU, for a record to be lost.
+const interruptible = 2
+
+// maxThreads is how many numbers of threads there may be (PID_MAX_LIMIT).
+const maxThreads = 4 << 20
 
 // load brings the probe into the kernel; it records nothing yet.
 func load(cfg *Config) (_ *loaded, err error) {
 	if err := tooOld(); err != nil {
 		return nil, err
 	}
-	if _, err := btf.LoadKernelSpec(); err != nil {
+	kernel, err := btf.LoadKernelSpec()
+	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNoBTF, err)
 	}
 	// Before 5.11 memory of maps counts as locked. A limit that may not be raised may be
@@ -73,7 +93,7 @@ func load(cfg *Config) (_ *loaded, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := spec.LoadAndAssign(&l.objects, nil); err != nil {
+	if err := l.loadCopies(spec, cmp.Or(cfg.copies, copiesFor(kernel))); err != nil {
 		return nil, err
 	}
 	for key := range table {
@@ -87,15 +107,62 @@ func load(cfg *Config) (_ *loaded, err error) {
 	if err := l.makeRings(cfg, cpus, online); err != nil {
 		return nil, err
 	}
-	for _, p := range l.programs() {
-		at, err := link.AttachTracing(link.TracingOptions{Program: p})
-		if err != nil {
-			return nil, fmt.Errorf("attaching %v: %w", p, err)
+	for i := range l.copies {
+		if err := l.attach(&l.copies[i]); err != nil {
+			return nil, err
 		}
-		l.links = append(l.links, at)
 	}
 	introduce(password)
 	return l, nil
+}
+
+// copiesFor is how many copies a kernel needs: since 7.0 its tracepoints hold a lock
+// that lets other threads run (include/linux/tracepoint.h), where before they ran to their end.
+func copiesFor(kernel *btf.Spec) int {
+	if _, err := kernel.AnyTypeByName("class_srcu_fast_notrace_t"); err == nil {
+		return interruptible
+	}
+	return 1
+}
+
+// loadCopies loads the programs so many times: each time with memory of their own, and
+// the maps of the first.
+func (l *loaded) loadCopies(spec *ebpf.CollectionSpec, n int) error {
+	if n > 1 {
+		spec.Maps["told"].MaxEntries = maxThreads / spec.Maps["told"].ValueSize
+	}
+	if err := spec.Variables["copies"].Set(uint32(n)); err != nil {
+		return err
+	}
+	l.copies = make([]programs, n)
+	first := struct {
+		*programs
+		*shared
+	}{&l.copies[0], &l.shared}
+	if err := spec.LoadAndAssign(&first, nil); err != nil {
+		return err
+	}
+	for i := 1; i < n; i++ {
+		if err := spec.Variables["place"].Set(uint32(i)); err != nil {
+			return err
+		}
+		if err := spec.LoadAndAssign(&l.copies[i], &ebpf.CollectionOptions{MapReplacements: l.shared.all()}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// attach adds the programs of a copy to those that run.
+func (l *loaded) attach(of *programs) error {
+	for _, p := range of.all() {
+		at, err := link.AttachTracing(link.TracingOptions{Program: p})
+		if err != nil {
+			return fmt.Errorf("attaching %v: %w", p, err)
+		}
+		l.links = append(l.links, at)
+	}
+	return nil
 }
 
 // fill completes the object: what depends on the machine and on what is wanted.
@@ -103,7 +170,7 @@ func (cfg *Config) fill(spec *ebpf.CollectionSpec, cpus int, wanted []byte) (pas
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // does not fail
 	password = binary.NativeEndian.Uint64(b[:])
-	spec.Maps["scratches"].MaxEntries = uint32(len((&objects{}).programs()) * cpus) // one for each on each CPU
+	spec.Maps["scratches"].MaxEntries = uint32(len((&programs{}).all()) * cpus) // one for each on each CPU
 	spec.Maps["rings"].MaxEntries = uint32(cpus)
 	spec.Maps["family"].MaxEntries = cmp.Or(uint32(cfg.room), spec.Maps["family"].MaxEntries)
 	return password, errors.Join(
@@ -164,8 +231,13 @@ func (l *loaded) close() error {
 	for _, m := range l.rings {
 		err = errors.Join(err, m.Close())
 	}
-	for _, p := range l.programs() {
-		err = errors.Join(err, p.Close()) // nil where it was not loaded
+	for i := range l.copies {
+		for _, p := range l.copies[i].all() {
+			err = errors.Join(err, p.Close()) // nil where it was not loaded
+		}
 	}
-	return errors.Join(err, l.Table.Close(), l.Rings.Close(), l.Counters.Close())
+	for _, m := range l.shared.all() {
+		err = errors.Join(err, m.Close())
+	}
+	return err
 }

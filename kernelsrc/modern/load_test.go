@@ -5,10 +5,12 @@ import (
 	"cmp"
 	"errors"
 	"flag"
+	"maps"
 	"os"
 	"os/exec"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -186,25 +188,27 @@ func TestManyTimes(t *testing.T) {
 	}
 }
 
-func ids(t *testing.T, p *Probe) (programs []ebpf.ProgramID, maps []ebpf.MapID) {
+func ids(t *testing.T, p *Probe) (programs []ebpf.ProgramID, mapIDs []ebpf.MapID) {
 	t.Helper()
-	for _, prog := range p.objects.programs() {
-		info, err := prog.Info()
-		if err != nil {
-			t.Fatal(err)
+	for i := range p.copies {
+		for _, prog := range p.copies[i].all() {
+			info, err := prog.Info()
+			if err != nil {
+				t.Fatal(err)
+			}
+			id, _ := info.ID()
+			programs = append(programs, id)
 		}
-		id, _ := info.ID()
-		programs = append(programs, id)
 	}
-	for _, m := range append(p.rings, p.Table, p.Rings, p.Counters) {
+	for _, m := range slices.AppendSeq(slices.Clone(p.rings), maps.Values(p.shared.all())) {
 		info, err := m.Info()
 		if err != nil {
 			t.Fatal(err)
 		}
 		id, _ := info.ID()
-		maps = append(maps, id)
+		mapIDs = append(mapIDs, id)
 	}
-	return programs, maps
+	return programs, mapIDs
 }
 
 // waitGone waits until the kernel has freed what it frees later.
@@ -313,6 +317,35 @@ func TestShared(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestCopies: what one copy of the probe has told of, the next does not, and what the first
+// has not is told by the second, of each kind.
+func TestCopies(t *testing.T) {
+	const kinds = 6 // of programs
+	p := open(t, Config{RingSize: 8 << 20, Snaplen: 80, Family: true, copies: 2})
+	whole := namesOf(run(t, p, "/bin/true"))
+	for i := range kinds {
+		if err := p.links[i].Close(); err != nil {
+			t.Fatal(err)
+		}
+		p.links[i] = p.links[kinds+i] // which will be closed once more: that does nothing
+		got, s := namesOf(run(t, p, "/bin/true")), p.Stats()
+		if s.Lost[event.CauseNested] > 0 {
+			t.Skipf("needs a kernel that does not run another thread while the probe makes a record: %+v", s)
+		}
+		if !slices.Equal(got, whole) || s.LostTotal() != 0 {
+			t.Errorf("without %v of the first: got %v, want %v, lost %+v", p.copies[0].all()[i], got, whole, s)
+		}
+	}
+}
+
+// namesOf are events as their names.
+func namesOf(all []seen) (names []string) {
+	for _, e := range all {
+		names = append(names, e.name+":"+strconv.FormatBool(e.exit))
+	}
+	return names
 }
 
 var hotplug = flag.Bool("hotplug", false, "let TestNewCPU switch a CPU of this machine off and on")

@@ -120,9 +120,10 @@ func (p *Probe) Stats() event.Stats {
 	return s
 }
 
-// nested is how often a program of the probe would have run within itself.
+// nested is how often a program of the probe would have run within itself, in the last
+// copy of it: the others leave to that what they miss. Not all of it had to be told by then.
 func (p *Probe) nested() (sum uint64) {
-	for _, prog := range p.programs() {
+	for _, prog := range p.copies[len(p.copies)-1].all() {
 		if st, err := prog.Stats(); err == nil { // Linux 5.12
 			sum += st.RecursionMisses
 		}

@@ -108,7 +108,40 @@ static __always_inline void count(u32 what)
 	u64 *n = bpf_map_lookup_elem(&counters, &what);
 
 	if (n)
-		(*n)++;
+		__sync_fetch_and_add(n, 1); /* another thread may count on this CPU meanwhile */
+}
+
+/* A program is not run for what a thread does while it runs for another one that
+ * this CPU has left in its middle. Where kernels do that the probe is there more than
+ * once, each time with its own memory and its place in the order in which they run:
+ * what was not told by those before is told by the next. What has been told of is
+ * marked for the thread, a bit for each program. A mark that is left behind as the
+ * last one has not run either hides one thing at most, which the kernel has counted. */
+volatile const u32 place SEC(".rodata.place") = 0;
+volatile const u32 copies SEC(".rodata.copies") = 1;
+struct marks { u8 of[64]; }; /* of as many threads */
+struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 1); __type(key, u32); __type(value, struct marks); } told SEC(".maps");
+
+static __always_inline int already_told(u32 slot)
+{
+	u32 tid, key;
+	struct marks *m;
+	u8 *mark, bit = 1 << slot;
+	int known;
+
+	if (copies == 1)
+		return 0;
+	tid = bpf_get_current_pid_tgid();
+	key = tid / sizeof(m->of);
+	m = bpf_map_lookup_elem(&told, &key);
+	if (!m)
+		return place != 0;
+	mark = &m->of[tid % sizeof(m->of)];
+	known = place && *mark & bit;
+	if (slot == OF_ENTER || slot == OF_LEAVE)
+		*mark = 0; /* no other mark is of now */
+	*mark = place == copies - 1 ? *mark & ~bit : *mark | bit;
+	return known;
 }
 
 /* Each function below adds areas to a record and returns its new length. */
@@ -1142,7 +1175,7 @@ int enter(u64 *ctx)
 		return 0;
 	}
 	bits = wanted(&nr, &abi);
-	if (!(bits & 1))
+	if (!(bits & 1) || already_told(OF_ENTER))
 		return 0;
 	s = scratch(OF_ENTER);
 	if (!s)
@@ -1169,7 +1202,7 @@ int leave(u64 *ctx)
 	struct desc *d;
 	u8 bits = wanted(&nr, &abi);
 
-	if (!(bits & 2))
+	if (!(bits & 2) || already_told(OF_LEAVE))
 		return 0;
 	s = scratch(OF_LEAVE);
 	if (!s)
@@ -1197,7 +1230,7 @@ int executed(u64 *ctx)
 	struct head *h;
 	u64 from;
 
-	if (!s || left_out())
+	if (!s || left_out() || already_told(OF_EXECUTED))
 		return 0;
 	h = begin(s, EXEC, narrow(), EXECVE);
 	h->args[0] = (u32)ctx[1]; /* the tid of the thread before */
@@ -1238,6 +1271,8 @@ int forked(u64 *ctx)
 	struct head *h;
 	int out = left_out();
 
+	if (already_told(OF_FORKED))
+		return 0;
 	if (family_only && (!out || self == bpf_get_current_pid_tgid() >> 32)) {
 		u32 pid = BPF_CORE_READ(child, tgid);
 
@@ -1261,7 +1296,7 @@ int ended(u64 *ctx)
 	struct scratch *s = scratch(OF_ENDED);
 	struct head *h;
 
-	if (!s || left_out())
+	if (!s || left_out() || already_told(OF_ENDED))
 		return 0;
 	h = begin(s, END, 0, 0);
 	h->args[0] = (u32)BPF_CORE_READ(t, exit_code);
@@ -1290,7 +1325,7 @@ int delivered(u64 *ctx)
 	struct scratch *s;
 	struct head *h;
 
-	if (!signals || left_out() || !(s = scratch(OF_DELIVERED)))
+	if (!signals || left_out() || already_told(OF_DELIVERED) || !(s = scratch(OF_DELIVERED)))
 		return 0;
 	h = begin(s, SIGNAL, 0, 0);
 	h->args[0] = (u32)ctx[0];
