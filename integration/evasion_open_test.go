@@ -8,6 +8,26 @@ import (
 	"testing"
 )
 
+// TestManyMessages: no message is hidden behind others of the same call (E10).
+func TestManyMessages(t *testing.T) {
+	t.Parallel()
+	said, lines := sensed(t, t.TempDir(), "*%evt.type %fd.num %evt.arg.tuple", "evt.type in (sendmmsg, recvmmsg) and evt.dir = <", fixture(t, "many"))
+	var sent, got int
+	if _, err := fmt.Sscan(said, &sent, &got); err != nil {
+		t.Fatalf("%q: %v", said, err)
+	}
+	for i, line := range lines {
+		switch {
+		case i < sent && !strings.HasPrefix(line, "sendmmsg "), i < sent && !strings.HasSuffix(line, fmt.Sprintf("->127.0.0.1:%d", 20000+i)),
+			i >= sent && !strings.HasPrefix(line, "recvmmsg "):
+			t.Fatalf("message %d: %s", i, line)
+		}
+	}
+	if len(lines) != sent+got {
+		t.Errorf("%d messages, want %d that were sent and %d that have come", len(lines), sent, got)
+	}
+}
+
 // TestOpenedFile: whatever a file is called when it is opened (E3), and whoever
 // changes that meanwhile (E1), device and inode in the event are those of the file.
 func TestOpenedFile(t *testing.T) {

@@ -250,7 +250,7 @@ func (t *Tracer) report(th *thread, typ uint16) {
 			t.bound(th)
 		}
 		t.emit(th, th.tid, typ, c.spec.class)
-		for c.spec.multiple() && int64(c.message)+1 < min(c.ret, maxMessages) {
+		for c.spec.multiple() && int64(c.message)+1 < min(c.ret, th.proc.mem.maxMessages()) {
 			c.message++
 			t.emit(th, th.tid, typ, c.spec.class)
 		}
@@ -259,9 +259,15 @@ func (t *Tracer) report(th *thread, typ uint16) {
 	t.giveText(c)
 }
 
-// maxMessages bounds the events of a call with a list of messages, as the
-// kernel drivers do.
-const maxMessages = 32
+// maxMessages bounds the events of a call with a list of messages: by what the kernel
+// takes (UIO_MAXIOV), of which each may go somewhere else, or by what was copied, which
+// is as many as the kernel drivers tell.
+func (m *memory) maxMessages() int64 {
+	if m.copies != nil {
+		return 32
+	}
+	return 1024
+}
 
 // capture reads what both halves of the call need and only the entry still
 // has: the strings, and the socket address. The program may change them at any
