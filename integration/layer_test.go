@@ -140,6 +140,50 @@ func TestLayers(t *testing.T) {
 	}
 }
 
+// overlayAgain mounts one overlay after another below directory $1 until one has the
+// numbers of the first, which had no upper layer, and executes a file of both.
+const overlayAgain = `
+set -e
+mount -t tmpfs none "$1"
+cd "$1"
+mkdir one two three view work
+cp /proc/self/exe one/program
+sleep 0.1
+mkdir upper
+numbers() { while read id parent device root at rest; do [ "$at" != "$1/view" ] || echo "$id $device"; done < /proc/self/mountinfo; }
+mount -t overlay none -o lowerdir=one:two:three view # as many layers as below
+was=$(numbers "$1")
+"$1/view/program" --version >/dev/null 2>&1 || true
+umount view
+for round in 1 2 3 4 5 6 7 8 9 10; do
+	sleep 0.1
+	mount -t overlay none -o "lowerdir=$1/one:$1/two,upperdir=$1/upper,workdir=$1/work" view
+	if [ "$(numbers "$1")" = "$was" ]; then
+		chmod 711 view/program
+		"$1/view/program" --version >/dev/null 2>&1 || true
+		exit 0
+	fi
+	umount view
+done
+exit "$2"
+`
+
+// TestLayersOfAnotherMount: an overlay file system that has the numbers of one that is
+// gone is not taken for that.
+func TestLayersOfAnotherMount(t *testing.T) {
+	needRoot(t)
+	dir := t.TempDir()
+	inside := []string{"unshare", "--mount", "--propagation", "private"}
+	if out, err := exec.Command(inside[0], append(slices.Clone(inside[1:]), "sh", "-c", overlayAgain, "sh", dir, "77")...).CombinedOutput(); err != nil {
+		t.Skipf("the kernel does not give such numbers again: %v\n%s", err, out)
+	}
+	_, records := traceAs(t, inside, "--", "sh", "-c", overlayAgain, "sh", dir, "0")
+	want := map[string][]string{"view/program": {fmt.Sprint(exeLower), fmt.Sprint(exeWritable | exeUpper)}}
+	if got := executed(t, dir, records); !cmp.Equal(got, want) && len(got["view/program"]) > 1 {
+		t.Errorf("flags %q, want %q", got, want)
+	}
+}
+
 // tellsHandles reports whether the kernel gives handles that are only for comparing
 // (AT_HANDLE_FID, Linux 6.5), in which the upper layer shows.
 func tellsHandles() bool {

@@ -33,13 +33,21 @@ const (
 	lowerLayer
 )
 
-// overlay is a mount of an overlay file system.
+// overlay is a mount of an overlay file system. The kernel gives its numbers to another
+// one when it is gone, but hardly of the same root.
 type overlay struct {
 	dev, id uint64
+	root    birth  // of its root, as it was found
 	at      string // where it is mounted, as its process sees that
 	upper   string // the directory of the upper layer, "" if it has none
 	whole   bool   // it shows the root of the file system
 	top     []byte // its path for the tracer
+}
+
+// birth tells a file from one that gets its inode later.
+type birth struct {
+	ino uint64
+	at  unix.StatxTimestamp
 }
 
 // overlays are the mounts that were met last.
@@ -127,7 +135,14 @@ func (o *overlay) is(pid int, st, top *unix.Statx_t) bool {
 		return false
 	}
 	o.top = append(append(append(appendProc(o.top[:0], pid), "/root"...), o.at...), 0)
-	return sys.Statx(o.top, layerMask, top) == 0 && top.Mnt_id == o.id && unix.Mkdev(top.Dev_major, top.Dev_minor) == o.dev
+	if sys.Statx(o.top, layerMask, top) != 0 || top.Mnt_id != o.id || unix.Mkdev(top.Dev_major, top.Dev_minor) != o.dev {
+		return false
+	}
+	root := birth{top.Ino, top.Btime}
+	if o.root == (birth{}) { // it has just been found
+		o.root = root
+	}
+	return o.root == root
 }
 
 // statxMntID is STATX_MNT_ID.
