@@ -44,6 +44,23 @@ func TestWalkInRoot(t *testing.T) {
 			t.Errorf("%s leads to another file", asked)
 		}
 	}
+	// A link at the end of a path is not followed by such an open, nor is it the file.
+	for _, flags := range []uint64{unix.O_NOFOLLOW, unix.O_CREAT | unix.O_EXCL, unix.O_PATH | unix.O_NOFOLLOW} {
+		w := &walk{
+			tid: tid, pids: []int{tid}, tids: []int{tid}, dirfd: int32(root), name: "link", flags: flags,
+			resolve: unix.RESOLVE_IN_ROOT, opened: identity{st.Dev, st.Ino}, path: name,
+		}
+		if w.leads() {
+			t.Errorf("with flags %#o the link leads to its file", flags)
+		}
+		if w.name = "file"; !w.leads() {
+			t.Errorf("with flags %#o the file is not found", flags)
+		}
+		w.name, w.flags = "link", flags&^(unix.O_NOFOLLOW|unix.O_EXCL)
+		if !w.leads() {
+			t.Errorf("with flags %#o the link does not lead to its file", w.flags)
+		}
+	}
 	if now := descriptors(t); now != before {
 		t.Errorf("%d descriptors are open, %d were before", now, before)
 	}
