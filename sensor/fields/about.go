@@ -110,10 +110,10 @@ func amount(of func(*state.Thread) uint64) getter {
 	}
 }
 
-// ofProcess is what the first thread of the process has.
+// ofProcess is what a process has, in one of its threads.
 func ofProcess(of func(*state.Thread) uint64) getter {
 	return func(e *Event, _ *argument, v *filter.Values) bool {
-		th := e.State.Process(e.State.Current())
+		th := e.State.Memory(e.State.Current())
 		if th != nil {
 			v.Uint(of(th))
 		}

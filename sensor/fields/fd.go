@@ -21,12 +21,12 @@ var fdFields = []Field{
 	{Name: "fd.name", Type: filter.String, Desc: "path, or the ends of a connection", get: fdName},
 	{Name: "fd.directory", Type: filter.String, Desc: "directory of a file; of a directory its own path", get: fdDirectory},
 	{Name: "fd.filename", Type: filter.String, Desc: "name of a file in its directory", get: fdFilename},
-	{Name: "fd.ip", Type: filter.Addr, Desc: "address of either end of a connection", get: sides(addr, client, server), several: filter.Sides, bounds: twoSided},
+	{Name: "fd.ip", Type: filter.Addr, Desc: "address of either end of a connection", get: either(addr), several: filter.Sides, bounds: twoSided},
 	{Name: "fd.cip", Type: filter.Addr, Desc: "address of the client", get: side(addr, client)},
 	{Name: "fd.sip", Type: filter.Addr, Desc: "address of the server", get: side(addr, server)},
 	{Name: "fd.lip", Type: filter.Addr, Desc: "address of this end", get: side(addr, local)},
 	{Name: "fd.rip", Type: filter.Addr, Desc: "address of the other end", get: side(addr, remote)},
-	{Name: "fd.port", Type: filter.Port, Desc: "port of either end", get: sides(port, client, server), several: filter.Sides, bounds: twoSided},
+	{Name: "fd.port", Type: filter.Port, Desc: "port of either end", get: either(port), several: filter.Sides, bounds: twoSided},
 	{Name: "fd.cport", Type: filter.Port, Desc: "port of the client", get: side(port, client)},
 	{Name: "fd.sport", Type: filter.Port, Desc: "port of the server", get: side(port, server)},
 	{Name: "fd.lport", Type: filter.Port, Desc: "port of this end", get: side(port, local)},
@@ -96,7 +96,11 @@ func fdType(e *Event, _ *argument, v *filter.Values) bool {
 func fdTypeChar(e *Event, _ *argument, v *filter.Values) bool {
 	d, _, known := e.descriptor()
 	_, ok := e.eventFD()
-	if !known {
+	switch {
+	case known:
+	case e.newest() && e.View.Name() == "open": // which sysdig 0.41.4 forgets
+		d.Letter = 'o'
+	default:
 		d.Letter = createdLetter(e.View.Name())
 	}
 	e.buf = append(e.buf[:0], d.Char())
@@ -350,6 +354,23 @@ func portText(a netip.AddrPort, v *filter.Values) {
 	v.Copy(strconv.AppendUint(digits[:0], uint64(a.Port()), 10))
 }
 
+// portName is empty for sysdig where a socket of which it knows who has begun has no
+// two ends.
+func portName(which end) getter {
+	return func(e *Event, _ *argument, v *filter.Values) bool {
+		d, fd, ok := e.descriptor()
+		if ok && e.State.Guesses() && !strings.Contains(d.Name, "->") {
+			v.Str("")
+			return e.State.Begun(fd)
+		}
+		a, ok := e.endOf(d, fd, which)
+		if ok {
+			portText(a, v)
+		}
+		return ok
+	}
+}
+
 func side(add part, which end) getter {
 	return func(e *Event, _ *argument, v *filter.Values) bool {
 		a, ok := e.endpoint(which)
@@ -357,6 +378,21 @@ func side(add part, which end) getter {
 			add(a, v)
 		}
 		return ok
+	}
+}
+
+// either is a getter of what a socket is found by: one of its ends.
+func either(add part) getter {
+	inName := sides(add, client, server)
+	return func(e *Event, a *argument, v *filter.Values) bool {
+		if _, fd, known := e.descriptor(); known {
+			if source, target, ok := e.State.Ends(fd); ok {
+				add(source, v)
+				add(target, v)
+				return true
+			}
+		}
+		return inName(e, a, v)
 	}
 }
 
@@ -371,7 +407,7 @@ func sides(add part, ends ...end) getter {
 	}
 }
 
-var eitherEnd = sides(addr, client, server)
+var eitherEnd = either(addr)
 
 // networks are the addresses of either end. A socket that has no end yet is in
 // the networks that all addresses are in, as in libsinsp.

@@ -106,8 +106,8 @@ func inContainer(name getter) getter {
 // either, unless it is asked to.
 var protoFields = []Field{
 	{Name: "fd.proto", Type: filter.Port, Desc: "port of either end: fd.proto = http", get: sides(port, client, server), several: filter.Sides, bounds: twoSided},
-	{Name: "fd.cproto", Type: filter.String, Desc: "port of the client, as text", get: side(portText, client)},
-	{Name: "fd.sproto", Type: filter.String, Desc: "port of the server, as text", get: side(portText, server)},
+	{Name: "fd.cproto", Type: filter.String, Desc: "port of the client, as text", get: portName(client)},
+	{Name: "fd.sproto", Type: filter.String, Desc: "port of the server, as text", get: portName(server)},
 	{Name: "fd.lproto", Type: filter.String, Desc: "port of this end, as text", get: side(portText, local)},
 	{Name: "fd.rproto", Type: filter.String, Desc: "port of the other end, as text", get: side(portText, remote)},
 }

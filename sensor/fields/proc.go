@@ -33,7 +33,7 @@ var procFields = []Field{
 	{Name: "proc.cwd", Type: filter.String, Desc: "working directory, with a slash at its end", get: procCwd},
 	{Name: "proc.tty", Type: filter.Uint, Desc: "device of the terminal, 0 without one", get: procTTY},
 	{Name: "proc.pid", Type: filter.Int, Desc: "number of the process", get: number(func(th *state.Thread) int64 { return th.PID })},
-	{Name: "proc.ppid", Type: filter.Int, Desc: "number of the parent process", get: number(func(th *state.Thread) int64 { return th.PTID })},
+	{Name: "proc.ppid", Type: filter.Int, Desc: "number of the parent process", get: procParent},
 	{Name: "proc.apid", Type: filter.Int, Desc: "number of an ancestor", get: ancestor(pid), arg: indexArg, several: filter.Any, bounds: ancestral},
 	{Name: "proc.vpid", Type: filter.Int, Desc: "number of the process in its own pid namespace", get: virtual(vpid)},
 	{Name: "proc.pvpid", Type: filter.Int, Desc: "number of the parent process in its own pid namespace", get: parent(parentVPID)},
@@ -144,6 +144,13 @@ func number(of func(*state.Thread) int64) getter {
 	}
 }
 
+// procParent is missing where sysdig 0.41.4 knows no parent.
+func procParent(e *Event, _ *argument, v *filter.Values) bool {
+	th := e.State.Current()
+	v.Int(th.PTID)
+	return !e.State.Guesses() || !e.newest() || e.State.Parent(th) != nil
+}
+
 func vpid(th *state.Thread) int64 { return th.VPID }
 func vtid(th *state.Thread) int64 { return th.VTID }
 
@@ -245,7 +252,11 @@ func procAncestorEnv(e *Event, a *argument, v *filter.Values) bool {
 func environ(e *Event, th *state.Thread, v *filter.Values) { e.words(th.Program.Env, v) }
 
 func procCwd(e *Event, _ *argument, v *filter.Values) bool {
-	v.Str(e.State.Cwd())
+	cwd := e.State.Cwd()
+	if cwd == "./" && e.State.Current().PTID >= 0 && e.newest() && e.State.Guesses() {
+		cwd = "" // where names are below it: nobody has told of it
+	}
+	v.Str(cwd)
 	return true
 }
 

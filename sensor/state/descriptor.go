@@ -38,23 +38,31 @@ func (t *Table) fcntl(c *call) {
 	switch {
 	case !ok:
 	case cmd == fDupFD || cmd == fDupFDCloexec:
-		t.copy(c, fd)
+		if t.copy(c, fd) {
+			c.thread.lastFD = c.res
+		}
 		t.onExec(c.thread.files, c.res, cmd == fDupFDCloexec)
-		c.thread.lastFD = c.res
 	case cmd == fSetFD:
 		arg, _ := c.int(fieldArg) // 0 if it is not known: then it stays open
 		t.onExec(c.thread.files, fd, arg&unix.FD_CLOEXEC != 0)
 	}
 }
 
-// copy names the new descriptor like the one it was made from.
-func (t *Table) copy(c *call, fd int64) {
-	if d, ok := c.thread.files.fds[fd]; ok {
+// copy names the new descriptor like the one it was made from, and reports whether
+// the event is about the new one: for sysdig it is about the old one where it does not
+// know that.
+func (t *Table) copy(c *call, fd int64) bool {
+	d, ok := c.thread.files.fds[fd]
+	switch {
+	case ok:
 		d.cloexec = c.cloexec()
 		t.set(c.thread.files, c.res, d)
-	} else if !t.cfg.Sysdig {
+	case !t.cfg.Sysdig:
 		t.unset(c.thread.files, c.res)
+	default:
+		t.uncopied = fd
 	}
+	return ok || !t.cfg.Sysdig
 }
 
 // pair is a call that makes two descriptors.

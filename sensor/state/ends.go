@@ -80,6 +80,26 @@ func (e *ends) target(p place) netip.AddrPort {
 	return netip.AddrPortFrom(e.addr(p, p.dest), e.port(p.dport))
 }
 
+// Ends are the ends that sysdig 0.29.3 finds a socket by, whether it has named it by them
+// or not: of one that is being connected, too, and nowhere if it has none. A socket that
+// listens has the same twice. It is false for what is none, and of live events.
+func (t *Table) Ends(fd int64) (source, target netip.AddrPort, ok bool) {
+	d := t.cur.files.fds[fd]
+	if !t.cfg.Sysdig || t.newest() || d.sock == nil {
+		return source, target, false
+	}
+	p, ok := d.sock.placeOf(d.Letter)
+	switch {
+	case !ok:
+	case d.sock.listens:
+		source = d.sock.ends.source(p)
+		target = source
+	default:
+		source, target = d.sock.ends.source(p), d.sock.ends.target(p)
+	}
+	return source, target, ok
+}
+
 // node is the number that stands for a socket of AF_UNIX.
 func (e *ends) node(at int) uint64 { return binary.NativeEndian.Uint64(e[at:]) }
 

@@ -1,6 +1,8 @@
 package state
 
 import (
+	"golang.org/x/sys/unix"
+
 	"github.com/pdig/pdig/event"
 	"github.com/pdig/pdig/syscalls"
 )
@@ -16,7 +18,7 @@ func (t *Table) Lookup(tid int64) *Thread {
 
 // Parent returns the process that has created the thread's, or nil.
 func (t *Table) Parent(th *Thread) *Thread {
-	if th.PTID <= 0 || th.PTID == th.PID {
+	if th.PTID <= 0 || th.PTID == th.PID || th.orphan {
 		return nil
 	}
 	return t.Lookup(th.PTID)
@@ -41,6 +43,18 @@ func (th *Thread) main() *Thread {
 		return th
 	}
 	return th.leader
+}
+
+// Guesses reports whether the table shows what sysdig does: see [Config].
+func (t *Table) Guesses() bool { return t.cfg.Sysdig }
+
+// Memory is [Table.Process] for the size of the memory: in sysdig each thread has what
+// it has told itself.
+func (t *Table) Memory(th *Thread) *Thread {
+	if t.cfg.Sysdig {
+		return th
+	}
+	return t.Process(th)
 }
 
 // Host returns the name of the machine, "" if it is not known.
@@ -86,6 +100,8 @@ func (t *Table) EventFD(v *event.View) (fd int64, ok bool) {
 		res, _ := v.Int(0)
 		fd, ok = v.Int(int(s.at[fieldFD2]))
 		ok = ok && res >= 0
+	case t.uncopied >= 0:
+		fd, ok = t.uncopied, true
 	case flags&syscalls.CreatesFD != 0:
 		switch {
 		case syscalls.IsEnter(v.Type()) && flags&syscalls.UsesFD != 0: // of dup, the old one
@@ -95,21 +111,22 @@ func (t *Table) EventFD(v *event.View) (fd int64, ok bool) {
 		}
 	case s.rule == ruleFcntl && t.newest() && !syscalls.IsEnter(v.Type()):
 		fd, ok = v.Int(int(s.fd))
-		if cmd, _ := v.Int(int(s.at[fieldCmd])); cmd == fDupFD || cmd == fDupFDCloexec {
-			fd, ok = v.Int(0) // that it has made
+		cmd, _ := v.Int(int(s.at[fieldCmd]))
+		if made, _ := v.Int(0); made >= 0 && (cmd == fDupFD || cmd == fDupFDCloexec) {
+			fd = made
 		}
 	case s.rule == ruleFcntl && !syscalls.IsEnter(v.Type()):
 		fd, ok = t.cur.lastFD, true // which it may have made
 	default:
 		fd, ok = v.Int(int(s.fd))
-		if !ok && !syscalls.IsEnter(v.Type()) {
+		if !ok && !syscalls.IsEnter(v.Type()) && !t.newest() {
 			fd, ok = t.cur.lastFD, true
 		}
 	}
-	if !ok || fd < 0 {
-		return -1, true
+	if ok && (fd >= 0 || fd == unix.AT_FDCWD && t.newest()) {
+		return fd, true
 	}
-	return fd, true
+	return -1, true
 }
 
 // Ways to open a file, in Falco's numbering.

@@ -75,7 +75,7 @@ func (t *Table) clone(exit half) {
 // of another process, as far as the source of the event knows one.
 func (t *Table) orphaned(h half) {
 	reaper, _ := h.int(fieldReaper)
-	if reaper <= 0 {
+	if reaper <= 0 || t.cfg.Sysdig && !t.newest() { // sysdig 0.29.3 keeps who has begun them
 		return
 	}
 	if th := t.threads[reaper]; th != nil {
@@ -169,6 +169,16 @@ func (t *Table) cloned(exit half) {
 	t.cur = child
 }
 
+// parentless reports whether sysdig 0.41.4 has no parent for a new thread: it takes that
+// of which it knows nothing for none.
+func (t *Table) parentless(child *Thread) bool {
+	if !t.cfg.Sysdig || !t.newest() || child.PID == 1 {
+		return false
+	}
+	parent := t.threads[child.PTID]
+	return parent == nil || parent.PTID < 0 || parent.PID < 0
+}
+
 // nameParent gives the name of a new thread to the one that it is from, if
 // nothing is known of that, and reports whether it has. sysdig 0.29.3 forgets the little that it has done.
 func (t *Table) nameParent(parent *Thread, exit half) bool {
@@ -176,6 +186,10 @@ func (t *Table) nameParent(parent *Thread, exit half) bool {
 		return false
 	}
 	parent.Comm, parent.Program = commOf(exit), programOf(exit)
+	if ptid, ok := exit.int(fieldPTID); ok && t.newest() {
+		parent.PTID = ptid
+		parent.orphan = t.parentless(parent)
+	}
 	if t.cfg.Sysdig && !t.newest() {
 		t.release(parent.files)
 		parent.files, parent.dir = newFiles(), &dir{}
@@ -200,6 +214,7 @@ func (t *Table) inherit(child, parent *Thread, flags int64, exit half) {
 	}
 	child.begins(parent, exit, t.machine.Boot)
 	t.account(child)
+	child.orphan = t.parentless(child)
 	child.leader = child
 	if child.PID != child.TID {
 		if child.leader = t.threads[child.PID]; child.leader != nil {
@@ -237,6 +252,9 @@ func (t *Table) exec(c *call) {
 	t.account(th)
 	if pid, ok := c.exit.int(fieldPID); ok {
 		th.PID = pid
+	}
+	if th.PTID < 0 && t.cfg.Sysdig && t.newest() { // nothing was known of it
+		th.VTID, th.VPID = th.TID, th.PID
 	}
 	if ptid, ok := c.exit.int(fieldPTID); ok {
 		th.PTID = ptid

@@ -159,6 +159,9 @@ func (t *Table) settle() {
 		// it for granted.
 		th.dir = leader.dir
 	}
+	for _, th := range t.threads {
+		th.orphan = t.parentless(th)
+	}
 	for _, c := range t.restored.connections {
 		d, ok := c.files.fds[c.fd]
 		if !ok || d.Letter != '4' || d.sock.listens {

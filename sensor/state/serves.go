@@ -29,6 +29,12 @@ func (t *Table) Serves(fd int64) bool {
 	return server == netip.IPv6Unspecified() || t.interfaces.have(server)
 }
 
+// Begun reports whether it is known who has begun the connection of a descriptor.
+func (t *Table) Begun(fd int64) bool {
+	s := t.cur.files.fds[fd].sock
+	return s != nil && s.role != roleNone
+}
+
 // have reports whether an address is one of this machine.
 func (n interfaces) have(a netip.Addr) bool {
 	return slices.ContainsFunc(n, func(i capture.Interface) bool { return i.Addr == a })

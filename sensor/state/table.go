@@ -84,7 +84,8 @@ type Table struct {
 
 	departed departed
 	opened   opened
-	renamed  bool // see Renamed
+	renamed  bool  // see Renamed
+	uncopied int64 // the descriptor that was to be copied and is not known, -1 if there is none
 	machine  capture.Machine
 	restored *restored // until the next event, if a capture has told something
 	buf      []byte
@@ -104,7 +105,7 @@ func New(cfg Config) *Table {
 	if cfg.MaxText == 0 {
 		cfg.MaxText = defaultText
 	}
-	t := &Table{cfg: cfg, threads: map[int64]*Thread{}, homes: homes{}, closed: -1}
+	t := &Table{cfg: cfg, threads: map[int64]*Thread{}, homes: homes{}, closed: -1, uncopied: -1}
 	t.opened.seed = maphash.MakeSeed()
 	t.cur = t.reset(&t.spare, -1)
 	if cfg.Root != "" {
@@ -129,7 +130,7 @@ func (t *Table) Current() *Thread { return t.cur }
 // [event.Names] for that event; what the event has closed or ended goes when the
 // next one comes.
 func (t *Table) Apply(v *event.View) {
-	t.renamed = false
+	t.renamed, t.uncopied = false, -1
 	if t.restored != nil {
 		t.settle()
 	}
@@ -241,6 +242,9 @@ func (t *Table) returned(exit half) {
 	th := t.cur
 	entered := th.entered
 	th.entered = noEnter
+	if t.cfg.Sysdig && exit.Info().Flags&(syscalls.ReadsFromFD|syscalls.WritesToFD) != 0 {
+		t.exchanged(exit)
+	}
 	switch exit.rule {
 	case ruleNone:
 		if res, ok := exit.Int(0); ok && res == -int64(unix.EBADF) {
@@ -248,7 +252,9 @@ func (t *Table) returned(exit half) {
 		}
 		return
 	case ruleMemory:
-		th.main().grown(exit)
+		if of := t.Memory(th); of != nil {
+			of.grown(exit)
+		}
 		return
 	}
 	res, ok := exit.Int(0)
