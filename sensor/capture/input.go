@@ -103,22 +103,44 @@ func (in *input) start() {
 	}
 }
 
-// unpacker finds out by the first bytes whether a file is packed.
+// unpacker finds out by the first bytes whether a file is packed. Behind packed parts
+// whatever is no other one is left alone, as gzip and sysdig do.
 type unpacker struct {
-	src  *bufio.Reader
-	from io.Reader // src, perhaps unpacked; nil at the beginning
+	src     *bufio.Reader
+	packed  *gzip.Reader // nil if the file is not
+	started bool
 }
 
 func (u *unpacker) Read(b []byte) (int, error) {
-	if u.from == nil {
-		u.from = u.src
-		if head, _ := u.src.Peek(2); string(head) == "\x1f\x8b" {
-			packed, err := gzip.NewReader(u.src)
-			if err != nil {
-				return 0, fmt.Errorf("gzip: %w", err)
-			}
-			u.from = packed
+	if !u.started {
+		u.started = true
+		if err := u.part(); err != nil && !errors.Is(err, io.EOF) {
+			return 0, err
 		}
 	}
-	return u.from.Read(b)
+	if u.packed == nil {
+		return u.src.Read(b)
+	}
+	n, err := u.packed.Read(b)
+	if errors.Is(err, io.EOF) {
+		err = u.part()
+	}
+	return n, err
+}
+
+// part begins the next packed part. Its error is io.EOF if there is none.
+func (u *unpacker) part() (err error) {
+	if head, _ := u.src.Peek(2); string(head) != "\x1f\x8b" {
+		return io.EOF
+	}
+	if u.packed == nil {
+		u.packed, err = gzip.NewReader(u.src)
+	} else {
+		err = u.packed.Reset(u.src)
+	}
+	if err != nil {
+		return fmt.Errorf("gzip: %w", err)
+	}
+	u.packed.Multistream(false)
+	return nil
 }

@@ -189,20 +189,27 @@ func TestPacked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var packed bytes.Buffer
-	z := gzip.NewWriter(&packed)
-	z.Write(b)
-	z.Close()
+	pack := func(b []byte) []byte {
+		var packed bytes.Buffer
+		z := gzip.NewWriter(&packed)
+		z.Write(b)
+		z.Close()
+		return packed.Bytes()
+	}
+	packed := pack(b)
 	for name, src := range map[string]io.Reader{
-		"packed": bytes.NewReader(packed.Bytes()), "bytes": iotest.OneByteReader(bytes.NewReader(b)),
-		"packed bytes": iotest.OneByteReader(bytes.NewReader(packed.Bytes())),
+		"packed": bytes.NewReader(packed), "bytes": iotest.OneByteReader(bytes.NewReader(b)),
+		"packed bytes": iotest.OneByteReader(bytes.NewReader(packed)),
+		"two parts":    bytes.NewReader(slices.Concat(pack(b[:99]), pack(b[99:]))),
+		"zeros behind": bytes.NewReader(append(slices.Clone(packed), make([]byte, 512)...)),
+		"junk behind":  bytes.NewReader(append(slices.Clone(packed), "\x1fjunk"...)),
 	} {
 		got, err := read(src)
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			t.Errorf("%s: %v (-want +got)\n%s", name, err, diff)
 		}
 	}
-	if got, err := read(bytes.NewReader(packed.Bytes()[:packed.Len()-20])); !errors.Is(err, ErrCut) || len(got) == 0 {
+	if got, err := read(bytes.NewReader(packed[:len(packed)-20])); !errors.Is(err, ErrCut) || len(got) == 0 {
 		t.Errorf("packed and cut: got %d lines, %v, want some, %v", len(got), err, ErrCut)
 	}
 }
