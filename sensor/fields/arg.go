@@ -1,6 +1,8 @@
 package fields
 
 import (
+	"golang.org/x/sys/unix"
+
 	"github.com/pdig/pdig/event"
 	"github.com/pdig/pdig/sensor/filter"
 	"github.com/pdig/pdig/syscalls"
@@ -212,25 +214,37 @@ func (e *Event) opens(kind int) bool {
 	return flags&oCreated != 0
 }
 
-// evtAbspath is what a path parameter resolves to.
+// evtAbspath is what a path parameter resolves to: the second one for dst, if there are
+// two.
 func evtAbspath(e *Event, a *argument, v *filter.Values) bool {
 	if !e.exit() {
 		return false
 	}
-	seen := 0
-	params := e.View.Info().Params
-	want := 0
-	if a.text == "dst" {
-		want = 1
-	}
-	for i := range params {
-		if params[i].Type != syscalls.FSRelPath {
+	path := -1
+	for i, p := range e.View.Info().Params {
+		if p.Type != syscalls.FSRelPath {
 			continue
 		}
-		if seen == want {
-			return e.absPath(i, v)
+		if path < 0 || a.text == "dst" {
+			path = i
 		}
-		seen++
 	}
-	return false
+	if path >= 0 && e.belowUnknown(path) {
+		e.buf = event.JoinPath(append(e.buf[:0], "<UNKNOWN>/"...), 0, e.View.Str(path), e.View.Style)
+		v.Copy(e.buf)
+		return true
+	}
+	return e.absPath(path, v)
+}
+
+// belowUnknown reports whether a path is below a directory of which nothing is known but
+// the descriptor.
+func (e *Event) belowUnknown(i int) bool {
+	path := e.View.Str(i)
+	dirfd, ok := e.View.Int(int(e.View.Info().Params[i].Dirfd))
+	if len(path) == 0 || path[0] == '/' || !ok || dirfd == unix.AT_FDCWD {
+		return false
+	}
+	_, known := e.State.FD(dirfd)
+	return !known
 }
