@@ -71,27 +71,6 @@ func (t *Table) clone(exit half) {
 	}
 }
 
-// orphaned gives the children of a process to who has taken them at its end: a thread
-// of another process, as far as the source of the event knows one.
-func (t *Table) orphaned(h half) {
-	reaper, _ := h.int(fieldReaper)
-	if reaper <= 0 || t.cfg.Sysdig && !t.newest() { // sysdig 0.29.3 keeps who has begun them
-		return
-	}
-	if th := t.threads[reaper]; th != nil {
-		reaper = th.PID
-	}
-	gone := t.cur.PID
-	if gone <= 0 || reaper == gone {
-		return
-	}
-	for _, th := range t.threads {
-		if th.PTID == gone {
-			th.PTID = reaper
-		}
-	}
-}
-
 // cloneWindow is how long after its parent's event a thread's own may come, by
 // the times in both.
 const cloneWindow = 2 * 1e9

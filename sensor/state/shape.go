@@ -43,6 +43,7 @@ const (
 	ruleCloseRange
 	ruleUnshare
 	ruleTake
+	rulePrctl
 )
 
 var rules = map[string]rule{
@@ -67,7 +68,7 @@ var rules = map[string]rule{
 	"bpf":       ruleBPF,
 	"useradded": rulePeople, "userdeleted": rulePeople, "groupadded": rulePeople, "groupdeleted": rulePeople,
 	"ioctl": ruleIoctl, "close_range": ruleCloseRange, "unshare": ruleUnshare,
-	"pidfd_getfd": ruleTake,
+	"pidfd_getfd": ruleTake, "prctl": rulePrctl,
 }
 
 // letters are the kinds of descriptors that a call makes out of nothing.
@@ -91,6 +92,7 @@ type field uint8
 const (
 	fieldAddr field = iota
 	fieldArg
+	fieldArg2
 	fieldArgs
 	fieldCapEffective
 	fieldCapInheritable
@@ -125,6 +127,7 @@ const (
 	fieldMsgControl
 	fieldName
 	fieldOldFD
+	fieldOption
 	fieldPath
 	fieldPGID
 	fieldPID
@@ -149,9 +152,9 @@ const (
 )
 
 var fieldNames = [numFields]string{
-	"addr", "arg", "args", "cap_effective", "cap_inheritable", "cap_permitted", "cgroups", "cmd", "comm", "creat_flags", "dirfd",
+	"addr", "arg", "arg2_int", "args", "cap_effective", "cap_inheritable", "cap_permitted", "cgroups", "cmd", "comm", "creat_flags", "dirfd",
 	"domain", "egid", "dev", "env", "euid", "exe", "exe_ino_ctime", "exe_ino", "exe_ino_mtime", "trusted_exepath",
-	"fd", "fd1", "fd2", "fdlimit", "first", "flags", "gid", "ino", "last", "loginuid", "pgft_maj", "pgft_min", "msgcontrol", "name", "oldfd",
+	"fd", "fd1", "fd2", "fdlimit", "first", "flags", "gid", "ino", "last", "loginuid", "pgft_maj", "pgft_min", "msgcontrol", "name", "oldfd", "option",
 	"path", "pgid", "pid", "pid_fd", "pidns_init_start_ts", "proto", "ptid", "reaper_tid", "request", "target_fd", "tty", "tuple", "type", "uid",
 	"vm_rss", "vm_size", "vm_swap", "vpgid", "vpid", "vtid",
 }

@@ -327,6 +327,8 @@ func (t *Table) apply(c *call) {
 		t.closeRange(c)
 	case ruleUnshare:
 		t.unshare(c)
+	case rulePrctl:
+		t.prctl(c)
 	case ruleTake:
 		if truth, _ := c.exit.Truth(); !t.cfg.Sysdig || len(truth.Received) > 0 {
 			t.taken(c)

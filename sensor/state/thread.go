@@ -18,6 +18,7 @@ type Thread struct {
 
 	About
 
+	reaps   bool    // the first thread of a process that takes orphans
 	orphan  bool    // its parent was not known when it was made: sysdig 0.41.4 has none for it
 	leader  *Thread // of its process, perhaps itself; nil if not known
 	members int     // other threads of the process that have this leader

@@ -1,0 +1,101 @@
+package state
+
+// orphaned gives the children of a process to who has taken them at its end: a thread
+// of another process, as far as the source of the event knows one.
+func (t *Table) orphaned(h half) {
+	reaper, _ := h.int(fieldReaper)
+	gone := t.cur.PID
+	switch {
+	case gone <= 0:
+	case t.cfg.Sysdig && t.newest():
+		t.adopted(reaper)
+	case reaper <= 0 || t.cfg.Sysdig: // sysdig 0.29.3 keeps who has begun them
+	default:
+		if th := t.threads[reaper]; th != nil {
+			reaper = th.PID
+		}
+		t.give(gone, reaper)
+	}
+}
+
+// give makes the children of one process those of another.
+func (t *Table) give(from, to int64) {
+	if from == to {
+		return
+	}
+	for _, th := range t.threads {
+		if th.PTID == from {
+			th.PTID = to
+		}
+	}
+}
+
+// adopted is orphaned as today's libsinsp has it, which guesses who has taken them if it
+// does not know the thread that is told, or none is: a thread that is left, the nearest
+// ancestor that takes orphans, or nobody.
+func (t *Table) adopted(reaper int64) {
+	gone := t.cur
+	if gone.PTID < 0 {
+		return // nothing is known of it, and so not that it has children
+	}
+	by := t.threads[reaper]
+	if reaper <= 0 || by == nil || by.PTID < 0 {
+		if t.outlived(gone) {
+			return
+		}
+		by = t.reaper(gone)
+	}
+	if by == nil {
+		for _, th := range t.threads {
+			if th.PTID == gone.PID {
+				th.orphan = true
+			}
+		}
+		return
+	}
+	if by.PID != gone.PID {
+		by.main().reaps = true
+	}
+	t.give(gone.PID, by.PID)
+}
+
+// outlived reports whether other threads of a thread's process live.
+func (t *Table) outlived(th *Thread) bool {
+	l := th.main()
+	if l == th {
+		return th.members > 0
+	}
+	return l.members > 1 || !l.exited
+}
+
+// reaper is the nearest ancestor that takes orphans: the first process of a pid namespace,
+// one that has asked for it, or one that has done so before.
+func (t *Table) reaper(th *Thread) *Thread {
+	inside := th.inNamespace()
+	for range maxAncestors {
+		if th = t.Parent(th.main()); th == nil || th.inNamespace() != inside {
+			return nil
+		}
+		if l := th.main(); l.PID == 1 || l.VPID == 1 || l.reaps {
+			return th
+		}
+	}
+	return nil
+}
+
+// inNamespace reports whether a thread has another number in a pid namespace of its own.
+func (th *Thread) inNamespace() bool { return th.VTID != 0 && th.VTID != th.TID }
+
+// Options of prctl.
+const (
+	prSetChildSubreaper = 36
+	prGetChildSubreaper = 37
+)
+
+// prctl follows who asks for orphans.
+func (t *Table) prctl(c *call) {
+	option, _ := c.int(fieldOption)
+	if value, ok := c.int(fieldArg2); ok && (option == prSetChildSubreaper || option == prGetChildSubreaper) {
+		c.thread.main().reaps = value != 0
+	}
+}
