@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -106,6 +107,28 @@ func TestCheckedExec(t *testing.T) {
 	const want = "execve < 0 <NA>\n" + "execveat < <NA> <NA>\n" + "execveat < <NA> <NA>\n"
 	if got := string(text); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
+	}
+}
+
+// TestExecutedFileMarked: however the name is written, or where it begins, of which the
+// file has changed, that is a mismatch.
+func TestExecutedFileMarked(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, argv := range [][]string{
+		{"race", "100", "program"},
+		{"race", "100", "/dev/fd/../cwd/program"},
+		{"race from a descriptor", "100"},
+	} {
+		marked := false
+		for n := 0; n < 50 && !marked; n++ { // on a machine that does one thing at a time it may take long
+			_, lines := sensed(t, dir, "*%truth.mismatch", "evt.type in (execve, execveat) and evt.dir = < and evt.rawres = 0 and proc.args = done",
+				append([]string{fixture(t, "programs")}, argv...)...)
+			marked = slices.Contains(lines, "object")
+		}
+		if !marked {
+			t.Errorf("%q: no exec is marked", argv)
+		}
 	}
 }
 

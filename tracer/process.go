@@ -142,19 +142,24 @@ func (t *Tracer) stackEnvironment(th *thread) []byte {
 func filename(t *Tracer, th *thread, _ *syscalls.Param) { t.string(t.filename(th)) }
 
 func (t *Tracer) filename(th *thread) (path []byte, ok bool) {
-	c := &th.call
-	n := pathArg(c.spec.enter)
-	text, ok := c.string(uint8(n))
-	dirfd := int32(c.args[0])
-	if n == 0 || !ok || len(text) > 0 && text[0] == '/' || dirfd == unix.AT_FDCWD {
-		return text, ok
+	text, dirfd, ok := th.begunFrom()
+	if !ok {
+		return th.call.string(uint8(pathArg(th.call.spec.enter)))
 	}
-	// execveat relative to a descriptor: fs/exec.c, alloc_bprm.
-	path = strconv.AppendInt(append(t.scratch[:0], "/dev/fd/"...), int64(dirfd), 10)
+	path = strconv.AppendInt(append(t.scratch[:0], "/dev/fd/"...), int64(dirfd), 10) // fs/exec.c, alloc_bprm
 	if len(text) > 0 {
 		path = append(append(path, '/'), text...)
 	}
 	return path, true
+}
+
+// begunFrom tells of an execveat which descriptor its path begins from, if it does.
+func (th *thread) begunFrom() (path []byte, dirfd int32, ok bool) {
+	c := &th.call
+	n := pathArg(c.spec.enter)
+	path, known := c.string(uint8(n))
+	dirfd = int32(c.args[0])
+	return path, dirfd, n > 0 && known && (len(path) == 0 || path[0] != '/') && dirfd != unix.AT_FDCWD
 }
 
 // renamed is for after a prctl: the name of a process is that of its leader.

@@ -43,14 +43,21 @@ func (t *Tracer) execTruth(th *thread) {
 // begun from may be closed now.
 func (t *Tracer) executes(th *thread, path []byte) bool {
 	x := &th.proc.file
-	if bytes.Equal(path, x.path) || bytes.HasPrefix(path, []byte("/dev/fd/")) {
+	if bytes.Equal(path, x.path) {
 		return true
+	}
+	dirfd := int32(unix.AT_FDCWD)
+	if name, from, ok := th.begunFrom(); ok {
+		if th.call.missing {
+			return true
+		}
+		path, dirfd = name, from // there need be no /dev/fd
 	}
 	id := identity{x.dev, x.ino}
-	if t.finds(th, unix.AT_FDCWD, path, id) {
+	if t.finds(th, dirfd, path, id) {
 		return true
 	}
-	w := t.newWalk(th, unix.AT_FDCWD, path, id, x.path)
+	w := t.newWalk(th, dirfd, path, id, x.path)
 	w.exec = true
 	return t.served.leads(w)
 }

@@ -43,17 +43,22 @@ static void *exchange(void *unused)
 	return unused;
 }
 
-// Two files under one name, one after the other.
-static int race(int rounds)
+// Two files under one name, one after the other. Without a name it begins from a descriptor.
+static int race(int rounds, const char *name)
 {
 	pthread_t thread;
+	char *args[] = {"program", "done", NULL};
+	int here = open(".", O_PATH);
 	file("other");
 	pthread_create(&thread, NULL, exchange, NULL);
 	for (int i = 0; i < rounds; i++) {
 		int status = 1;
 		pid_t pid = fork();
 		if (pid == 0) {
-			execl("program", "program", "done", NULL);
+			if (name)
+				execve(name, args, environ);
+			else
+				syscall(SYS_execveat, here, "program", args, environ, 0);
 			_exit(1);
 		}
 		if (waitpid(pid, &status, 0) != pid || status != 0)
@@ -77,7 +82,9 @@ int main(int argc, char **argv)
 	if (!strcmp(way, "path"))
 		execv("program", args);
 	if (!strcmp(way, "race"))
-		return race(atoi(argv[2]));
+		return race(atoi(argv[2]), argc == 3 ? "program" : argv[3]);
+	if (!strcmp(way, "race from a descriptor"))
+		return race(atoi(argv[2]), NULL);
 	if (!strcmp(way, "memfd"))
 		fexecve(copied(memfd_create("program", MFD_CLOEXEC)), args, environ);
 	if (!strcmp(way, "procfd")) {
