@@ -72,8 +72,8 @@ func refusal(err error) bool {
 	return errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) || errors.Is(err, unix.ENOSYS)
 }
 
-// reach makes s.pidfd one of a thread with the table of th, to copy descriptor fd: of
-// the leader if it can, since before Linux 6.9 others have none.
+// reach makes s.pidfd one of a thread with the table of th, to copy descriptor fd: at
+// first of the leader, since before Linux 6.9 others have none.
 func (s *sockets) reach(th *thread, fd int) error {
 	leader := th.proc.pid
 	if s.pidfd == 0 {
@@ -82,11 +82,9 @@ func (s *sockets) reach(th *thread, fd int) error {
 		}
 	}
 	switch {
-	case s.tid == th.tid, th.table == s.opened:
+	case s.tid == th.tid, th.table == s.opened, s.shares(th, fd):
 		return nil
-	case s.shares(th, s.tid, fd):
-		return nil
-	case th.tid == leader, s.tid != leader && s.shares(th, leader, fd):
+	case th.tid == leader:
 		return s.open(leader, 0)
 	}
 	return s.open(th.tid, pidfdThread)
@@ -103,13 +101,13 @@ func (s *sockets) open(tid, flags int) error {
 	return nil
 }
 
-// shares reports whether another thread has the table of th or, where that is not
-// told, the same socket as descriptor fd.
-func (s *sockets) shares(th *thread, tid, fd int) bool {
-	differs, _, errno := unix.RawSyscall6(unix.SYS_KCMP, uintptr(tid), uintptr(th.tid), kcmpFiles, 0, 0, 0)
+// shares reports whether the thread of s.pidfd has the table of th or, where that is
+// not told, the same socket as descriptor fd.
+func (s *sockets) shares(th *thread, fd int) bool {
+	differs, _, errno := unix.RawSyscall6(unix.SYS_KCMP, uintptr(s.tid), uintptr(th.tid), kcmpFiles, 0, 0, 0)
 	switch {
 	case refuses(errno): // in containers of podman and CRI-O
-		its, errno := socketOf(tid, fd)
+		its, errno := socketOf(s.tid, fd)
 		if errno != 0 {
 			return false
 		}
@@ -119,7 +117,7 @@ func (s *sockets) shares(th *thread, tid, fd int) bool {
 	case errno != 0 || differs != 0:
 		return false
 	}
-	if tid == s.tid && !s.split {
+	if !s.split {
 		th.table = s.opened // until one of them gets another
 	}
 	return true

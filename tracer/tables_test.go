@@ -120,6 +120,7 @@ func TestCopyOfThread(t *testing.T) {
 	} else {
 		unix.Close(fd)
 	}
+	const alone = 900 // a number that is not in use
 	p := &process{pid: os.Getpid(), threads: 2}
 	leader := &thread{tid: p.pid, proc: p}
 	t.Cleanup(p.sockets.close)
@@ -148,12 +149,20 @@ func TestCopyOfThread(t *testing.T) {
 		t.Error(err)
 	}
 
-	p.sockets.split = true // as of its call
+	p.sockets.split = true // as of a call
+	tid, end = beside(func() error { return nil })
+	th = &thread{tid: tid, proc: p}
+	if check(th, mine); th.table != 0 {
+		t.Error("that they share a table is kept, though that may change")
+	}
+	if err := end(); err != nil {
+		t.Error(err)
+	}
 	tid, end = beside(func() error {
 		if err := unix.Unshare(unix.CLONE_FILES); err != nil {
 			return err
 		}
-		return errors.Join(unix.Dup3(other, fd, unix.O_CLOEXEC), unix.Close(other))
+		return errors.Join(unix.Dup3(other, fd, unix.O_CLOEXEC), unix.Dup3(other, alone, unix.O_CLOEXEC), unix.Close(other))
 	})
 	th = &thread{tid: tid, proc: p}
 	for range 2 {
@@ -166,6 +175,11 @@ func TestCopyOfThread(t *testing.T) {
 	}
 	if p.sockets.tid != tid {
 		t.Error("somebody else was asked")
+	}
+	check(leader, mine)
+	th.table = p.sockets.opened // as if they had shared a table until now
+	if got := copied(t, p, th, alone); got != its {
+		t.Errorf("a descriptor that only the thread has: inode %d, want %d", got, its)
 	}
 	if err := end(); err != nil {
 		t.Error(err)
@@ -187,4 +201,39 @@ func TestCopyOfThread(t *testing.T) {
 	}
 	p.sockets.tid = p.pid
 	check(leader, mine)
+}
+
+// TestRecallForNow: what /proc tells of a socket is kept where sockets may not be copied,
+// since then every connect is looked at, and only there.
+func TestRecallForNow(t *testing.T) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	if err := errors.Join(unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), unix.Listen(fd, 1)); err != nil {
+		t.Fatal(err)
+	}
+	ino := inode(t, fd)
+	p := &process{pid: os.Getpid()}
+	th := &thread{tid: p.pid, proc: p}
+	var e endpoints
+	if !e.recall(th, fd) || family(e.local) != unix.AF_INET {
+		t.Fatalf("local address %x", e.local)
+	}
+	if len(e.kept) != 0 {
+		t.Error("it is kept")
+	}
+	e.kept = map[uint64]*recalled{ino: {local: 2}} // what is not so any more
+	if e.recall(th, fd); family(e.local) != unix.AF_INET {
+		t.Errorf("local address %x, which was kept", e.local)
+	}
+	p.sockets.refused = true
+	if e.recall(th, fd); family(e.local) == unix.AF_INET {
+		t.Error("what was kept is not used")
+	}
+	e.kept = nil
+	if e.recall(th, fd); len(e.kept) != 1 || !e.kept[ino].listens {
+		t.Error("it is not kept")
+	}
 }

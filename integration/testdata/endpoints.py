@@ -241,6 +241,13 @@ def unix(kind, name):
     if kind == DGRAM:
         client.send(b"a")
         server.recvfrom(1)
+        late = socket.socket(UNIX, kind)
+        late.sendto(b"b", name)
+        late.bind(name + ".late")  # it has had none
+        client.connect(name + ".late")
+        client.send(b"c")
+        late.recv(1)
+        probe(late, "#->* " + shown + ".late", "u", "*")
         return
     served, _ = server.accept()
     local(served, "#->* " + shown, "true", "#->* " + shown + " of 2")

@@ -160,6 +160,7 @@ static void use(const char *dir)
 
 static void *run(void *dir)
 {
+	sendto(decoy, "x", 1, 0, NULL, 0); // so that a tracer knows what descriptors the threads share
 	if (is("unshare"))
 		need(syscall(SYS_unshare, CLONE_FILES) == 0, "unshare");
 	if (is("close_range"))
@@ -201,7 +202,7 @@ int main(int argc, char **argv)
 		need(syscall(SYS_unshare, CLONE_FILES) == 0, "unshare");
 	if (!is("ended"))
 		cover();
-	sendto(decoy, "x", 1, 0, NULL, 0); // what was found out of the leader's descriptors is kept
+	sendto(decoy, "x", 1, 0, NULL, 0);
 	covered = 1;
 	if (is("ended"))
 		pthread_exit(NULL);
