@@ -66,6 +66,26 @@ func TestNoMarkWithoutRace(t *testing.T) {
 	}
 }
 
+// TestLateHow: how openat2 is to resolve a path may be in memory only once the kernel
+// looks at it. That is no mismatch either.
+func TestLateHow(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	r := runCommand(t, sensorPath, "-p", "*%evt.arg.name %truth.object %truth.mismatch", "evt.type = openat2 and evt.dir = <", "--", fixture(t, "late"), dir)
+	switch r.status.ExitStatus() {
+	case 0:
+	case 77:
+		t.Skip("no userfaultfd (CAP_SYS_PTRACE)")
+	default:
+		t.Fatalf("got %s", r)
+	}
+	got, _, _ := strings.Cut(r.stderr, "events:")
+	want := fmt.Sprintf("/file %s/d/file <NA>\n%s/link %s/link <NA>\n", dir, dir, dir)
+	if got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 // TestHeldCalls has what a call is about change while the kernel holds the call. What it
 // says is compared with what has become of it, and of what is harmless nothing is said (E1).
 func TestHeldCalls(t *testing.T) {

@@ -136,6 +136,9 @@ func (t *Tracer) opens(th *thread, dirfd int32, name []byte, opened *unix.Stat_t
 	if bytes.Equal(name, path) && name[0] == '/' {
 		return true
 	}
+	if th.call.spec.truth == truthOpenat2 && !th.call.howKnown {
+		return true
+	}
 	flags, resolve := th.howToOpen()
 	id := identity{opened.Dev, opened.Ino}
 	if resolve == 0 && flags&unix.O_NOFOLLOW == 0 && t.finds(th, dirfd, name, id) {
@@ -185,16 +188,21 @@ func (t *Tracer) rereadString(th *thread, n uint8) {
 	}
 }
 
-// rereadHow compares the struct open_how of an openat2.
+// rereadHow compares the struct open_how of an openat2. If it was not in memory yet, it is
+// what the kernel has read.
 func (t *Tracer) rereadHow(th *thread) {
 	c := &th.call
 	var now [len(c.how)]byte
-	if c.spec.truth == truthOpenat2 && c.howKnown && th.proc.mem.full(now[:], c.args[2]) && now != c.how {
+	switch {
+	case c.spec.truth != truthOpenat2:
+	case !c.howKnown:
+		th.readHow()
+	case th.proc.mem.full(now[:], c.args[2]) && now != c.how:
 		t.truth.Mismatch |= event.ArgumentChanged
 	}
 }
 
-// readHow keeps the struct open_how of an openat2, at its entry.
+// readHow keeps the struct open_how of an openat2.
 func (th *thread) readHow() {
 	c := &th.call
 	if c.spec.truth == truthOpenat2 {
