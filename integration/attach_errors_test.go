@@ -76,6 +76,7 @@ func TestAttachRefused(t *testing.T) {
 		}
 		refused(t, asNobody(dir+"/pdig", "--ring", shm, "-p", pid),
 			"pdig: process "+pid+": not permitted: it belongs to another user (uid 0), and CAP_SYS_PTRACE is missing\n")
+		needProgram(t, "python3")
 		setpriv := needProgram(t, "setpriv")
 		// One that is of the user, but with a group, or rights, of another.
 		for _, other := range []struct {
