@@ -312,9 +312,7 @@ func TestShared(t *testing.T) {
 			for _, cpu := range online {
 				callsOn(t, p, cpu)
 			}
-			if s := p.Stats(); s.LostTotal() != 0 {
-				t.Errorf("lost: %+v", s)
-			}
+			wantAll(t, p)
 		})
 	}
 }
@@ -365,9 +363,7 @@ func TestNewCPU(t *testing.T) {
 		t.Fatal(err)
 	}
 	callsOn(t, p, 1)
-	if s := p.Stats(); s.LostTotal() != 0 {
-		t.Errorf("lost: %+v", s)
-	}
+	wantAll(t, p)
 }
 
 // callsOn has calls made on a CPU, and wants them to be told as of that.

@@ -146,8 +146,20 @@ func TestProbe(t *testing.T) {
 		t.Logf("%+v", all)
 	}
 	checkPairs(t, all)
-	if lost := p.Stats(); lost.LostTotal() != 0 {
-		t.Errorf("lost: %+v", lost)
+	wantAll(t, p)
+}
+
+// wantAll wants nothing to be lost. Where there are copies of the probe, what the last one
+// has missed need not have been for it to tell: that the events are there shows it.
+func wantAll(t *testing.T, p *Probe) {
+	t.Helper()
+	s := p.Stats()
+	lost := s.LostTotal()
+	if len(p.copies) > 1 {
+		lost -= s.Lost[event.CauseNested]
+	}
+	if lost != 0 {
+		t.Errorf("lost: %+v", s)
 	}
 }
 
