@@ -42,6 +42,7 @@ for probe; do
 	part "agreement${probe:+, classic probe $probe}" . $integration -ebpf.object "$probe" -test.run '^TestAgreement$'
 	part "costs${probe:+, classic probe $probe}" . $integration -ebpf.object "$probe" -test.run '^$' -test.bench '^BenchmarkProbes$' -test.benchtime 1x
 done
+part 'drivers, built and loaded' . $integration -driver -test.run '^TestDriver$'
 uname -r
 cat "$verdicts"
 exit $failed
