@@ -105,6 +105,7 @@ func TestFreshCaptures(t *testing.T) {
 			writtenAgain(t, sysdig, file)
 			for _, p := range peers(t) {
 				p.same(t, file, nil, nil)
+				p.sameAgain(t, file)
 				if *allFresh {
 					p.language(t, file)
 				}

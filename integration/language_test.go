@@ -79,6 +79,20 @@ func (p *peer) same(t *testing.T, file string, theirs, ours []string) int {
 	return len(want) - 1
 }
 
+// sameAgain wants this version to print the same of a capture and of what the sensor makes
+// of it.
+func (p *peer) sameAgain(t *testing.T, file string) {
+	t.Helper()
+	again := file + ".again"
+	if r := runCommand(t, sensorPath, "-r", file, "-w", again); r.status != 0 {
+		t.Fatalf("sensor -r -w: status %#x: %s", r.status, r.stderr)
+	}
+	sameLines(t, p.name+": written again", p.lines(t, p.command, file), p.lines(t, p.command, again))
+	if err := os.Remove(again); err != nil {
+		t.Error(err)
+	}
+}
+
 // found compares what both print of the events that a condition finds, all for none, with
 // options that both have.
 func (p *peer) found(t *testing.T, file, condition string, options ...string) int {
