@@ -337,8 +337,8 @@ func enterAgain(th *thread) {
 	}
 }
 
-// noteCall notes the call in which th is: of a call that has ended the registers
-// do not keep the first argument.
+// noteCall notes the call in which th is, for [undisturb]: of a call that has ended the
+// registers do not keep the first argument, and not every kernel tells of it.
 func noteCall(th *thread, b *procBuffer) {
 	const number, argument, sp, pc, fields = 0, 1, 7, 8, 9
 	f := bytes.Fields(b.read(th.tid, "syscall"))
@@ -356,23 +356,26 @@ func noteCall(th *thread, b *procBuffer) {
 // to do there can be written as a result, which no part of us takes for one.
 func undisturb(th *thread, exit bool) bool {
 	var r registers
-	c := &th.call
-	if c.ip == 0 || !r.read(th.tid) {
+	if !r.read(th.tid) || r.result() != -int64(unix.EINTR) {
 		return false
 	}
-	closing := uint64(unix.SYS_CLOSE)
+	nr, closing := r.get(8), uint64(unix.SYS_CLOSE)
 	if r.narrow {
-		closing = 6
+		nr, closing = r.get(narrowNumber), 6
 	}
-	if c.nr == closing || r.result() != -int64(unix.EINTR) || r.pc() != c.ip || r.sp() != c.sp {
+	c := &th.call
+	switch {
+	case nr == closing:
 		return false
-	}
-	if exit {
+	case exit:
 		code := int64(restartNoHandler)
 		r.set(0, uint64(code))
 		return r.write(th.tid)
+	case endedByEINTR(th):
+		return callAgain(th)
 	}
-	return r.again(th, c.args[0])
+	_, told := r.argument0(th.tid)
+	return !told && c.ip == r.pc() && c.sp == r.sp() && r.again(th, c.args[0])
 }
 
 // callInstruction is the length of the instruction of a call.
