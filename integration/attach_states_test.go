@@ -178,13 +178,12 @@ func TestAttachTreeOfThread(t *testing.T) {
 	t.Parallel()
 	w := readWay(t)
 	g := startTarget(t, fixture(t, "attach"), "calls", "1")
-	var thread int
 	var all []int
-	eventually(t, "there are a thread and a child", func() bool {
-		thread = slices.Max(threadIDs(g.pid()))
+	eventually(t, "there is a child", func() bool {
 		all = append([]int{g.pid()}, children(g.pid())...)
-		return len(all) == 2 && thread != g.pid()
+		return len(all) == 2
 	})
+	thread := slices.Sorted(slices.Values(threadIDs(g.pid())))[1] // the first waits for its word
 	detach(t, w.startAttach(t, []string{"-P", strconv.Itoa(thread)}, all...), unix.SIGINT, all...)
 	g.finish(t)
 	w.reader.done(t)
@@ -224,7 +223,7 @@ func TestAttachTree(t *testing.T) {
 
 	// A shell and what it starts.
 	w = readWay(t)
-	g = startTarget(t, "sh", "-c", "echo ready; read line; ls / >/dev/null; (ls /; ls /) | wc -l >/dev/null; exit 3")
+	g = startTarget(t, "sh", "-c", "echo ready; read line; /bin/ls / >/dev/null; (/bin/ls /; /bin/ls /) | /bin/cat >/dev/null; exit 3")
 	p = w.attach(t, g.pid())
 	if _, err := g.stdin.Write([]byte("\n")); err != nil {
 		t.Fatal(err)
