@@ -236,7 +236,7 @@ arm64-tests: cross
 	@if command -v $(ARM_CC) >/dev/null; then for mode in arm thumb; do \
 		$(ARM_CC) -m$$mode -O1 -static -nostdlib -ffreestanding -fno-pic -no-pie -fno-stack-protector -fomit-frame-pointer \
 			-o $(ARM64)/abi-$$mode integration/testdata/abi.c || exit 1; \
-	done; for c in integration/testdata/oracle-*.c; do \
+	done; for c in integration/testdata/oracle-*.c integration/testdata/signals.c; do \
 		$(ARM_CC) -O1 -static -pthread -o $(ARM64)/$$(basename $$c .c)-arm $$c || exit 1; \
 	done; fi
 

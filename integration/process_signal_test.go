@@ -55,6 +55,14 @@ func TestDisturbed(t *testing.T) {
 			})
 		})
 	}
+	t.Run("32 bits", func(t *testing.T) {
+		t.Parallel()
+		narrow := narrowFixture(t, "signals")
+		compare(t, func(t *testing.T, w *way) string {
+			w.options = []string{"-e", "exec"}
+			return w.run(t, narrow, "disturbed").String() + w.run(t, narrow, "noticed").String()
+		})
+	})
 	t.Run("computed without a filter", func(t *testing.T) {
 		t.Parallel()
 		compare(t, func(t *testing.T, w *way) string {

@@ -467,10 +467,8 @@ static void afterStop(void)
 
 static volatile int noted;
 
-static void heed(int sig, siginfo_t *info, void *context)
+static void heed(int sig)
 {
-	(void)info;
-	(void)context;
 	noted++;
 	if (sig == SIGHUP) // blocked until the handler returns, and then ignored
 		kill(getpid(), SIGUSR1);
@@ -480,7 +478,7 @@ static void heed(int sig, siginfo_t *info, void *context)
 // ends the call: behind them, and before them with one that comes in the handler.
 static void noticed(void)
 {
-	struct kernel_action a = {heed, SA_SIGINFO | RESTORER, restorer, 1UL << (SIGUSR1 - 1)};
+	struct sigaction a = {.sa_handler = heed};
 	struct timeval v = {5, 0};
 	struct epoll_event ev;
 	char c;
@@ -488,8 +486,9 @@ static void noticed(void)
 	socketpair(AF_UNIX, SOCK_STREAM, 0, s);
 	setsockopt(s[0], SOL_SOCKET, SO_RCVTIMEO, &v, sizeof v);
 	signal(SIGUSR1, SIG_IGN);
-	syscall(SYS_rt_sigaction, SIGHUP, &a, NULL, 8);
-	syscall(SYS_rt_sigaction, SIGUSR2, &a, NULL, 8);
+	sigaddset(&a.sa_mask, SIGUSR1);
+	sigaction(SIGHUP, &a, NULL);
+	sigaction(SIGUSR2, &a, NULL);
 	for (int i = 0; i < 12; i++) {
 		if (fork() == 0) {
 			until_waits(getppid());
