@@ -232,6 +232,12 @@ func TestRecallForNow(t *testing.T) {
 	if e.recall(th, fd); family(e.local) == unix.AF_INET {
 		t.Error("what was kept is not used")
 	}
+	for i := range uint64(maxRecalled) {
+		e.keep(ino+1+i, &recalled{local: 2})
+	}
+	if len(e.kept) > maxRecalled {
+		t.Errorf("%d are kept", len(e.kept))
+	}
 	e.kept = nil
 	if e.recall(th, fd); len(e.kept) != 1 || !e.kept[ino].listens {
 		t.Error("it is not kept")

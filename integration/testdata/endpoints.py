@@ -227,6 +227,23 @@ def datagrams(family, bind, target=None):
     return server, client, second
 
 
+def others():
+    """Packets that do not go where the peer, or the address, says."""
+    peer = socket.socket(V6, DGRAM)
+    peer.bind(("::1", 0))
+    client = socket.socket(V6, DGRAM)
+    client.connect(peer.getsockname()[:2])
+    assert libc.sendto(client.fileno(), b"x", 1, 0, bytes(16), 16) == 1  # AF_UNSPEC: to the peer
+    ends(client, "udp", False, "out")
+    try:
+        raw = socket.socket(V4, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+        raw.connect(("127.0.0.1", 0))
+        raw.sendto(b"\x08\0\xf7\xff\0\0\0\0", ("127.0.0.2", 0))
+        probe(raw, "127.0.0.1:#->127.0.0.2:0", "*")
+    except PermissionError:
+        pass  # no CAP_NET_RAW
+
+
 def unix(kind, name):
     server = socket.socket(UNIX, kind)
     nameless(server, "u", tuple="")
@@ -309,6 +326,7 @@ def main():
         nameless(s, "n")
         s.bind((0, 0))
         nameless(s, "n")
+    others()
     strange()
     print("end", number, flush=True)
 

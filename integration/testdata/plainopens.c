@@ -179,11 +179,17 @@ static void places(void)
 	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	int fd = keep(socket(AF_INET, SOCK_DGRAM, 0), "socket");
 	keep(bind(fd, (struct sockaddr *)&a, sizeof a), "bind");
+	socklen_t size = sizeof a;
+	keep(getsockname(fd, (struct sockaddr *)&a, &size), "getsockname");
 	close(fd);
-	a = (struct sockaddr_in){.sin_family = AF_UNSPEC};
-	fd = keep(socket(AF_INET, SOCK_DGRAM, 0), "socket");
-	keep(bind(fd, (struct sockaddr *)&a, sizeof a), "bind without a family");
-	close(fd);
+	in_port_t ports[] = {0, a.sin_port};
+	for (int i = 0; i < 2; i++) {
+		a = (struct sockaddr_in){.sin_family = AF_UNSPEC, .sin_port = ports[i]};
+		fd = keep(socket(AF_INET, SOCK_DGRAM, 0), "socket");
+		if (bind(fd, (struct sockaddr *)&a, sizeof a) < 0 && errno != EADDRINUSE)
+			err(1, "bind without a family");
+		close(fd);
+	}
 	a = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(1234), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	fd = socket(AF_INET, SOCK_RAW, IPPROTO_ICMP); // which has no ports
 	if (fd >= 0) {
