@@ -38,8 +38,13 @@ func (t *Table) adopted(reaper int64) {
 	if gone.PTID < 0 {
 		return // nothing is known of it, and so not that it has children
 	}
-	by := t.threads[reaper]
-	if reaper <= 0 || by == nil || by.PTID < 0 {
+	var by *Thread
+	if reaper > 0 {
+		if by = t.threads[reaper]; by == nil && t.hasChildren(gone.PID) {
+			t.taker = reaper
+		}
+	}
+	if by == nil || by.PTID < 0 {
 		if t.outlived(gone) {
 			return
 		}
@@ -57,6 +62,16 @@ func (t *Table) adopted(reaper int64) {
 		by.main().reaps = true
 	}
 	t.give(gone.PID, by.PID)
+}
+
+// hasChildren reports whether a process has any that are known.
+func (t *Table) hasChildren(pid int64) bool {
+	for _, th := range t.threads {
+		if th.PTID == pid && !th.orphan {
+			return true
+		}
+	}
+	return false
 }
 
 // outlived reports whether other threads of a thread's process live.

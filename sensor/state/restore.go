@@ -45,7 +45,7 @@ type connected struct {
 
 // restart forgets everything but the counters.
 func (t *Table) restart() {
-	t.closed, t.closedIn, t.ended = -1, nil, nil
+	t.closed, t.closedIn, t.ended, t.taker = -1, nil, nil, 0
 	clear(t.threads)
 	t.recent = [len(t.recent)]*Thread{}
 	t.users, t.groups, t.homes, t.interfaces = names{}, names{}, homes{}, nil

@@ -77,6 +77,7 @@ type Table struct {
 
 	// What it has ended, which is still shown with it.
 	ended     *Thread
+	taker     int64 // a thread that has taken orphans, and of which nothing else is known; 0: none
 	closed    int64 // -1: nothing
 	closedIn  *files
 	spare     Thread // for a thread without room in the table
@@ -171,6 +172,12 @@ func (t *Table) finish() {
 	if t.ended != nil {
 		t.remove(t.ended)
 		t.ended = nil
+	}
+	if t.taker > 0 {
+		if t.threads[t.taker] == nil && t.room() {
+			t.add(t.taker)
+		}
+		t.taker = 0
 	}
 }
 
