@@ -37,7 +37,7 @@ func (t *Tracer) executed(tid int) {
 	}
 	th.turned(unix.PTRACE_EVENT_EXEC, 0)
 	p := th.proc
-	th.comm, th.own = nil, nil
+	th.comm, th.own, th.ended = nil, nil, ended{}
 	p.mem.close()
 	p.mem.fresh, p.mem.still = true, tid
 	p.sockets.split = false // nobody is left who could have another table
