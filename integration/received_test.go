@@ -29,7 +29,7 @@ func received(t *testing.T, front []string, how string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	format, probes := "*%evt.arg.offset|%fd.typechar|%fd.name", "evt.type=lseek and evt.dir=>"
+	format, probes := "*%evt.arg.offset|%fd.typechar|%fd.name|%fd.l4proto", "evt.type=lseek and evt.dir=>"
 	command := func() []string { return []string{"--", "/usr/bin/python3", "-B", script, t.TempDir(), how} }
 
 	out := filepath.Join(t.TempDir(), "events")

@@ -1,5 +1,5 @@
 # Hands descriptors to a process that uses each once and is gone. Says what they are:
-# the letter of the type and the name. Arguments: a directory to work in, and "refused"
+# the letter of the type, the name and the protocol. Arguments: a directory to work in, and "refused"
 # where pidfd_getfd is.
 import ctypes, os, socket, sys
 
@@ -28,26 +28,26 @@ os.unlink("gone")
 folder = os.open(".", os.O_RDONLY)
 
 sent = [
-    (file, "f", dir + "/sent file"),
-    (gone, "f", dir + "/gone (deleted)"),
-    (folder, "d", dir),
-    (writer, "p", os.readlink("/proc/self/fd/%d" % writer)),
-    (listener.fileno(), "4", "%s:%d" % listener.getsockname()),
-    (client.fileno(), "4", ends(client, True)),
-    (udp.fileno(), "4", "%s:%d" % udp.getsockname()),
-    (named.fileno(), "u", "named.sock"),
+    (file, "f", dir + "/sent file", "<NA>"),
+    (gone, "f", dir + "/gone (deleted)", "<NA>"),
+    (folder, "d", dir, "<NA>"),
+    (writer, "p", os.readlink("/proc/self/fd/%d" % writer), "<NA>"),
+    (listener.fileno(), "4", "%s:%d" % listener.getsockname(), "tcp"),
+    (client.fileno(), "4", ends(client, True), "tcp"),
+    (udp.fileno(), "4", "%s:%d" % udp.getsockname(), "udp"),
+    (named.fileno(), "u", "named.sock", "<NA>"),
 ]
 here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-for n, (fd, letter, name) in enumerate(sent):
-    print("%d|%s|%s" % (n, letter, name))
+for n, (fd, letter, name, protocol) in enumerate(sent):
+    print("%d|%s|%s|%s" % (n, letter, name, protocol))
 if "refused" not in sys.argv:
-    print("%d|f|%s" % (len(sent), dir + "/sent file"))
+    print("%d|f|%s|<NA>" % (len(sent), dir + "/sent file"))
 sys.stdout.flush()
-socket.send_fds(there, [b"x"], [fd for fd, _, _ in sent])
+socket.send_fds(there, [b"x"], [fd for fd, *_ in sent])
 
 pid = os.fork()
 if pid == 0:
-    for fd, _, _ in sent:
+    for fd, *_ in sent:
         os.close(fd)
     _, fds, _, _ = socket.recv_fds(here, 1, 20)
     # A descriptor that nobody has told of: the parent's, by its number.
