@@ -73,7 +73,7 @@ suites:
 # Captures of twenty programs, recorded by sysdig -u (0.29.3) over pdig: what it prints
 # of them, in a hundred conditions and fifty formats, the sensor has to print, too. With
 # NEWEST_SYSDIG, the command of a sysdig 0.41.4, it has to print the lines of that as well;
-# CAPTURES is a pattern of more captures. It takes a quarter of an hour.
+# CAPTURES is a pattern of more captures. It takes a quarter of an hour, with both twice that.
 CAPTURES      ?=
 NEWEST_SYSDIG ?=
 captures: build
