@@ -257,7 +257,7 @@ func compareEngine(t *testing.T, e, traced *engineUnderTest, program string, row
 		}
 	}
 	t.Logf("%d events of %d threads, %d known differences", events, len(want), known)
-	if lost > 0 {
+	if lost > 0 && known < len(found) {
 		t.Skipf("needs a kernel that neither interrupts the engine while it makes a record nor has more to tell of others than rings hold: %d are lost, which it has counted", lost)
 	}
 }
