@@ -112,22 +112,32 @@ var protoFields = []Field{
 	{Name: "fd.rproto", Type: filter.String, Desc: "port of the other end, as text", get: side(portText, remote)},
 }
 
-// typesField is fd.types: a list.
-var typesField = Field{Name: "fd.types", Type: filter.String, Desc: "types of all descriptors of the event", get: fdTypesOf, several: filter.List, bounds: noRight}
+// typesField is fd.types: a list, with a number too.
+var typesField = Field{
+	Name: "fd.types", Type: filter.String, Desc: "the types, each once, of all descriptors that the process of an event with a descriptor has open, or of that with the number",
+	get: fdTypesOf, arg: indexArg, several: filter.List, bounds: noRight,
+}
 
-func fdTypesOf(e *Event, _ *argument, v *filter.Values) bool {
-	_, ok := e.eventFD()
-	if d, _, known := e.descriptor(); known {
-		v.Str(fdTypes[d.Letter&0x7f])
+func fdTypesOf(e *Event, a *argument, v *filter.Values) bool {
+	if _, ok := e.eventFD(); !ok {
+		return false
 	}
-	list := e.polled()
-	for fd, more := list.next(); more; fd, more = list.next() {
-		if d, known := e.State.FD(fd); known {
+	if a.given {
+		d, known := e.State.FD(int64(a.index))
+		if known {
 			v.Str(fdTypes[d.Letter&0x7f])
-			ok = true
+		}
+		return known
+	}
+	letters := e.State.Letters()
+	letters['o'] = letters['o'] || letters['X'] // which are one type
+	letters['X'] = false
+	for letter, open := range letters {
+		if open {
+			v.Str(fdTypes[letter])
 		}
 	}
-	return ok
+	return true
 }
 
 // listFields are the descriptors of a poll, joined by commas.

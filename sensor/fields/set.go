@@ -143,6 +143,13 @@ func (b *bound) brackets(arg string) error {
 		n, err := strconv.ParseUint(arg, 10, 8)
 		b.arg.index, b.arg.number = int(n), err == nil
 		return nil
+	case b.field.Name == typesField.Name:
+		n, err := strconv.ParseUint(arg, 10, 31)
+		if err != nil {
+			return fmt.Errorf("%s[%s]: %q is not the number of a descriptor", b.field.Name, arg, arg)
+		}
+		b.arg.index = int(n)
+		return nil
 	case b.field.arg == indexArg, b.field.Name == "evt.arg":
 		n, err := strconv.ParseUint(arg, 10, 8)
 		if err != nil {

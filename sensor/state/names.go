@@ -31,6 +31,14 @@ func (t *Table) FD(fd int64) (event.FDName, bool) {
 	return d.FDName, ok
 }
 
+// Letters returns which letters the descriptors of the event's thread have.
+func (t *Table) Letters() (open [128]bool) {
+	for _, d := range t.cur.files.fds {
+		open[d.Letter&0x7f] = true
+	}
+	return open
+}
+
 // Cwd returns the working directory of the event's thread: [event.Names].
 func (t *Table) Cwd() string { return t.cur.dir.path }
 
