@@ -197,6 +197,8 @@ func TestRefused(t *testing.T) {
 		"proc.name[1] = a":        "proc.name takes nothing in brackets",
 		"proc.aname[x] = a":       `proc.aname[x]: "x" is not a number from 0 to 255`,
 		"fd.types[x] in (a)":      `fd.types[x]: "x" is not the number of a descriptor`,
+		"evt.around[1] > 1":       "evt.around can only stand before =",
+		"evt.around[1] exists":    "evt.around can only stand before =",
 		"evt.arg = a":             "evt.arg needs a name behind a dot: evt.arg.NAME",
 		"evt.arg.nosuch = a":      `evt.arg: no event has a parameter "nosuch"`,
 		"evt.type = opn":          `unknown event type "opn"`,

@@ -127,7 +127,10 @@ func (c *compiler) check(n *Node) (*check, error) {
 		return nil, err
 	}
 	k := &check{left: left, op: n.Op, how: n.How, typ: left.typ, several: left.several, firstInList: left.field.FirstInList}
-	if left.field.Within && n.Op == EQ {
+	if left.field.Within {
+		if n.Op != EQ {
+			return nil, refuse(n.At, "%s can only stand before =", n.Left.Name)
+		}
 		k.op = LE
 	}
 	if err := allowed(n, left); err != nil {

@@ -17,7 +17,7 @@ type Field struct {
 	Type          Type
 	Several       Several
 	FirstInList   bool // in looks at the first constant only, as Falco does for fd.net
-	Within        bool // = wants the value to be that or less
+	Within        bool // = wants the value to be that or less, and there is no other operator
 	NoRight       bool // cannot stand in val(), nor be compared with one
 	NoTransformer bool
 
