@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"slices"
@@ -33,11 +34,12 @@ type Files struct {
 	cfg    FilesConfig
 	file   *os.File
 	writer *Writer
+	early  *early   // takes the place of the first file until its name is known
 	index  int      // of the file, from 0
 	began  uint64   // time of the first event since the file was created, ns
 	holds  bool     // an event is in the file
 	names  []string // of the files that are kept, the oldest first
-	timed  string   // the last name with a time in it
+	named  string   // the last name with a time in it
 
 	flushed time.Time
 	err     error
@@ -52,35 +54,77 @@ func Create(cfg FilesConfig) (*Files, error) {
 			return nil, err
 		}
 	}
+	if f.timed() && cfg.Source != "" {
+		f.early = &early{}
+		f.writer = NewWriter(f.early, cfg.Pack)
+		return f, nil
+	}
 	if err := f.next(uint64(time.Now().UnixNano())); err != nil {
 		return nil, err
 	}
 	return f, nil
 }
 
+// early holds what stands before the first event of another capture: the time of
+// that, which may be long ago, is in the name of the file.
+type early struct {
+	file *os.File
+	held bytes.Buffer
+}
+
+func (e *early) Write(b []byte) (int, error) {
+	if e.file == nil {
+		return e.held.Write(b)
+	}
+	return e.file.Write(b)
+}
+
+// settle creates the first file if there is none yet.
+func (f *Files) settle(now uint64) error {
+	if f.early == nil || f.early.file != nil {
+		return nil
+	}
+	var err error
+	if f.file, err = f.open(now); err != nil {
+		return err
+	}
+	f.early.file = f.file
+	_, err = f.early.held.WriteTo(f.file)
+	return err
+}
+
 func (f *Files) rotates() bool { return f.cfg.Size > 0 || f.cfg.Every > 0 }
 
+// timed reports whether the names of files have the time in them.
+func (f *Files) timed() bool { return f.cfg.Every > 0 && strings.Contains(f.cfg.Path, "%") }
+
 // numbered reports whether the names of files end with a number, and have no time in them.
-func (f *Files) numbered() bool {
-	return f.rotates() && !(f.cfg.Every > 0 && strings.Contains(f.cfg.Path, "%"))
-}
+func (f *Files) numbered() bool { return f.rotates() && !f.timed() }
 
 // next begins another file.
 func (f *Files) next(now uint64) error {
-	name := f.name(now)
-	if f.isSource(name) {
-		return fmt.Errorf("%s is the file that is read", name)
-	}
-	if err := f.makeRoom(name); err != nil {
-		return err
-	}
-	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
+	file, err := f.open(now)
 	if err != nil {
 		return err
 	}
 	f.file, f.writer, f.began, f.holds = file, NewWriter(file, f.cfg.Pack), 0, false
-	f.index++
 	return nil
+}
+
+// open creates the next file.
+func (f *Files) open(now uint64) (*os.File, error) {
+	name := f.name(now)
+	if f.isSource(name) {
+		return nil, fmt.Errorf("%s is the file that is read", name)
+	}
+	if err := f.makeRoom(name); err != nil {
+		return nil, err
+	}
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
+	if err == nil {
+		f.index++
+	}
+	return file, err
 }
 
 // isSource reports whether the next file would take the place of the one that is read.
@@ -123,8 +167,8 @@ func (f *Files) name(now uint64) string {
 	}
 	if !f.numbered() {
 		name := formatTime(f.cfg.Path, time.Unix(0, int64(now)))
-		if name != f.timed {
-			f.timed = name
+		if name != f.named {
+			f.named = name
 			return name
 		}
 		return name + "." + strconv.Itoa(f.index) // it has no place for seconds
@@ -172,6 +216,9 @@ func (f *Files) Add(e Entry) { f.writer.Add(e) }
 // nanoseconds, whether it will be written or not.
 func (f *Files) Begin(now uint64, rec []byte) error {
 	if f.err != nil {
+		return f.err
+	}
+	if f.err = f.settle(now); f.err != nil {
 		return f.err
 	}
 	if f.full(now) {
@@ -223,6 +270,9 @@ func (f *Files) Flush(now bool) error {
 }
 
 func (f *Files) close() error {
+	if err := f.settle(uint64(time.Now().UnixNano())); err != nil {
+		return err
+	}
 	err := f.writer.Close()
 	if closeErr := f.file.Close(); err == nil {
 		err = closeErr

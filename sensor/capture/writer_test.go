@@ -228,6 +228,7 @@ func TestFiles(t *testing.T) {
 		"kept":          {FilesConfig{Path: "f", Every: 3 * time.Second, Keep: 2}, map[string]int{"f0": 3, "f1": 1}},
 		"both":          {FilesConfig{Path: "f", Every: 9 * time.Second, Size: size, Keep: 12}, map[string]int{"f0": 4, "f1": 4, "f2": 2}},
 		"named by time": {FilesConfig{Path: "f%Y%%%S%q", Every: 4 * time.Second, Keep: 2}, map[string]int{"f2023%24%q": 4, "f2023%28%q": 2}},
+		"read":          {FilesConfig{Path: "f%Y%S", Every: 4 * time.Second, Source: "-"}, map[string]int{"f202320": 4, "f202324": 4, "f202328": 2}},
 		"same name":     {FilesConfig{Path: "f%q", Every: 4 * time.Second}, map[string]int{"f%q": 4, "f%q.1": 4, "f%q.2": 2}},
 	} {
 		dir := t.TempDir()
