@@ -3,6 +3,7 @@ package capture
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strconv"
@@ -22,7 +23,8 @@ type FilesConfig struct {
 	Keep  int           // the files that are kept: the oldest makes room
 	Log   zerolog.Logger
 
-	Source string // the capture that is read, which is not overwritten; empty if there is none
+	To     io.Writer // takes the place of all files; it stays open
+	Source string    // the capture that is read, which is not overwritten; empty if there is none
 
 	// Begin tells what is known before the first event of a file, rec. It is
 	// not called where [Files.Add] was.
@@ -48,6 +50,10 @@ type Files struct {
 // Create creates the first file.
 func Create(cfg FilesConfig) (*Files, error) {
 	f := &Files{cfg: cfg}
+	if cfg.To != nil {
+		f.writer = NewWriter(cfg.To, cfg.Pack)
+		return f, nil
+	}
 	if f.numbered() {
 		var err error
 		if f.index, err = behind(cfg.Path, cfg.Keep); err != nil {
@@ -274,6 +280,9 @@ func (f *Files) close() error {
 		return err
 	}
 	err := f.writer.Close()
+	if f.file == nil {
+		return err
+	}
 	if closeErr := f.file.Close(); err == nil {
 		err = closeErr
 	}

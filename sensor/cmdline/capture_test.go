@@ -208,6 +208,34 @@ func TestWrite(t *testing.T) {
 	}
 }
 
+// TestWriteStandard writes a capture to standard output, which is refused where
+// something else has it.
+func TestWriteStandard(t *testing.T) {
+	from := filepath.Join(t.TempDir(), "from")
+	writeCapture(t, from, 3)
+	for _, args := range [][]string{nil, {"-z"}} {
+		status, stdout, stderr := runWith(append([]string{"-r", from, "-w", "-"}, args...)...)
+		if status != 0 {
+			t.Fatalf("%v: status %d, %s", args, status, stderr)
+		}
+		var lines, words bytes.Buffer
+		if status := run([]string{"-r", "-"}, strings.NewReader(stdout), &lines, &words); status != 0 || clock.ReplaceAllString(lines.String(), "T") != catLines {
+			t.Errorf("%v: read again: status %d, %q, %s", args, status, &lines, &words)
+		}
+	}
+	for words, args := range map[string][]string{
+		"--file-size makes several": {"-C", "1"},
+		"--last makes several":      {"--last", "1M"},
+		"give --output":             {"-j"},
+		"belongs to the command":    {"--", "true"},
+	} {
+		status, stdout, stderr := runWith(append([]string{"-w", "-"}, args...)...)
+		if status != statusUsage || stdout != "" || !strings.Contains(stderr, words) {
+			t.Errorf("%v: status %d, %q, %q, want %q", args, status, stdout, stderr, words)
+		}
+	}
+}
+
 // TestOverwritten has the capture that is read be written under other names.
 func TestOverwritten(t *testing.T) {
 	dir := t.TempDir()

@@ -115,7 +115,7 @@ func newOptions() *options {
 	f.Lookup("list").NoOptDefVal = allClasses
 	f.BoolVarP(&o.listEvents, "list-events", "L", false, "print the events with their parameters; with -j as JSON")
 	f.StringVarP(&o.output, "output", "o", "", "print events to `WHERE`: stdout, stderr, a file, or unix:PATH for a socket on which somebody listens (default stdout, with a command: stderr)")
-	f.StringVarP(&o.write, "write", "w", "", "write a capture into `FILE`; events are printed only if -o, -p, -j or --msgpack is given too")
+	f.StringVarP(&o.write, "write", "w", "", "write a capture into `FILE`, - for stdout; events are printed only if -o, -p, -j or --msgpack is given too")
 	f.BoolVarP(&o.pack, "compress", "z", false, "with -w: pack the capture by gzip")
 	f.Int64VarP(&o.fileSize, "file-size", "C", 0, "with -w: go on in another file, FILE0, FILE1, ..., after `N` million bytes")
 	f.Int64VarP(&o.fileTime, "file-seconds", "G", 0, "with -w: go on in another file after `N` seconds; FILE may have the time in it, as in %H%M%S")
@@ -311,7 +311,33 @@ func (o *options) checkWrite() error {
 	if o.limit > 0 && o.fileSize == 0 && o.fileTime == 0 {
 		return fmt.Errorf("--limit: neither --file-size nor --file-seconds begins another file")
 	}
+	if err := o.checkWriteStandard(); err != nil {
+		return err
+	}
 	return o.checkLast()
+}
+
+// standard is the name of standard input and output.
+const standard = "-"
+
+// checkWriteStandard looks whether a capture that is written to standard output has
+// that for itself.
+func (o *options) checkWriteStandard() error {
+	if o.write != standard {
+		return nil
+	}
+	for _, name := range []string{"file-size", "file-seconds", "last"} {
+		if o.flags.Changed(name) {
+			return fmt.Errorf("--write: standard output is one file, --%s makes several", name)
+		}
+	}
+	switch shown := o.prints() || o.top; {
+	case len(o.command) > 0 || o.tracer != nil:
+		return fmt.Errorf("--write: standard output belongs to the command")
+	case shown && (o.output == "" || o.output == beside.Stdout):
+		return fmt.Errorf("--write: what is shown goes to standard output, too: give --output")
+	}
+	return nil
 }
 
 // Sizes of a flight recorder, in bytes.

@@ -1,6 +1,7 @@
 package cmdline
 
 import (
+	"io"
 	"os"
 	"os/signal"
 	"time"
@@ -26,8 +27,12 @@ func (p *program) create() (recorder, error) {
 			Path: p.write, Pack: p.pack, Size: p.recent, Log: p.log, Begin: p.begin,
 		})
 	}
+	var to io.Writer
+	if p.write == standard {
+		to = p.stdout
+	}
 	return capture.Create(capture.FilesConfig{
-		Path: p.write, Pack: p.pack, Log: p.log,
+		Path: p.write, To: to, Pack: p.pack, Log: p.log,
 		Size: p.fileSize * 1e6, Every: time.Duration(p.fileTime) * time.Second, Keep: p.limit, Source: p.read,
 		Begin: p.begin,
 	})

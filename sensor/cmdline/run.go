@@ -72,7 +72,7 @@ func (h Host) run(args []string, stdin io.Reader, stdout, stderr io.Writer) int 
 	signal.Notify(make(chan os.Signal, 1), unix.SIGPIPE)
 	p := program{options: o, host: h, stdin: stdin, stdout: stdout, stderr: stderr}
 	status, err := p.run()
-	if errors.Is(err, unix.EPIPE) && (o.output == "" || o.output == beside.Stdout) {
+	if errors.Is(err, unix.EPIPE) && (o.output == "" || o.output == beside.Stdout || o.write == standard) {
 		err = nil // who reads our output has seen enough
 	}
 	if err != nil {
