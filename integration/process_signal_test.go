@@ -99,6 +99,11 @@ func TestRestarts(t *testing.T) {
 		} {
 			enters := count(records, func(r *record) bool { return !r.exit && r.call == call })
 			got := results(records, call)
+			if call == "poll" && enters == 0 {
+				call = "ppoll" // arm64 has no other
+				enters = count(records, func(r *record) bool { return !r.exit && r.call == call })
+				got = results(records, call)
+			}
 			if call == "nanosleep" && enters == 0 {
 				call = "clock_nanosleep" // as newer C libraries do it
 				enters = count(records, func(r *record) bool { return !r.exit && r.call == call })
