@@ -94,6 +94,9 @@ func because(at int, err error) error {
 func (c *compiler) node(n *Node) (*node, error) {
 	switch n.Kind {
 	case Macro:
+		if n.Name == "and" || n.Name == "or" || n.Name == "not" {
+			return nil, refuse(n.At, `expected a field, "(" or the name of a macro beside %q`, n.Name)
+		}
 		return nil, refuse(n.At, "%q is neither a field with a dot in its name nor a macro that is known here", n.Name)
 	case Check:
 		check, err := c.check(n)

@@ -197,6 +197,9 @@ func (p *parser) string() (string, bool) {
 	if wrong != "" {
 		p.fail("%s", wrong)
 	}
+	if next := p.peek(0); !ok && (next == '"' || next == '\'') {
+		p.fail("expected another %c at the end of the value", next)
+	}
 	return s, ok
 }
 
