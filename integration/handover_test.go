@@ -21,7 +21,7 @@ var debugged = []struct {
 	name, script string
 }{
 	{"strace runs a command", `strace -f -o $OUT sh -c '/bin/true; exit 3'; echo $?
-		grep -c execve $OUT; tail -n 1 $OUT | sed 's,^[0-9]* *,,'`},
+		grep -c "execve(" $OUT; tail -n 1 $OUT | sed 's,^[0-9]* *,,'`},
 	{"strace is the command", `exec strace -f -o $OUT sh -c '/bin/true; exit 3'`},
 	{"strace is not the parent", `strace -D -o $OUT sh -c 'exit 4'; echo $?
 		until grep 'exited with 4' $OUT; do sleep 0.01; done`},
