@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/cilium/ebpf/btf"
+
 	"github.com/pdig/pdig/event"
 	"github.com/pdig/pdig/kernelsrc/modern"
 	"github.com/pdig/pdig/syscalls"
@@ -91,6 +93,18 @@ func probedBy(t *testing.T, cfg modern.Config, cmd *exec.Cmd) (stdout string, re
 	defer probe.Close()
 	var kin family
 	return recordsOf(t, probe, cmd, func(pid int, rec []byte) bool { return kin.takes(t, pid, rec) }, kin.ended)
+}
+
+// interruptibleProbes reports whether another thread may run while the kernel runs a probe
+// for one, as since Linux 7.0: only there need a probe that has not run be no loss, since
+// there are copies of it, and what its last one has missed may have been nobody's.
+func interruptibleProbes() bool {
+	kernel, err := btf.LoadKernelSpec()
+	if err != nil {
+		return false
+	}
+	_, err = kernel.AnyTypeByName("class_srcu_fast_notrace_t")
+	return err == nil
 }
 
 // withoutModern reports whether an error is that of a kernel which has no modern probe.

@@ -445,7 +445,7 @@ func recordsOf(t *testing.T, src source.Source, cmd *exec.Cmd, wanted func(pid i
 			if nested > 0 { // at most so many are lost, and the records tell which: an end, perhaps
 				wait = min(patience, 30*time.Second)
 			}
-			if stats.LostTotal() != nested {
+			if stats.LostTotal() != nested || nested > 0 && !interruptibleProbes() {
 				t.Errorf("records are lost: %+v", stats)
 			} else if complete != nil && !complete() && time.Since(over) < wait {
 				continue
