@@ -24,7 +24,8 @@ func (t *Table) find(tid int64) *Thread {
 		return nil
 	}
 	th := t.add(tid)
-	th.PID, th.PTID = int64(status.PID), int64(status.PPID)
+	th.PID = int64(status.PID)
+	t.childOf(th, int64(status.PPID))
 	th.UID, th.GID, th.Comm = status.UID, status.GID, status.Comm
 	th.VTID, th.VPID = cmp.Or(int64(status.VTID), th.TID), cmp.Or(int64(status.VPID), th.PID)
 	t.describe(th, &status)

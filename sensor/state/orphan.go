@@ -20,13 +20,31 @@ func (t *Table) orphaned(h half) {
 
 // give makes the children of one process those of another.
 func (t *Table) give(from, to int64) {
-	if from == to {
+	if from == to || t.children[from] == 0 {
 		return
 	}
 	for _, th := range t.threads {
 		if th.PTID == from {
-			th.PTID = to
+			t.childOf(th, to)
 		}
+	}
+}
+
+// childOf makes a thread one of a child of a process. Most processes end without children,
+// and to look for those among all threads of a machine would take long each time.
+func (t *Table) childOf(th *Thread, pid int64) {
+	if t.threads[th.TID] == th {
+		t.countChild(th.PTID, -1)
+		t.countChild(pid, +1)
+	}
+	th.PTID = pid
+}
+
+func (t *Table) countChild(of int64, n int) {
+	if n += t.children[of]; n > 0 && of >= 0 {
+		t.children[of] = n
+	} else {
+		delete(t.children, of)
 	}
 }
 
@@ -50,12 +68,14 @@ func (t *Table) adopted(reaper int64) {
 		}
 		by = t.reaper(gone)
 	}
-	if by == nil {
+	if by == nil && t.children[gone.PID] > 0 {
 		for _, th := range t.threads {
 			if th.PTID == gone.PID {
 				th.orphan = true
 			}
 		}
+	}
+	if by == nil {
 		return
 	}
 	if by.PID != gone.PID {
@@ -66,6 +86,9 @@ func (t *Table) adopted(reaper int64) {
 
 // hasChildren reports whether a process has any that are known.
 func (t *Table) hasChildren(pid int64) bool {
+	if t.children[pid] == 0 {
+		return false
+	}
 	for _, th := range t.threads {
 		if th.PTID == pid && !th.orphan {
 			return true

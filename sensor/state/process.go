@@ -51,10 +51,11 @@ func (t *Table) clone(exit half) {
 	}
 	child := t.add(res)
 	child.Comm = commOf(exit)
-	child.PTID = parent.PID
+	ptid := parent.PID
 	if flags&cloneThread != 0 {
-		child.PID, child.PTID = parent.PID, parent.PTID
+		child.PID, ptid = parent.PID, parent.PTID
 	}
+	t.childOf(child, ptid)
 	if named && t.newest() {
 		t.inherit(child, nil, flags, exit)
 		child.dir.path = ""
@@ -99,7 +100,7 @@ func (t *Table) cloned(exit half) {
 		child.PID = pid
 	}
 	if ptid, ok := exit.int(fieldPTID); ok {
-		child.PTID = ptid
+		t.childOf(child, ptid)
 	}
 	from := child.PTID
 	if flags&cloneThread != 0 {
@@ -166,7 +167,7 @@ func (t *Table) nameParent(parent *Thread, exit half) bool {
 	}
 	parent.Comm, parent.Program = commOf(exit), programOf(exit)
 	if ptid, ok := exit.int(fieldPTID); ok && t.newest() {
-		parent.PTID = ptid
+		t.childOf(parent, ptid)
 		parent.orphan = t.parentless(parent)
 	}
 	if t.cfg.Sysdig && !t.newest() {
@@ -236,7 +237,7 @@ func (t *Table) exec(c *call) {
 		th.VTID, th.VPID = th.TID, th.PID
 	}
 	if ptid, ok := c.exit.int(fieldPTID); ok {
-		th.PTID = ptid
+		t.childOf(th, ptid)
 	}
 	if uid, ok := c.exit.int(fieldUID); ok {
 		th.UID = uint32(uid)

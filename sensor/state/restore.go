@@ -47,6 +47,7 @@ type connected struct {
 func (t *Table) restart() {
 	t.closed, t.closedIn, t.ended, t.taker = -1, nil, nil, 0
 	clear(t.threads)
+	clear(t.children)
 	t.recent = [len(t.recent)]*Thread{}
 	t.users, t.groups, t.homes, t.interfaces = names{}, names{}, homes{}, nil
 	t.stats.Descriptors, t.stats.Text, t.stats.Programs = 0, 0, 0
@@ -64,7 +65,8 @@ func (t *Table) restoreThread(p *capture.Process) {
 		t.stats.ThreadsLost++
 		return
 	}
-	th.PID, th.PTID, th.UID, th.Comm = p.PID, p.PTID, p.UID, p.Comm
+	th.PID, th.UID, th.Comm = p.PID, p.UID, p.Comm
+	t.childOf(th, p.PTID)
 	t.superuser(p.UID)
 	th.dir.path, th.origin = asDir(string(event.JoinPath(nil, 0, []byte(p.Cwd), t.cfg.Style))), fromList
 	th.GID, th.LoginUID, th.TTY = p.GID, p.LoginUID, p.TTY

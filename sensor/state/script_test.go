@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -71,7 +72,8 @@ func (s *script) newTable() *Table { return newTable(s.oldest()) }
 func newTable(sysdig bool) *Table {
 	t := New(Config{Sysdig: sysdig})
 	th := t.add(100)
-	th.Comm, th.PTID, th.leader, th.origin = "pp", 1, th, fromList
+	th.Comm, th.leader, th.origin = "pp", th, fromList
+	t.childOf(th, 1)
 	th.dir.path = "/srv/"
 	return t
 }
@@ -191,6 +193,7 @@ func check(t *testing.T, tab *Table) {
 	t.Helper()
 	seen := map[*files]int{}
 	members := map[*Thread]int{}
+	children := map[int64]int{}
 	programs := 0
 	for tid, th := range tab.threads {
 		programs += th.text
@@ -198,11 +201,17 @@ func check(t *testing.T, tab *Table) {
 			t.Fatalf("thread %d stands under %d", th.TID, tid)
 		}
 		seen[th.files]++
+		if th.PTID >= 0 {
+			children[th.PTID]++
+		}
 		if th.leader != nil && th.leader != th {
 			members[th.leader]++
 		}
 	}
 	seen[tab.spare.files]++
+	if !maps.Equal(tab.children, children) {
+		t.Fatalf("processes have so many children: %v, want %v", tab.children, children)
+	}
 	if got := tab.Stats().Programs; got != programs || got > 4*tab.cfg.MaxText {
 		t.Fatalf("programs have %d bytes, want %d", got, programs)
 	}
@@ -232,7 +241,7 @@ func check(t *testing.T, tab *Table) {
 	}
 }
 
-// TestStats has a script's state checked after every event.
+// TestBookkeeping has a script's state checked after every event.
 func TestBookkeeping(t *testing.T) {
 	for _, s := range scripts(t) {
 		tab := s.newTable()

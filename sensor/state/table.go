@@ -63,9 +63,11 @@ type Table struct {
 	cfg     Config
 	threads map[int64]*Thread
 	recent  [64]*Thread // of threads, by the last digits of their number
-	users   names
-	groups  names
-	homes   homes
+	// How many threads are those of a child of each process that has any.
+	children map[int64]int
+	users    names
+	groups   names
+	homes    homes
 
 	interfaces interfaces
 	stats      Stats
@@ -106,7 +108,7 @@ func New(cfg Config) *Table {
 	if cfg.MaxText == 0 {
 		cfg.MaxText = defaultText
 	}
-	t := &Table{cfg: cfg, threads: map[int64]*Thread{}, homes: homes{}, closed: -1, uncopied: -1}
+	t := &Table{cfg: cfg, threads: map[int64]*Thread{}, children: map[int64]int{}, homes: homes{}, closed: -1, uncopied: -1}
 	t.opened.seed = maphash.MakeSeed()
 	t.cur = t.reset(&t.spare, -1)
 	if cfg.Root != "" {
@@ -415,6 +417,7 @@ func (t *Table) drop(th *Thread) {
 	if t.threads[th.TID] != th {
 		return
 	}
+	t.countChild(th.PTID, -1)
 	delete(t.threads, th.TID)
 	if r := t.slot(th.TID); *r == th {
 		*r = nil

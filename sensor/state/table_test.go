@@ -341,6 +341,33 @@ func BenchmarkApply(b *testing.B) {
 	}
 }
 
+// BenchmarkProcessEnds has a process begin and end among many others.
+func BenchmarkProcessEnds(b *testing.B) {
+	tab := newTable(false)
+	for tid := range int64(20_000) {
+		tab.childOf(tab.add(1000+tid), 1)
+	}
+	var e event.Encoder
+	var views [3]event.View
+	for i, line := range []string{
+		"100 < clone res=200 pid=100 tid=100 comm=pp", "200 < clone res=0 pid=200 tid=200 ptid=100 comm=pp", "200 > procexit+ reaper_tid=1",
+	} {
+		rec, err := testrecord.Line(&e, startTime, line)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := views[i].Parse(bytes.Clone(rec)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		for i := range views {
+			tab.Apply(&views[i])
+		}
+	}
+}
+
 // TestOpenAgain wants no memory for files that were opened before.
 func TestOpenAgain(t *testing.T) {
 	tab := New(Config{})
