@@ -3,6 +3,8 @@ package tracer
 import (
 	"bytes"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/pdig/pdig/internal/procfs"
 )
 
@@ -53,10 +55,22 @@ func readLoginUID(pid int, b *procBuffer) uint32 {
 	return nobody
 }
 
-// readCgroups returns the cgroups that thread tid of p is in, mostly those that p was in.
+// placed is for a process that was made just now, by a clone with these flags: its parent
+// may have chosen its cgroup of version 2.
+func (p *process) placed(flags uint64, b *procBuffer) {
+	if flags&unix.CLONE_INTO_CGROUP == 0 {
+		return
+	}
+	im := *p.image
+	im.cgroups = p.readCgroups(p.pid, b)
+	p.image = &im
+}
+
+// readCgroups returns the cgroups that thread tid of p is in, mostly those that p was in,
+// which also stand for what cannot be read.
 func (p *process) readCgroups(tid int, b *procBuffer) *cgroupList {
 	content := b.read(tid, "cgroup")
-	if im := p.image; im != nil && im.cgroups != nil && bytes.Equal(content, im.cgroups.content) {
+	if im := p.image; im != nil && im.cgroups != nil && (len(content) == 0 || bytes.Equal(content, im.cgroups.content)) {
 		return im.cgroups
 	}
 	return &cgroupList{bytes.Clone(content), procfs.Cgroups(content)}

@@ -183,6 +183,7 @@ func (t *Tracer) fork(th *thread, tid int) *process {
 		im.comm = th.comm
 		p.image = &im
 	}
+	p.placed(th.call.flags, &t.proc)
 	return p
 }
 

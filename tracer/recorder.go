@@ -317,6 +317,7 @@ func (r *Recorder) fork(th *thread, pid int, f *TaskFacts) *process {
 	if f.Parent == from.pid {
 		p.maker = th.tid
 	}
+	p.placed(th.call.flags, &r.t.proc)
 	return p
 }
 

@@ -2,6 +2,7 @@
 // the pid namespace of the tracer and in others.
 #include "oracle.h"
 #include <pthread.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 
 enum {
@@ -455,6 +456,35 @@ static void namespaces(void)
 	reap(pid);
 }
 
+// elsewhere has a child begin in another cgroup than its parent, where that may be. The
+// list has the cgroup of version 2 where no hierarchy of version 1 stands for it.
+static void elsewhere(void)
+{
+	pid_t pid = raw_clone(0);
+	if (pid == 0) {
+		child(223, 0);
+		char group[60];
+		sprintf(group, "/proc/self/cwd/cgroup/%d", getpid()); // what is opened in /proc is not compared
+		int fd = -1;
+		mkdir("cgroup", 0700);
+		if (unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+		    mount("none", "cgroup", "cgroup2", 0, NULL) == 0 && mkdir(group, 0700) == 0)
+			fd = open(group, O_RDONLY);
+		struct clone_args args = {.flags = fd < 0 ? 0 : CLONE_INTO_CGROUP, .exit_signal = SIGCHLD, .cgroup = fd < 0 ? 0 : fd};
+		if ((pid = syscall(SYS_clone3, &args, sizeof args)) == 0) {
+			child(335, 0);
+			ends(0);
+		}
+		parent(335, result(pid), 0);
+		if (pid > 0)
+			reap(pid);
+		rmdir(group);
+		ends(0);
+	}
+	parent(223, pid, 0);
+	reap(pid);
+}
+
 int main(int argc, char **argv)
 {
 	begin(argc, argv);
@@ -471,6 +501,7 @@ int main(int argc, char **argv)
 	namespaces();
 	orphans();
 	reuse();
+	elsewhere();
 	start_thread(NULL);
 	pid_t pid = raw_clone(0);
 	if (pid == 0) {
