@@ -29,10 +29,14 @@ func (t *Table) Snapshot(v *event.View) {
 	}
 	born := half{v, &shapes[v.Type()]}
 	if res, ok := born.Int(0); ok && res == 0 && born.rule == ruleClone && !syscalls.IsEnter(v.Type()) {
+		var family []*Thread // whole, before one that others descend by is gone
 		for _, th := range t.threads {
 			if t.descends(th, v.TID()) {
-				t.drop(th)
+				family = append(family, th)
 			}
+		}
+		for _, th := range family {
+			t.drop(th)
 		}
 	}
 }

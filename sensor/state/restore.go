@@ -1,7 +1,9 @@
 package state
 
 import (
+	"maps"
 	"net/netip"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -145,8 +147,8 @@ func familyOf(a netip.AddrPort) uint8 {
 // settle brings threads and their processes together when the lists are
 // complete.
 func (t *Table) settle() {
-	for tid, flags := range t.restored.flags {
-		th := t.threads[tid]
+	for _, tid := range slices.Sorted(maps.Keys(t.restored.flags)) { // the same each time, for lists that make no sense
+		flags, th := t.restored.flags[tid], t.threads[tid]
 		leader := t.threads[th.PID]
 		if leader == nil || leader == th {
 			continue

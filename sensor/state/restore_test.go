@@ -186,9 +186,19 @@ func TestSnapshot(t *testing.T) {
 	}
 	check(t, tab)
 	tab = New(Config{Root: "/"})
+	parent := self
+	for n := range int64(20) { // its descendants, each known as one by the one before
+		tab.childOf(tab.add(maxTID+n), parent)
+		parent = maxTID + n
+	}
 	tab.Snapshot(view(cloneX, self))
 	if tab.threads[self] != nil || tab.threads[1] == nil {
 		t.Error("this process is there, or the first one is missing")
+	}
+	for n := range int64(20) {
+		if tab.threads[maxTID+n] != nil {
+			t.Errorf("descendant %d is there", n)
+		}
 	}
 	check(t, tab)
 }
