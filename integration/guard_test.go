@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -116,6 +117,23 @@ func TestAttacherAssailed(t *testing.T) {
 		}
 		if n := count(w.reader.done(t), func(r *record) bool { return r.call == "kill" && r.ret == -int64(unix.EPERM) }); n != 1 {
 			t.Errorf("%d refused kills are recorded, want 1", n)
+		}
+	})
+	t.Run("leader of a group", func(t *testing.T) {
+		log := filepath.Join(t.TempDir(), "log")
+		g := startTarget(t, program, "wait")
+		cmd := exec.Command(pdigPath, "--ring", ring(t), "--log-level", "info", "--log-file", log, "-p", strconv.Itoa(g.pid()))
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		p := start(t, cmd)
+		eventually(t, "it has attached", func() bool {
+			text, _ := os.ReadFile(log)
+			return strings.Contains(string(text), `"attached"`)
+		})
+		if got, want := g.finish(t), assaults("root", unix.EPERM, unix.EPERM, unix.SIGSTOP)+"status 0x0\n"; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+		if r := p.wait(t); r.String() != "status 0x0\n" {
+			t.Errorf("got %s", r)
 		}
 	})
 	t.Run("nobody", func(t *testing.T) {

@@ -40,7 +40,7 @@ func (t *Tracer) assails(th *thread) bool {
 	case "ptrace":
 		return (a[0] == unix.PTRACE_ATTACH || a[0] == unix.PTRACE_SEIZE) && t.itself(th, a[1])
 	case "kill":
-		return t.harms(a[1]) && (t.itself(th, a[0]) || !t.attached && t.itself(th, -a[0]))
+		return t.harms(a[1]) && (t.itself(th, a[0]) || t.itsGroup(th, -a[0]))
 	case "tkill", "rt_sigqueueinfo":
 		return t.harms(a[1]) && t.itself(th, a[0])
 	case "tgkill", "rt_tgsigqueueinfo":
@@ -95,7 +95,7 @@ func (t *Tracer) signalled(th *thread, command uint32, arg uint64) bool {
 	default:
 		return false
 	}
-	return t.itself(th, uint64(owner)) || !t.attached && t.itself(th, uint64(-owner))
+	return t.itself(th, uint64(owner)) || t.itsGroup(th, uint64(-owner))
 }
 
 // harms reports whether nobody can ignore a signal. Whoever has attached to running
@@ -115,6 +115,12 @@ func (t *Tracer) harms(sig uint64) bool {
 func (t *Tracer) itself(th *thread, pid uint64) bool {
 	tid := int(int32(pid))
 	return !th.proc.nested && tid > 0 && t.owns(tid)
+}
+
+// itsGroup is itself for a process group, which one that has attached leads or there is
+// none: the kernel says so.
+func (t *Tracer) itsGroup(th *thread, pgid uint64) bool {
+	return (!t.attached || unix.Getpgrp() == os.Getpid()) && t.itself(th, pgid)
 }
 
 // behind reports whether descriptor fd of th is a pidfd of the tracer, or of a
