@@ -71,3 +71,14 @@ func checkList(t *testing.T, what, got, whole string, others, room int, told boo
 		t.Errorf("%s: got %s, want %s", what, short(strconv.Quote(got)), short(strconv.Quote(want)))
 	}
 }
+
+// TestArgsLimitRead: the sensor has all of that in its fields, and the length behind it.
+func TestArgsLimitRead(t *testing.T) {
+	t.Parallel()
+	argument := strings.Repeat("y", 60000)
+	r := runCommand(t, sensorPath, "--args-limit", "20000", "-p", "%proc.args|%proc.cmdline", `proc.args endswith " bytes]" and evt.type=procexit`, "--", "true", argument)
+	kept := argument[:20000-len("true\x00")-len("[60006 bytes]\x00")-1] + " [60006 bytes]"
+	if want := kept + "|true " + kept + "\n"; !strings.HasPrefix(r.stderr, want) {
+		t.Errorf("got %s, want %s", short(strconv.Quote(r.stderr)), short(strconv.Quote(want)))
+	}
+}

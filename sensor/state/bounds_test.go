@@ -1,6 +1,7 @@
 package state
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -40,7 +41,7 @@ func TestText(t *testing.T) {
 	}
 	for i := range 20 {
 		apply(fmt.Sprintf("%d < execve res=0 exe=/bin/p comm=p args=%s env=%s", 200+i, strings.Repeat("a", 60000), strings.Repeat(long, 5)))
-		if p := tab.Current().Program; len(p.Args) > maxText || len(p.Env) > maxText {
+		if p := tab.Current().Program; len(p.Args) > maxList || len(p.Env) > maxList {
 			t.Errorf("arguments have %d bytes, the environment %d", len(p.Args), len(p.Env))
 		}
 	}
@@ -53,5 +54,23 @@ func TestText(t *testing.T) {
 	apply("100 > read fd=99")
 	if st := tab.Stats(); st.Programs != 0 {
 		t.Errorf("programs have %d bytes, want none", st.Programs)
+	}
+}
+
+// TestLongLists: what a record tells of arguments and environment is kept, its end too.
+func TestLongLists(t *testing.T) {
+	tab := New(Config{})
+	var e event.Encoder
+	var v event.View
+	argument, variable := strings.Repeat("a", 40000)+"z", strings.Repeat("b", 20000)+"z"
+	rec, err := testrecord.Line(&e, startTime, "100 < execve res=0 exe=/bin/p comm=p args="+argument+" env="+variable)
+	if err := errors.Join(err, v.Parse(rec)); err != nil {
+		t.Fatal(err)
+	}
+	tab.Apply(&v)
+	check(t, tab)
+	p := tab.Current().Program
+	if args, env := strings.TrimSuffix(p.Args, "\x00"), strings.TrimSuffix(p.Env, "\x00"); args != argument || env != variable {
+		t.Errorf("of %d bytes of arguments %d are kept, of %d of the environment %d", len(argument), len(args), len(variable), len(env))
 	}
 }

@@ -41,14 +41,19 @@ func programOf(exit half) *Program {
 	return p
 }
 
-// maxText bounds what is kept of arguments, environment and so on, as libscap
-// does: the drivers send no more.
-const maxText = 4096
+// maxText bounds what is kept of paths, cgroups and so on, as libscap does: the
+// drivers send no more. maxList is for arguments and environment, of which a tracer
+// sends as much as a record has room for, if it is asked to.
+const (
+	maxText = 4096
+	maxList = 1 << 16
+)
 
-// bound cuts what is longer than anybody needs.
+// bound cuts what is longer than anybody sends.
 func (p *Program) bound() {
-	for _, s := range [...]*string{&p.Exe, &p.Path, &p.Args, &p.Env} {
-		*s = cut(*s, maxText)
+	p.Path = cut(p.Path, maxText)
+	for _, s := range [...]*string{&p.Exe, &p.Args, &p.Env} {
+		*s = cut(*s, maxList)
 	}
 }
 
