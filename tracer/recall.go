@@ -54,7 +54,7 @@ func (e *endpoints) recall(th *thread, fd int) bool {
 	if s.once {
 		delete(e.kept, ino)
 	}
-	e.buf, e.packets, e.raw, e.proto, e.listens, e.assumed = s.buf, s.packets, s.raw, s.proto, s.listens, s.assumed
+	e.buf, e.packets, e.raw, e.proto, e.listens, e.assumed, e.listed = s.buf, s.packets, s.raw, s.proto, s.listens, s.assumed, true
 	if s.local > 0 {
 		e.local = e.buf[0][:s.local]
 	}
@@ -143,8 +143,7 @@ func search(tid int, ino uint64) (found *recalled) {
 		found = &recalled{packets: s.Type == unix.SOCK_DGRAM || raw, raw: raw, proto: s.Proto, listens: s.Listens}
 		switch s.Family {
 		case unix.AF_UNIX:
-			binary.NativeEndian.PutUint16(found.buf[0][:], unix.AF_UNIX)
-			found.local = 2 + copy(found.buf[0][2:], s.Path)
+			found.local = putName(&found.buf[0], s.Path)
 		case unix.AF_INET, unix.AF_INET6:
 			found.local = putAddr(&found.buf[0], s.Local)
 			// A peer that is no more may leave its address there.
@@ -155,6 +154,17 @@ func search(tid int, ino uint64) (found *recalled) {
 		return false
 	})
 	return found
+}
+
+// putName makes a unix address of the name that /proc has, and returns its size. An
+// abstract name has @ there for each NUL, of which the first is put back, and those that
+// fill the end are left out. A path that begins with @ looks the same.
+func putName(buf *[unix.SizeofSockaddrAny]byte, name []byte) int {
+	binary.NativeEndian.PutUint16(buf[:], unix.AF_UNIX)
+	if rest, ok := bytes.CutPrefix(name, []byte("@")); ok {
+		return 3 + copy(buf[3:], bytes.TrimRight(rest, "@"))
+	}
+	return 2 + copy(buf[2:], name)
 }
 
 // putAddr makes a socket address of the kernel's and returns its size.

@@ -21,6 +21,7 @@ type endpoints struct {
 	raw         bool // and below those with ports
 	connecting  bool // asked for by a connect: the peer need not have answered yet
 	assumed     bool // peer is the address of the call, no better one is known
+	listed      bool // from the lists in /proc, see putName
 
 	proto   uint8 // of a socket of the internet
 	listens bool
@@ -109,7 +110,7 @@ func (e *endpoints) look(n int, want detail) {
 
 // forget empties e but for what is kept.
 func (e *endpoints) forget() {
-	e.local, e.peer, e.ino, e.packets, e.raw, e.assumed, e.proto, e.listens = nil, nil, 0, false, false, false, 0, false
+	e.local, e.peer, e.ino, e.packets, e.raw, e.assumed, e.listed, e.proto, e.listens = nil, nil, 0, false, false, false, false, 0, false
 }
 
 // within is the part of buffer i that another one has of its own.

@@ -3,6 +3,7 @@ package tracer
 import (
 	"encoding/binary"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -51,6 +52,32 @@ func TestCompareAddress(t *testing.T) {
 		tr.compareAddress(th, tt.kernel, true)
 		if got := tr.truth.Mismatch == event.OtherObject; got != tt.differs || string(tr.truth.Object) != tt.object {
 			t.Errorf("%s: differs %v, object %q; want %v, %q", tt.name, got, tr.truth.Object, tt.differs, tt.object)
+		}
+	}
+	for _, tt := range []struct {
+		name    string
+		asked   []byte
+		listed  string // in /proc
+		object  string
+		differs bool
+	}{
+		{"an abstract name", local("\x00a"), "@a", "@a", false},
+		{"one that fills its address", local("\x00a" + strings.Repeat("\x00", 106)), "@a" + strings.Repeat("@", 106), "@a", false},
+		{"one with a NUL within", local("\x00a\x00b"), "@a@b", "@a@b", false},
+		{"one with @ at its end", local("\x00a@"), "@a@", "@a", false},
+		{"one of two lines", local("\x00a\nb"), "@a", "@a", false},
+		{"a path that begins so", local("@a"), "@a", "@a", false},
+		{"another name", local("\x00a"), "@b", "@b", true},
+		{"a longer one", local("\x00a"), "@ab", "@ab", true},
+		{"a file", local("\x00a"), "/a", "/a", true},
+		{"a name instead of a file", local("/none"), "@a", "@a", true},
+	} {
+		var buf [unix.SizeofSockaddrAny]byte
+		tr, th := &Tracer{ends: endpoints{listed: true}}, &thread{proc: &process{}}
+		th.call.addr = tt.asked
+		tr.compareAddress(th, buf[:putName(&buf, []byte(tt.listed))], true)
+		if got := tr.truth.Mismatch == event.OtherObject; got != tt.differs || string(tr.truth.Object) != tt.object {
+			t.Errorf("%s in /proc: differs %v, object %q; want %v, %q", tt.name, got, tr.truth.Object, tt.differs, tt.object)
 		}
 	}
 	tr, th := &Tracer{}, &thread{proc: &process{}}

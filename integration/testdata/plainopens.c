@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <sched.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -238,6 +239,38 @@ static void at_sign(void)
 	close(server);
 }
 
+// bound binds a socket to a name, of which size bytes are told, and connects to it.
+static void bound(const struct sockaddr_un *a, size_t size)
+{
+	int server = keep(socket(AF_UNIX, SOCK_STREAM, 0), "socket");
+	int fd = keep(socket(AF_UNIX, SOCK_STREAM, 0), "socket");
+	size += offsetof(struct sockaddr_un, sun_path);
+	keep(bind(server, (struct sockaddr *)a, size), "bind");
+	keep(listen(server, 5), "listen");
+	keep(connect(fd, (struct sockaddr *)a, size), "connect");
+	close(fd);
+	close(server);
+}
+
+// abstract has sockets with names that are no paths, and one with a path that looks so.
+static void abstract(void)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	size_t size = 1 + snprintf(a.sun_path + 1, sizeof a.sun_path - 1, "plainopens %d", getpid());
+	bound(&a, size);
+	bound(&a, sizeof a.sun_path);
+	bound(&a, size + 1); // with a NUL at the end
+	strcpy(a.sun_path + size, "@");
+	bound(&a, size + 1);
+	strcpy(a.sun_path + size + 1, "x"); // and one with a NUL within
+	a.sun_path[size] = 0;
+	bound(&a, size + 2);
+	strcpy(a.sun_path + size, "\nx");
+	bound(&a, size + 2);
+	strcpy(a.sun_path, "@bound");
+	bound(&a, sizeof a.sun_path);
+}
+
 // programs executes this program by all kinds of names.
 static void programs(void)
 {
@@ -390,6 +423,7 @@ int main(int argc, char **argv)
 	places();
 	moved(where);
 	at_sign();
+	abstract();
 	programs();
 	if (asprintf(&target, "%s/other", where) < 0)
 		err(1, "asprintf");
