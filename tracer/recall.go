@@ -44,7 +44,7 @@ func (e *endpoints) recall(th *thread, fd int) bool {
 	e.ino = ino
 	s, keeps := e.kept[ino], th.proc.sockets.refused
 	if s == nil || !keeps {
-		if s = search(th.tid, ino); s == nil {
+		if s = search(th.tid, fd, ino); s == nil {
 			return true
 		}
 		if keeps { // else nobody would notice that it has other ends now
@@ -90,13 +90,13 @@ func (e *endpoints) connected(th *thread, fd int, addr []byte) {
 	switch family(addr) {
 	case unix.AF_UNSPEC:
 		// Without a peer and a port of its own it is not in the lists.
-		if was != nil && search(th.tid, ino) == nil {
+		if was != nil && search(th.tid, fd, ino) == nil {
 			clear(was.buf[0][2:])
 			was.peer, was.once = 0, true
 			e.kept[ino] = was
 		}
 	case unix.AF_UNIX:
-		if s := search(th.tid, ino); s != nil && s.local > 0 {
+		if s := search(th.tid, fd, ino); s != nil && s.local > 0 {
 			s.peer, s.assumed = copy(s.buf[1][:], addr), true
 			e.keep(ino, s)
 		}
@@ -132,11 +132,11 @@ func socketOf(tid, fd int) (uint64, unix.Errno) {
 	return decimal(bytes.TrimSuffix(digits, []byte("]"))), 0
 }
 
-// search looks for a socket in the network namespace of a thread.
-func search(tid int, ino uint64) (found *recalled) {
+// search looks for the socket of a descriptor in the network namespace of a thread.
+func search(tid, fd int, ino uint64) (found *recalled) {
 	root, _ := procfs.Root()
 	procfs.Sockets(root, tid, func(s *procfs.Socket) bool {
-		if s.Ino != ino {
+		if s.Ino != ino || s.Family == unix.AF_UNIX && !procfs.MayBeUnix(root, tid, fd) {
 			return true
 		}
 		raw := s.Type == unix.SOCK_RAW

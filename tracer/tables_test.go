@@ -2,6 +2,7 @@ package tracer
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"runtime"
 	"testing"
@@ -241,5 +242,36 @@ func TestRecallForNow(t *testing.T) {
 	e.kept = nil
 	if e.recall(th, fd); len(e.kept) != 1 || !e.kept[ino].listens {
 		t.Error("it is not kept")
+	}
+}
+
+// TestForgedLine: a unix socket whose name makes a line of the list for another socket
+// does not make that one of them.
+func TestForgedLine(t *testing.T) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	ino := inode(t, fd)
+	name := fmt.Sprintf("@forged\n0: 2 0 0 1 1 %d /forged", ino)
+	if err := unix.Bind(socketOfTest(t), &unix.SockaddrUnix{Name: name}); err != nil {
+		t.Fatal(err)
+	}
+	if s := search(os.Getpid(), fd, ino); s != nil {
+		t.Errorf("what is in no list yet: got %q", s.buf[0][:s.local])
+	}
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	if s := search(os.Getpid(), fd, ino); s == nil || family(s.buf[0][:s.local]) != unix.AF_INET {
+		t.Errorf("what is bound: got %+v", s)
+	}
+	local := socketOfTest(t)
+	if err := unix.Bind(local, &unix.SockaddrUnix{Name: "@of its own " + name[len("@forged\n"):]}); err != nil {
+		t.Fatal(err)
+	}
+	if s := search(os.Getpid(), local, inode(t, local)); s == nil || family(s.buf[0][:s.local]) != unix.AF_UNIX {
+		t.Errorf("a unix socket: got %+v", s)
 	}
 }

@@ -35,6 +35,15 @@ func Sockets(root string, pid int, f func(*Socket) bool) {
 	}
 }
 
+// MayBeUnix reports whether a descriptor is a unix socket, or cannot be told. Their names
+// stand in the list as they are, so one with a newline makes a line for any other socket.
+func MayBeUnix(root string, pid, fd int) bool {
+	var protocol [32]byte
+	name := filepath.Join(root, strconv.Itoa(pid), "fd", strconv.Itoa(fd))
+	n, err := unix.Getxattr(name, "system.sockprotoname", protocol[:])
+	return err != nil || n <= 1 || bytes.HasPrefix(protocol[:n], []byte("UNIX"))
+}
+
 // socketKind is a file with sockets of one kind.
 type socketKind struct {
 	name   string

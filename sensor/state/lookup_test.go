@@ -1,6 +1,8 @@
 package state
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -50,5 +52,35 @@ func TestLookedUp(t *testing.T) {
 	}
 	if age := time.Since(time.Unix(0, int64(th.Started))); age < -time.Second || age > 24*time.Hour {
 		t.Errorf("started %v ago", age)
+	}
+}
+
+// TestForgedSocket: a unix socket whose name makes a line of the list in /proc for another
+// socket does not make that one of them.
+func TestForgedSocket(t *testing.T) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	forger, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(forger)
+	var st unix.Stat_t
+	err = errors.Join(unix.Fstat(fd, &st), unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}),
+		unix.Bind(forger, &unix.SockaddrUnix{Name: fmt.Sprintf("@forged\n0: 2 0 0 1 1 %d /forged", st.Ino)}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tab := New(Config{Root: "/"})
+	th := tab.Lookup(int64(os.Getpid()))
+	tab.adopt(th)
+	if d := th.files.fds[int64(fd)]; d.Letter != '4' {
+		t.Errorf("the socket is %c %s", d.Letter, d.Name)
+	}
+	if d := th.files.fds[int64(forger)]; d.Letter != 'u' {
+		t.Errorf("the unix socket is %c %s", d.Letter, d.Name)
 	}
 }

@@ -156,7 +156,11 @@ func (t *Table) nameSockets(th *Thread, sockets socketFDs) {
 		if s.Listens && s.Family != unix.AF_UNIX {
 			listening[s.Local.Port()] = true
 		}
-		for _, fd := range sockets[s.Ino] {
+		fds := sockets[s.Ino]
+		if len(fds) == 0 || s.Family == unix.AF_UNIX && !procfs.MayBeUnix(t.proc(), int(th.TID), int(fds[0])) {
+			return true
+		}
+		for _, fd := range fds {
 			d := t.listedSocket(s, listening[s.Local.Port()])
 			d.cloexec = th.files.fds[fd].cloexec
 			t.set(th.files, fd, d)
