@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -39,6 +40,7 @@ func TestEvasions(t *testing.T) {
 		{way: "listener", said: "a listener: EBUSY\n", native: "a listener: done\n", call: "seccomp"},
 		// E6: other ways into the kernel.
 		{way: "int80", amd64: true},
+		{way: "upper80", amd64: true},
 		{way: "x32", amd64: true, said: "x32: ENOENT\n"},
 		{way: "vsyscall", amd64: true, said: "vsyscall: done\n"},
 	} {
@@ -91,6 +93,35 @@ func TestEvasions(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestUpperHalves: what a thread of 64 bits has in the upper halves of registers is nothing
+// to the kernel in a 32-bit call, nor does it hide which of those is made (E6).
+func TestUpperHalves(t *testing.T) {
+	t.Parallel()
+	if runtime.GOARCH != "amd64" {
+		t.Skip("there is no socketcall")
+	}
+	program := fixture(t, "evade")
+	for _, every := range []bool{false, true} {
+		w := readWay(t)
+		w.every = every
+		if got := w.run(t, program, "connect80").String(); got != "status 0x0\n" {
+			t.Errorf("every %v: got %s", every, got)
+		}
+		w.reader.everybody(t)
+		records := w.reader.done(t)
+		checkRecords(t, records)
+		asked := 0
+		for i := range records {
+			if r := &records[i]; r.call == "connect" && !r.exit && bytes.Contains(r.Param(param(&r.View, "addr")), []byte("/evaded/connect80")) {
+				asked++
+			}
+		}
+		if asked != 1 {
+			t.Errorf("every %v: %d connects, want 1", every, asked)
+		}
 	}
 }
 

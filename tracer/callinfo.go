@@ -17,6 +17,7 @@ func (t *Tracer) read(th *thread) bool {
 	if !t.regs {
 		switch t.in.Get(th.tid) {
 		case 0:
+			t.dropUpper()
 			return true
 		case unix.EIO, unix.EINVAL, unix.ENOSYS, unix.EPERM:
 			t.regs = true
@@ -25,6 +26,18 @@ func (t *Tracer) read(th *thread) bool {
 		}
 	}
 	return t.readRegs(th)
+}
+
+// dropUpper leaves of the arguments of a 32-bit call what the kernel does: a thread of 64
+// bits, which makes one by int 0x80, may have anything in the upper halves of registers.
+func (t *Tracer) dropUpper() {
+	if !narrow(t.in.Arch) || t.in.Op == sys.SyscallExit {
+		return
+	}
+	args := t.in.Words[1:7]
+	for i := range args {
+		args[i] = uint64(uint32(args[i]))
+	}
 }
 
 // readRegs is read for where the kernel does not tell.

@@ -18,7 +18,9 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -165,11 +167,29 @@ static int answered(void)
 }
 
 #ifdef __x86_64__
-static int by80(void)
+// The kernel takes the lower halves of registers; upper is what stands in the others.
+static int by80(unsigned long upper)
 {
-	int result;
-	__asm__ volatile("int $0x80" : "=a"(result) : "a"(5), "b"(name), "c"(O_RDONLY), "d"(0) : "memory", "r8", "r9", "r10", "r11");
-	return result != -ENOENT;
+	long result;
+	upper <<= 32;
+	__asm__ volatile("int $0x80" : "=a"(result)
+			 : "a"(5), "b"((long)name | upper), "c"(O_RDONLY | upper), "d"(upper) : "memory", "r8", "r9", "r10", "r11");
+	return (int)result != -ENOENT;
+}
+
+// connect80 connects a socket by socketcall, whose number says which call it is.
+static int connect80(unsigned long upper)
+{
+	static unsigned args[3];
+	static struct sockaddr_un address = {.sun_family = AF_UNIX};
+	long result;
+	upper <<= 32;
+	snprintf(address.sun_path, sizeof address.sun_path, "%s", name);
+	args[0] = socket(AF_UNIX, SOCK_STREAM, 0);
+	args[1] = (long)&address;
+	args[2] = sizeof address;
+	__asm__ volatile("int $0x80" : "=a"(result) : "a"(102), "b"(3 | upper), "c"((long)args | upper) : "memory", "r8", "r9", "r10", "r11");
+	return (int)result != -ENOENT;
 }
 
 static int cloned80(void)
@@ -235,7 +255,11 @@ int main(int argc, char **argv)
 		return answered();
 #ifdef __x86_64__
 	if (!strcmp(way, "int80"))
-		return by80();
+		return by80(0);
+	if (!strcmp(way, "upper80"))
+		return by80(0xdead);
+	if (!strcmp(way, "connect80"))
+		return connect80(0xdead);
 	if (!strcmp(way, "untraced80"))
 		return cloned80();
 	if (!strcmp(way, "x32"))
