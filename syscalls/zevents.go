@@ -907,13 +907,13 @@ var Events = [NumEvents]Event{
 	}},
 	170: {Name: "ioctl", Enum: "SYSCALL_IOCTL_3_E", Class: CategoryIoOther, Flags: UsesFD | OldVersion, Params: []Param{
 		{Name: "fd", Type: FD, Format: Dec, Dirfd: -1, Source: Source{Op: OpArg}},
-		{Name: "request", Type: Uint64, Format: Hex, Dirfd: -1, Source: Source{Op: OpArg, A: 1}},
+		{Name: "request", Type: Uint64, Format: Hex, Dirfd: -1, Source: Source{Op: OpFunc, A: 1, Func: FuncUnsigned}},
 		{Name: "argument", Type: Uint64, Format: Hex, Dirfd: -1, Source: Source{Op: OpArg, A: 2}},
 	}},
 	171: {Name: "ioctl", Enum: "SYSCALL_IOCTL_3_X", Class: CategoryIoOther, Flags: UsesFD, Params: []Param{
 		{Name: "res", Type: Errno, Format: Dec, Dirfd: -1, Source: Source{Op: OpRet}},
 		{Name: "fd", Type: FD, Format: Dec, Dirfd: -1, Since: 20, Source: Source{Op: OpArg}},
-		{Name: "request", Type: Uint64, Format: Hex, Dirfd: -1, Since: 20, Source: Source{Op: OpArg, A: 1}},
+		{Name: "request", Type: Uint64, Format: Hex, Dirfd: -1, Since: 20, Source: Source{Op: OpFunc, A: 1, Func: FuncUnsigned}},
 		{Name: "argument", Type: Uint64, Format: Hex, Dirfd: -1, Since: 20, Source: Source{Op: OpArg, A: 2}},
 	}},
 	172: {Name: "execve", Enum: "SYSCALL_EXECVE_14_E", Class: CategoryProcess, Flags: ModifiesState | OldVersion},

@@ -1103,17 +1103,18 @@ const (
 	FuncTid          Func = 103
 	FuncTimespec     Func = 104
 	FuncTty          Func = 105
-	FuncVmrss        Func = 106
-	FuncVmsize       Func = 107
-	FuncVmswap       Func = 108
-	FuncVpgid        Func = 109
-	FuncVpid         Func = 110
-	FuncVtid         Func = 111
-	FuncWritedata    Func = 112
+	FuncUnsigned     Func = 106
+	FuncVmrss        Func = 107
+	FuncVmsize       Func = 108
+	FuncVmswap       Func = 109
+	FuncVpgid        Func = 110
+	FuncVpid         Func = 111
+	FuncVtid         Func = 112
+	FuncWritedata    Func = 113
 )
 
 // NumFuncs is one more than the highest Func.
-const NumFuncs = 113
+const NumFuncs = 114
 
 var funcNames = [NumFuncs]string{
 	"",
@@ -1222,6 +1223,7 @@ var funcNames = [NumFuncs]string{
 	"tid",
 	"timespec",
 	"tty",
+	"unsigned",
 	"vmrss",
 	"vmsize",
 	"vmswap",

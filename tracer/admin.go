@@ -19,6 +19,12 @@ func mountFlags(t *Tracer, th *thread, p *syscalls.Param) {
 	t.enc.Int(p.Type.Size(), v)
 }
 
+// unsigned is an argument of which the kernel takes an unsigned int, though the parameter
+// is wider: what is above it chooses nothing.
+func unsigned(t *Tracer, th *thread, p *syscalls.Param) {
+	t.enc.Int(p.Type.Size(), uint64(uint32(th.call.args[p.Source.A])))
+}
+
 // mknodMode is the mode of a new node with its file type, a regular file if
 // the call names none.
 func mknodMode(t *Tracer, th *thread, p *syscalls.Param) {

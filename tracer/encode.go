@@ -177,6 +177,7 @@ var funcs = [syscalls.NumFuncs]func(*Tracer, *thread, *syscalls.Param){
 	syscalls.FuncPtraceaddr:  ptraceAddr,
 	syscalls.FuncPtracedata:  ptraceData,
 
+	syscalls.FuncUnsigned:    unsigned,
 	syscalls.FuncMountflags:  mountFlags,
 	syscalls.FuncMknodmode:   mknodMode,
 	syscalls.FuncMknoddev:    mknodDev,

@@ -120,12 +120,13 @@ static void controls(void)
 	test_fcntl(fd, F_GETLK, 6, P(gap));
 	test_fcntl(fd, F_SETLK, 8, -1ul);
 
-	unsigned long ioctls[][3] = {{-1, 0x8938, 0}, {fd, FIONREAD, P(gap - 4)}, {fd, FIONREAD, P(gap)}, {fd, 0xffffffff, -1}, {fd, FIOCLEX, 7}};
-	for (int i = 0; i < 5; i++) {
+	unsigned long ioctls[][3] = {{-1, 0x8938, 0}, {fd, FIONREAD, P(gap - 4)}, {fd, FIONREAD, P(gap)}, {fd, 0xffffffff, -1}, {fd, FIOCLEX, 7},
+				     {fd, (unsigned long)0xdead00000000ull | FIOCLEX, 7}}; // of which the kernel takes the lower half
+	for (int i = 0; i < 6; i++) {
 		unsigned long *a = ioctls[i];
 		long r = traced(SYS_ioctl, a[0], a[1], a[2]);
-		expect("170 fd=%d request=%lu argument=%lu", (int)a[0], a[1], a[2]);
-		expect("171 res=%ld fd=%d request=%lu argument=%lu", r, (int)a[0], a[1], a[2]);
+		expect("170 fd=%d request=%u argument=%lu", (int)a[0], (unsigned)a[1], a[2]);
+		expect("171 res=%ld fd=%d request=%u argument=%lu", r, (int)a[0], (unsigned)a[1], a[2]);
 	}
 	static const int locks[] = {LOCK_EX, LOCK_SH | LOCK_NB, LOCK_UN, LOCK_EX | LOCK_NB, 0x50};
 	for (int i = 0; i < 10; i++) {
