@@ -66,11 +66,20 @@ func TestPresent(t *testing.T) {
 // TestAnswerIsNotWaitedFor has servers that do not answer.
 func TestAnswerIsNotWaitedFor(t *testing.T) {
 	s := served{busy: make(chan struct{}, maxHelpers)}
-	if !s.helper() {
-		t.Fatal("no helper")
-	}
-	if v, ok := answer(&s, func() int { return 7 }); v != 7 || !ok {
-		t.Errorf("an answer: %d, %t, want 7", v, ok)
+	for deadline := time.Now().Add(10 * time.Second); ; { // a busy machine may run the helper late
+		if !s.helper() {
+			t.Fatal("no helper")
+		}
+		v, ok := answer(&s, func() int { return 7 })
+		if ok && v == 7 {
+			break
+		}
+		if ok || time.Now().After(deadline) {
+			t.Fatalf("an answer: %d, %t, want 7", v, ok)
+		}
+		for len(s.busy) > 0 && time.Now().Before(deadline) {
+			time.Sleep(time.Millisecond)
+		}
 	}
 	stuck := make(chan int)
 	start := time.Now()
