@@ -297,11 +297,14 @@ func (t *Tracer) captureAgain(th *thread) {
 		return
 	}
 	at, _, open := c.nameOfOpen()
-	late := open && c.ret >= 0 && th.proc.mem.copies == nil && !c.texts[at].whole
+	late := open && c.ret >= 0 && !c.texts[at].whole
 	th.readStrings()
 	th.readAddress()
 	c.hidden = c.hidden || th.hides()
-	if late {
+	switch {
+	case late && th.proc.mem.copies != nil:
+		th.resolvedName()
+	case late:
 		t.trueName(th)
 	}
 }

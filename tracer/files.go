@@ -1,7 +1,9 @@
 package tracer
 
 import (
+	"bytes"
 	"encoding/binary"
+	"path"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -68,7 +70,7 @@ const (
 func (t *Tracer) willCreate(th *thread) {
 	c := &th.call
 	at, dirfd, ok := c.nameOfOpen()
-	if !ok {
+	if !ok || c.spec.enter == enterCreat {
 		return
 	}
 	flags := t.flagsOfOpen(th)
@@ -87,7 +89,7 @@ func (t *Tracer) willCreate(th *thread) {
 // relative one is relative to.
 func (c *call) nameOfOpen() (at uint8, dirfd int32, ok bool) {
 	switch c.spec.enter {
-	case enterOpen:
+	case enterOpen, enterCreat:
 		return 0, unix.AT_FDCWD, true
 	case enterOpenat, enterOpenat2:
 		return 1, int32(c.args[0]), true
@@ -118,6 +120,35 @@ func (t *Tracer) trueName(th *thread) {
 	}
 	c.text = c.text[:from+n]
 	c.texts[at] = extent{off: uint16(from), len: uint16(n), ok: n > 0, whole: n > 0}
+}
+
+// resolvedName is trueName of what was copied: a name that does not lead to the path that the
+// kernel has found, without a look at the file system, is not told.
+func (th *thread) resolvedName() {
+	c, copies := &th.call, th.proc.mem.copies
+	at, dirfd, _ := c.nameOfOpen()
+	file, _ := bytes.CutSuffix(copies.path(c.ret), []byte(" (deleted)"))
+	if len(file) == 0 {
+		return
+	}
+	if name, ok := c.string(at); ok {
+		full := string(name)
+		if !path.IsAbs(full) {
+			full = path.Join(string(copies.path(int64(dirfd))), full)
+		}
+		if path.Clean(full) == string(file) {
+			return
+		}
+	}
+	c.takeName(at, file)
+}
+
+// takeName has a call tell a path as the string at an argument, of which that the program had
+// in its memory need not be what the kernel has read.
+func (c *call) takeName(at uint8, path []byte) {
+	from := len(c.text)
+	c.text = append(c.text, path[:min(len(path), maxPath-1)]...)
+	c.texts[at] = extent{off: uint16(from), len: uint16(len(c.text) - from), ok: true, whole: true}
 }
 
 // seenBy is the NUL-terminated path of a file as the tracer finds it that th

@@ -66,6 +66,7 @@ type TaskFacts struct {
 	// Of an exec:
 	Cgroups   [len(procfs.Controllers)][]byte // paths; nil: in none, or too long
 	ExePath   []byte
+	Named     []byte    // the path that was asked for, as the kernel has taken it; nil: not known
 	Args, Env [2]uint64 // where they begin and end
 }
 
@@ -377,8 +378,11 @@ func (r *Recorder) Exec(m *Moment, former int, f *TaskFacts) {
 	im.cgroups = p.cgroupsOf(f)
 	p.image = im
 	p.parent = f.Parent
-	if !th.inCall {
+	switch {
+	case !th.inCall:
 		t.tellExec(th)
+	case th.executing() && len(f.Named) > 0:
+		th.call.takeName(uint8(pathArg(th.call.spec.enter)), f.Named)
 	}
 }
 

@@ -45,6 +45,7 @@ const (
 	areaPath
 	areaSizes
 	areaCgroup
+	areaProgram
 )
 
 // Lengths of the areas with a layout of their own.
@@ -113,7 +114,7 @@ func (d *decoder) take(b []byte) {
 func (d *decoder) areas(b []byte) bool {
 	d.copies.Reset()
 	d.known, d.addrs, d.paths = false, d.addrs[:0], d.paths[:0]
-	d.task.ExePath, d.task.Cgroups = nil, [len(d.task.Cgroups)][]byte{}
+	d.task.ExePath, d.task.Named, d.task.Cgroups = nil, nil, [len(d.task.Cgroups)][]byte{}
 	for len(b) >= areaSize {
 		addr, n, kind, marks := u64(b), int(u32(b[8:])), b[12], b[13]
 		b = b[areaSize:]
@@ -140,12 +141,14 @@ func (d *decoder) area(kind, marks byte, addr uint64, b []byte) {
 		d.socket(int(addr), b)
 	case kind == areaTask && len(b) == taskSize:
 		d.facts(b)
-	case kind == areaPath && int64(addr) < 0:
+	case kind == areaPath && int64(addr) == -1:
 		d.task.ExePath = d.path(b, marks)
 	case kind == areaPath:
 		d.copies.Paths = append(d.copies.Paths, tracer.CopiedPath{FD: int(addr), Path: d.path(b, marks)})
 	case kind == areaCgroup && addr < uint64(len(d.task.Cgroups)):
 		d.task.Cgroups[addr] = d.path(b, marks)
+	case kind == areaProgram:
+		d.task.Named, _, _ = bytes.Cut(b, []byte{0})
 	case kind == areaSizes && len(b) == sizesSize:
 		d.copies.Sizes = sizesOf(b)
 	}

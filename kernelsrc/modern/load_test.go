@@ -5,13 +5,16 @@ import (
 	"cmp"
 	"errors"
 	"flag"
+	"fmt"
 	"maps"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -32,7 +35,26 @@ const callsVariable = "PDIG_TEST_CALLS"
 // threadsVariable makes it a program that has so many threads and ends.
 const threadsVariable = "PDIG_TEST_THREADS"
 
+// programVariable makes it a program that executes what a file says, whose page it does not touch,
+// pipeVariable one that opens what such a file says.
+const (
+	programVariable = "PDIG_TEST_PROGRAM"
+	pipeVariable    = "PDIG_TEST_PIPE"
+	otherVariable   = "PDIG_TEST_OTHER" // what stands there when the open ends
+)
+
 func TestMain(m *testing.M) {
+	if name := os.Getenv(programVariable); name != "" {
+		fmt.Fprintln(os.Stderr, executeUntouched(name))
+		os.Exit(1)
+	}
+	if name := os.Getenv(pipeVariable); name != "" {
+		if err := openUntouched(name, name+".pipe", os.Getenv(otherVariable)); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	if n, err := strconv.Atoi(os.Getenv(threadsVariable)); err == nil {
 		var begun sync.WaitGroup
 		begun.Add(n)
@@ -53,6 +75,77 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
+}
+
+// TestUntouchedProgram: the path of an exec is told too if its page could not be read at the entry.
+// The exit cannot try again: there is another program.
+func TestUntouchedProgram(t *testing.T) {
+	program, err := exec.LookPath("true")
+	if err != nil {
+		t.Fatal(err)
+	}
+	program = "/../" + program // not what the kernel calls it otherwise
+	name := filepath.Join(t.TempDir(), "path")
+	if err := os.WriteFile(name, append([]byte(program), 0), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv(programVariable, name)
+	p := open(t, Config{RingSize: 8 << 20, Snaplen: 80, Family: true})
+	all := run(t, p, os.Args[0])
+	if !has(all, "execve", true, program+"\x00") {
+		t.Errorf("no exec of %s", program)
+		for _, e := range all {
+			if e.name == "execve" {
+				t.Logf("%+v", e)
+			}
+		}
+	}
+}
+
+// TestUntouchedName: a name whose page could not be read at the entry of an open is read
+// at the exit. The program has had time to write another one there; then it is the path
+// that the kernel has found.
+func TestUntouchedName(t *testing.T) {
+	for _, row := range []struct{ name, text, other, want string }{
+		{"as it was", "DIR/x/../path.pipe", "DIR/x/../path.pipe", "DIR/x/../path.pipe"},
+		{"relative", "./path.pipe", "./path.pipe", "./path.pipe"},
+		{"changed", "DIR/path.pipe", "DIR/path.other", "DIR/path.pipe"},
+		{"changed to a relative one", "DIR/path.pipe", "path.other", "DIR/path.pipe"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			dir, err := filepath.EvalSymlinks(t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			in := func(s string) string { return strings.ReplaceAll(s, "DIR", dir) }
+			name := filepath.Join(dir, "path")
+			page := make([]byte, os.Getpagesize())
+			copy(page, in(row.text))
+			err = cmp.Or(os.WriteFile(name, page, 0o600), os.Mkdir(filepath.Join(dir, "x"), 0o700), unix.Mkfifo(name+".pipe", 0o600))
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := open(t, Config{RingSize: 8 << 20, Snaplen: 80, Family: true})
+			cmd := exec.Command(os.Args[0])
+			cmd.Dir = dir
+			cmd.Env = append(os.Environ(), pipeVariable+"="+name, otherVariable+"="+in(row.other))
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			all := events(t, p, cmd.Process.Pid, 0)
+			if err := cmd.Wait(); err != nil {
+				t.Error(err)
+			}
+			if !has(all, "openat", true, in(row.want)+"\x00") || row.other != row.want && has(all, "openat", true, in(row.other)+"\x00") {
+				t.Errorf("no open of %s", in(row.want))
+				for _, e := range all {
+					if e.name == "openat" && e.exit {
+						t.Logf("%+v", e)
+					}
+				}
+			}
+		})
+	}
 }
 
 // calls runs a program that makes n calls of getppid, which the Go runtime makes none of.

@@ -123,8 +123,25 @@ func (b *builder) special() {
 	case "open", "openat", "creat":
 		b.atExit(fileOf(argResult)) // whether it was created
 	}
+	b.opened()
 	if tracer.Changes(b.call) {
 		b.atExit(operation{Code: opTask, Arg: argNone, Larg: argNone})
+	}
+}
+
+// opened adds what a name that could be read no sooner than at the exit of an open is
+// compared with: what was opened, and the directory that the name begins from.
+func (b *builder) opened() {
+	from := uint8(argNone) // the working directory
+	switch b.call {
+	case "open", "creat":
+	case "openat", "openat2":
+		from = 0
+	default:
+		return
+	}
+	for _, arg := range []uint8{argResult, from} {
+		b.atExit(operation{Code: opPath, Arg: arg, Larg: argNone, Flags: lateOnly})
 	}
 }
 

@@ -29,7 +29,7 @@ const (
 	opFile            // what is behind a descriptor
 	opSocket
 	opFiles // two descriptors in memory
-	opPath  // of a descriptor
+	opPath  // of a descriptor; of no argument: of the working directory
 	opTask  // what the kernel knows of the process
 	opSizes // of its memory
 )

@@ -105,6 +105,7 @@ struct task_struct {
 	u64 start_boottime;
 	char comm[16];
 };
+struct linux_binprm { const char *filename; };
 struct task_struct___5_4 { u64 real_start_time; };
 union __sifields { struct { int _pid; } _kill; };
 enum cgroup_subsys_id {

@@ -25,7 +25,7 @@ enum { NATIVE, NARROW, X32, NABIS };
 enum { ENTER = 1, EXIT, FORK, EXEC, END, SIGNAL };
 
 /* Kinds of areas: memory of the program, and what the kernel knows. */
-enum { MEMORY = 1, FILE_FACTS, SOCKET_FACTS, TASK_FACTS, FILE_PATH, SIZES, CGROUP };
+enum { MEMORY = 1, FILE_FACTS, SOCKET_FACTS, TASK_FACTS, FILE_PATH, SIZES, CGROUP, PROGRAM };
 
 /* What to copy: the operations of the table. */
 enum { OP_STRING = 1, OP_BYTES, OP_SIZED, OP_IOV, OP_MESSAGE, OP_MESSAGES, OP_STRINGS, OP_FILE, OP_SOCKET, OP_FILES, OP_PATH, OP_TASK, OP_SIZES };
@@ -721,23 +721,33 @@ static __always_inline struct dentry *parent_of(struct dentry *d, const unsigned
 	return BPF_CORE_READ(d, d_parent);
 }
 
-/* The path of a descriptor, or of the executable: its last name first, each with a
- * NUL. A path leads up to the root of the mount, goes on where that is mounted, and ends
+#define AT_FDCWD -100
+
+/* The path of a descriptor, of the working directory, or of the executable (-1): its last name first,
+ * each with a NUL. A path leads up to the root of the mount, goes on where that is mounted, and ends
  * at the root of all. */
 __attribute__((noinline)) int put_path(u32 slot, u32 off, int fd)
 {
 	struct scratch *s = scratch(slot);
 	struct task_struct *task = (void *)bpf_get_current_task();
-	struct file *f = fd < 0 ? BPF_CORE_READ(task, mm, exe_file) : file_of(fd);
+	struct file *f = 0;
 	struct dentry *d, *root;
 	struct vfsmount *v;
 	u32 start = off + sizeof(struct area), at = start;
 	u8 marks = PATH_CUT;
 
-	if (!s || full(off) || !f)
+	if (!s || full(off))
 		return off;
-	d = BPF_CORE_READ(f, f_path.dentry);
-	v = BPF_CORE_READ(f, f_path.mnt);
+	if (fd == AT_FDCWD) {
+		d = BPF_CORE_READ(task, fs, pwd.dentry);
+		v = BPF_CORE_READ(task, fs, pwd.mnt);
+	} else {
+		f = fd < 0 ? BPF_CORE_READ(task, mm, exe_file) : file_of(fd);
+		if (!f)
+			return off;
+		d = BPF_CORE_READ(f, f_path.dentry);
+		v = BPF_CORE_READ(f, f_path.mnt);
+	}
 	root = BPF_CORE_READ(v, mnt_root);
 	for (int i = 0; i < 32; i++) {
 		const unsigned char *name;
@@ -1080,7 +1090,9 @@ static __always_inline u32 interpret(struct scratch *s, u32 slot, struct op *ops
 				off = put_files(slot, off, v);
 			break;
 		case OP_PATH:
-			if ((s64)v >= 0)
+			if (op.arg == 7)
+				v = AT_FDCWD;
+			if ((s32)v >= 0 || (s32)v == AT_FDCWD)
 				off = put_path(slot, off, v);
 			break;
 		case OP_TASK:
@@ -1221,10 +1233,30 @@ int leave(u64 *ctx)
 	return 0;
 }
 
+/* The path that an exec has named, as the kernel has taken it: what the program has in its
+ * memory it may have changed since, and a page that it has not touched cannot be read at the entry,
+ * and is gone at the exit. */
+__attribute__((noinline)) int put_program(u32 slot, u32 off, u64 name)
+{
+	struct scratch *s = scratch(slot);
+	u32 at = off + sizeof(struct area);
+	long n;
+
+	if (!s || full(off))
+		return off;
+	BOUND(at, ROOM - 1);
+	n = bpf_probe_read_kernel_str(s->data + at, COPY, (void *)name);
+	if (n <= 0)
+		return off;
+	put_head(s, off, 0, n, PROGRAM, 0);
+	return pad(s, off + sizeof(struct area) + (n & (SLACK - 1)));
+}
+
 SEC("tp_btf/sched_process_exec")
 int executed(u64 *ctx)
 {
 	struct task_struct *t = (void *)ctx[0];
+	struct linux_binprm *program = (void *)ctx[2];
 	u32 off = sizeof(struct head), n;
 	struct scratch *s = scratch(OF_EXECUTED);
 	struct head *h;
@@ -1246,6 +1278,7 @@ int executed(u64 *ctx)
 	n = h->args[4] - h->args[3] > COPY ? COPY : h->args[4] - h->args[3];
 	off = put_bytes(OF_EXECUTED, off, h->args[3], n);
 	off = put_path(OF_EXECUTED, off, -1);
+	off = put_program(OF_EXECUTED, off, (u64)BPF_CORE_READ(program, filename));
 	for (u32 n = 0; n < CONTROLLERS; n++)
 		off = put_cgroup(OF_EXECUTED, off, n);
 	send(s, off, LIFE);
