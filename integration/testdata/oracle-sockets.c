@@ -287,6 +287,7 @@ static void units(void)
 	quoted[111] = '"';
 	test_bind(-1, &a, sizeof(struct sockaddr_un), quoted);
 	test_connect(-1, &a, sizeof(struct sockaddr_un), quoted, -EBADF);
+	stream(AF_UNIX, &a, sizeof(struct sockaddr_un), quoted);
 }
 
 static void odd(void)

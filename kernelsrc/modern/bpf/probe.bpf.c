@@ -433,6 +433,9 @@ struct socket_facts {
 	u8 name[112], peer_name[112];
 };
 
+/* The kernel's address of a unix socket has a NUL behind the longest path there is too. */
+#define UNIX_ADDRESS (2 + 108 + 1)
+
 #define SOCKFS_MAGIC 0x534F434B
 
 static __always_inline u32 unix_name(struct sock *sk, u8 *dst)
@@ -440,10 +443,10 @@ static __always_inline u32 unix_name(struct sock *sk, u8 *dst)
 	struct unix_address *a = BPF_CORE_READ((struct unix_sock *)sk, addr);
 	u32 n = a ? BPF_CORE_READ(a, len) : 0;
 
-	if (!n || n > 110)
+	if (!n || n > UNIX_ADDRESS)
 		return 0;
 	BOUND(n, 127);
-	if (n > 110)
+	if (n > UNIX_ADDRESS)
 		return 0;
 	/* Of exactly n bytes. Before 5.16 there is a hash before the name. */
 	if (bpf_probe_read_kernel(dst, n, (char *)a + bpf_core_field_offset(struct unix_address, name)))
