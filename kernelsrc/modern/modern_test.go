@@ -149,6 +149,30 @@ func TestProbe(t *testing.T) {
 	wantAll(t, p)
 }
 
+// TestLongData: of data as much is copied as is asked for, if a record has room for it.
+func TestLongData(t *testing.T) {
+	content := make([]byte, 65000)
+	for i := range content {
+		content[i] = byte(i>>8 ^ i)
+	}
+	file := filepath.Join(t.TempDir(), "data")
+	if err := os.WriteFile(file, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct{ snaplen, want int }{
+		{maxCopy, maxCopy}, {maxCopy + 1, maxCopy + 1}, {20000, 20000}, {maxData, maxData}, {65000, maxData},
+	} {
+		p := open(t, Config{RingSize: 8 << 20, Snaplen: row.snaplen, Family: true})
+		all := run(t, p, "/bin/dd", "if="+file, "of=/dev/null", "bs=65000", "count=1", "status=none")
+		for _, call := range []string{"read", "write"} {
+			if !has(all, call, true, string(content[:row.want])) {
+				t.Errorf("snaplen %d: no %s with the first %d bytes", row.snaplen, call, row.want)
+			}
+		}
+		wantAll(t, p)
+	}
+}
+
 // wantAll wants nothing to be lost. Where there are copies of the probe, what the last one
 // has missed need not have been for it to tell: that the events are there shows it.
 func wantAll(t *testing.T, p *Probe) {

@@ -5,9 +5,11 @@ import (
 	"github.com/pdig/pdig/tracer"
 )
 
-// Sizes of copies, bytes. The probe copies no more than maxCopy at once.
+// Sizes of copies, bytes. The probe copies no more than maxCopy at once, and of data
+// so much several times: a record has room for that.
 const (
 	maxCopy    = 4096
+	maxData    = 14 * maxCopy
 	maxAddress = 128
 )
 
@@ -101,7 +103,7 @@ func (b *builder) param(s *syscalls.Source) {
 }
 
 // snaplen is how much of a buffer is copied.
-func (b *builder) snaplen() uint32 { return uint32(min(max(b.cfg.Snaplen, 16), maxCopy)) }
+func (b *builder) snaplen() uint32 { return uint32(min(max(b.cfg.Snaplen, 16), maxData)) }
 
 func bytesAt(arg uint8, n uint32) operation {
 	return operation{Code: opBytes, Arg: arg, Larg: argNone, Max: n}

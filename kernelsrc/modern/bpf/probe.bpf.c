@@ -213,6 +213,23 @@ __attribute__((noinline)) int put_bytes(u32 slot, u32 off, u64 addr, u32 len)
 	return pad(s, off + sizeof(struct area) + n);
 }
 
+/* What is longer than one copy may be: more of them. */
+#define MANY 14
+
+__attribute__((noinline)) int put_data(u32 slot, u32 off, u64 addr, u32 len)
+{
+	for (int i = 0; i < MANY; i++) {
+		u32 n = len > COPY ? COPY : len;
+
+		off = put_bytes(slot, off, addr, n);
+		if (len <= COPY)
+			break;
+		addr += COPY;
+		len -= COPY;
+	}
+	return off;
+}
+
 __attribute__((noinline)) int put_string(u32 slot, u32 off, u64 addr)
 {
 	struct scratch *s = scratch(slot);
@@ -269,7 +286,7 @@ __attribute__((noinline)) int put_iov(u32 slot, u32 off, u64 addr, u64 n, u32 li
 		if (size > left)
 			size = left;
 		if (size)
-			off = put_bytes(slot, off, base, size);
+			off = put_data(slot, off, base, size);
 		left -= size;
 	}
 	return off;
@@ -1053,7 +1070,7 @@ static __always_inline u32 interpret(struct scratch *s, u32 slot, struct op *ops
 			if (op.larg == 7 || l > op.max)
 				l = op.larg == 6 && (s64)l < 0 ? 0 : op.max;
 			if (v && l)
-				off = put_bytes(slot, off, v, l);
+				off = put_data(slot, off, v, l);
 			break;
 		case OP_SIZED: { /* of the length behind larg */
 			u32 n = 0;
@@ -1065,7 +1082,7 @@ static __always_inline u32 interpret(struct scratch *s, u32 slot, struct op *ops
 			if (n > op.max)
 				n = op.max;
 			if (n)
-				off = put_bytes(slot, off, v, n);
+				off = put_data(slot, off, v, n);
 			break;
 		}
 		case OP_IOV:
