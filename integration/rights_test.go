@@ -112,6 +112,8 @@ func TestModernRefused(t *testing.T) {
 			`^Error: Actual kernel version is: '2\.6\.\d+' while the minimum required is: '5\.8\.0'\n$`},
 		{"no BTF", []string{"unshare", "-m", "sh", "-c", `mount -t tmpfs none /sys/kernel/btf && exec "$@"`, "-"},
 			`^sensor: --modern-bpf: the kernel does not describe its types \(no /sys/kernel/btf/vmlinux: CONFIG_DEBUG_INFO_BTF\).*: another source is --kmod, or pdig and -u\n$`},
+		{"root of a user namespace", []string{"unshare", "-Ur"},
+			`^sensor: --modern-bpf: no permission to load eBPF programs, though it has CAP_BPF and CAP_PERFMON here \(a user namespace .*\n$`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			needProgram(t, row.argv[0])

@@ -44,29 +44,28 @@ func refused(err, limited error) error {
 	case !errors.Is(err, unix.EPERM):
 		return err
 	}
-	e := &PermissionError{Missing: lacking(), Err: err}
-	if len(e.Missing) == 0 && limited != nil {
-		e.Missing = []string{"CAP_SYS_RESOURCE"}
-	}
-	return e
+	v, _ := running()
+	return &PermissionError{Missing: lacking(limited != nil && v.before(5, 11)), Err: err}
 }
 
 // lacking are those of the capabilities that are needed which this process does not have.
-func lacking() (names []string) {
+// Of memory that counts as locked there may be too little.
+func lacking(locked bool) (names []string) {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var data [2]unix.CapUserData
 	if unix.Capget(&header, &data[0]) != nil {
 		return nil
 	}
 	has := func(c int) bool { return data[c/32].Effective>>(c%32)&1 != 0 }
-	if has(unix.CAP_SYS_ADMIN) {
-		return nil // which stands for both
-	}
-	if !has(unix.CAP_BPF) {
+	admin := has(unix.CAP_SYS_ADMIN) // which stands for both
+	if !admin && !has(unix.CAP_BPF) {
 		names = append(names, "CAP_BPF")
 	}
-	if !has(unix.CAP_PERFMON) {
+	if !admin && !has(unix.CAP_PERFMON) {
 		names = append(names, "CAP_PERFMON")
+	}
+	if len(names) == 0 && locked && !has(unix.CAP_SYS_RESOURCE) {
+		names = append(names, "CAP_SYS_RESOURCE")
 	}
 	return names
 }
