@@ -7,10 +7,13 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 )
 
 var kernel = Kernel{Release: "6.1.0-56-amd64", Version: "1", Machine: "x86_64", Target: "debian"}
@@ -110,6 +113,24 @@ func TestCheck(t *testing.T) {
 				t.Errorf("got %v, want %q", err, row.want)
 			}
 		})
+	}
+}
+
+// TestCheckPipe: nobody is waited for to write a driver.
+func TestCheckPipe(t *testing.T) {
+	c, said := place(t, Probe, nil)
+	if err := errors.Join(os.Mkdir(c.Dirs[0], 0o755), unix.Mkfifo(filepath.Join(c.Dirs[0], "probe.o"), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error)
+	go func() { done <- Load(c) }()
+	select {
+	case err := <-done:
+		if want := "/given/probe.o: no regular file"; !errors.Is(err, ErrNone) || !slices.Contains(*said, want) {
+			t.Errorf("%v, %q, want %q", err, *said, want)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("it waits")
 	}
 }
 

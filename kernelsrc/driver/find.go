@@ -59,6 +59,11 @@ func (c *Config) file(name, target string) string {
 // check looks whether a file is for this kernel, as far as it tells: of a packed
 // one the kernel will say.
 func (c *Config) check(path string) error {
+	if info, err := os.Stat(path); err != nil {
+		return err
+	} else if !info.Mode().IsRegular() {
+		return errors.New("no regular file") // a pipe would be waited for
+	}
 	if !strings.HasSuffix(path, c.suffix()) {
 		return nil
 	}

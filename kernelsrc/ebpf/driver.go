@@ -125,7 +125,7 @@ func (d *Driver) begin() error {
 
 // read reads the object and makes sure that it is of this kernel.
 func (d *Driver) read() (*object, error) {
-	f, err := os.Open(d.cfg.File)
+	f, err := os.OpenFile(d.cfg.File, os.O_RDONLY|unix.O_NONBLOCK, 0) // a pipe does not wait for a writer
 	if err != nil {
 		return nil, errors.Unwrap(err) // the caller knows the name
 	}

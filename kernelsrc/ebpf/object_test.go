@@ -8,6 +8,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/pdig/pdig/kernelsrc"
 )
@@ -137,6 +140,24 @@ func TestBadObject(t *testing.T) {
 				t.Errorf("got %v, want %q", err, row.want)
 			}
 		})
+	}
+}
+
+// TestPipe: nobody is waited for to write an object.
+func TestPipe(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "probe.o")
+	if err := unix.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error)
+	go func() { done <- Check(pipe) }()
+	select {
+	case err := <-done:
+		if err == nil || err.Error() != "no regular file" {
+			t.Error(err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("it waits")
 	}
 }
 
