@@ -7,11 +7,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/pdig/pdig/kernelsrc/modern"
 )
 
 // withRights is the sensor, with arguments, of a user who has these capabilities only.
@@ -128,5 +131,44 @@ func TestModernRefused(t *testing.T) {
 				t.Errorf("got %v, %q, want %s", err, out, row.want)
 			}
 		})
+	}
+}
+
+// TestModernNamespace: in another pid namespace than the first the numbers of the kernel are not
+// those of /proc. There a process with the number of the sensor is neither taken for it nor left out.
+func TestModernNamespace(t *testing.T) {
+	needProgram(t, "unshare")
+	inside := []string{"--pid", "--fork", "--mount-proc", "sh", "-c", `echo $1 >/proc/sys/kernel/ns_last_pid; shift; "$@"; exit`, "-"}
+	if out, err := exec.Command("unshare", append(inside, "100", "true")...).CombinedOutput(); err != nil || len(out) > 0 {
+		t.Skipf("needs unshare --pid, and that a process may choose its number: %v, %s", err, out)
+	}
+	probe, err := modern.Open(modern.Config{RingSize: os.Getpagesize()})
+	if withoutModern(err) {
+		t.Skip("needs the modern probe: ", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	probe.Close()
+	busy := exec.Command("sh", "-c", "while sleep 0.1; do : </etc/passwd; done")
+	if err := busy.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = busy.Process.Kill()
+		_ = busy.Wait()
+	}()
+	pid := busy.Process.Pid
+	args := append(inside, strconv.Itoa(pid-1), sensorPath, "--modern-bpf", "-M", "30", "-n", "1",
+		"-p", "*%proc.pid %proc.name %fd.name", "evt.type=openat and evt.dir=< and fd.name=/etc/passwd and proc.pid="+strconv.Itoa(pid))
+	cmd := exec.Command("unshare", args...)
+	var said strings.Builder
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	if want := strconv.Itoa(pid) + " <NA> /etc/passwd\n"; err != nil || string(out) != want {
+		t.Errorf("got %v, %q, want %q", err, out, want)
+	}
+	if want := "--pid=host"; !strings.Contains(said.String(), want) {
+		t.Errorf("said %q, want %q in it", said.String(), want)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,9 +21,42 @@ const nowhere = os.DevNull
 // permitted, a path below which there is nothing, with an [ErrForeign]. The
 // path stays the same.
 func Root() (string, error) {
+	if firstOnly.Load() {
+		return first()
+	}
 	r := root()
 	return r.path, r.err
 }
+
+// FirstOnly has Root be, from now on, where the processes of the first pid namespace are
+// described, whose numbers a kernel tells. If /proc does not do that, Root is a path below which
+// there is nothing, and the error an [ErrForeign]. own is the caller's number there, 0 if it is
+// not known.
+func FirstOnly() (own int, err error) {
+	firstOnly.Store(true)
+	if _, err := first(); err != nil {
+		return 0, err
+	}
+	name, _ := os.Readlink("/proc/self")
+	own, _ = strconv.Atoi(name)
+	return own, nil
+}
+
+var firstOnly atomic.Bool
+
+// firstNamespace is PROC_PID_INIT_INO of the kernel.
+const firstNamespace = "pid:[4026531836]"
+
+var first = sync.OnceValues(func() (string, error) {
+	ns, err := os.Readlink("/proc/1/ns/pid")
+	if errors.Is(err, os.ErrPermission) {
+		ns, err = os.Readlink("/proc/self/ns/pid") // who has no right to know is trusted
+	}
+	if err == nil && ns != firstNamespace {
+		return nowhere, ErrForeign
+	}
+	return "/proc", nil
+})
 
 // ErrForeign means that /proc describes the processes of another pid namespace.
 var ErrForeign = errors.New("/proc belongs to another pid namespace")

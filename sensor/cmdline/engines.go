@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/pdig/pdig/internal/cli"
+	"github.com/pdig/pdig/internal/procfs"
 	"github.com/pdig/pdig/sensor/source"
 )
 
@@ -118,7 +118,11 @@ func (p *program) use(e *engine) (source.Source, error) {
 	} else if err != nil {
 		return nil, errors.Join(fmt.Errorf("capabilities: %w", err), src.Close())
 	}
-	p.own = int64(os.Getpid())
+	own, err := procfs.FirstOnly()
+	if err != nil {
+		p.log.Warn().Err(err).Msg("nothing is known of processes that ran before: run in the pid namespace of the machine (docker run --pid=host)")
+	}
+	p.own = int64(own)
 	return src, nil
 }
 
