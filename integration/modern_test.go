@@ -2,9 +2,11 @@ package integration
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -77,6 +79,74 @@ func probeAt(t *testing.T, dir, schema, program string) (stdout string, records 
 	cmd := exec.Command(program, schema, dir, strconv.Itoa(snaplen))
 	cmd.Env = append(os.Environ(), "ORACLE_QUEUES=told")
 	return probedBy(t, cfg, cmd)
+}
+
+// TestModernTruth traces programs of which one thread changes what the calls of the other
+// are about: behind each event there is what the kernel has worked on.
+func TestModernTruth(t *testing.T) {
+	program := fixture(t, "racer")
+	for _, kind := range []string{"path", "openat2", "link", "exec", "connect", "unix", "bind"} {
+		t.Run(kind, func(t *testing.T) {
+			rounds := 3000
+			if kind == "exec" {
+				rounds /= 20
+			}
+			dir := t.TempDir()
+			r := &race{kind: kind, dir: dir, unmarked: true, ports: map[uint16]int{}}
+			for i := range r.inodes {
+				exits(t, filepath.Join(dir, fmt.Sprintf("exit%d", i+1)), i+1)
+				r.inodes[i] = create(t, filepath.Join(dir, fmt.Sprintf("file%d", i+1)))
+			}
+			var v event.View
+			cfg := modern.Config{RingSize: 64 << 20, Family: true, Truth: true, Snaplen: 80}
+			_, records := probedBy(t, cfg, exec.Command(program, kind, dir, strconv.Itoa(rounds)))
+			for _, rec := range records {
+				if err := v.Parse(rec); err != nil {
+					t.Fatal(err)
+				}
+				r.event(t, &v)
+			}
+			t.Logf("%d calls, %d got something else than they had asked for", r.calls, r.others)
+			if r.calls == 0 {
+				t.Error("no call has got anything")
+			}
+		})
+	}
+}
+
+// TestModernTruthPlain has a program use all kinds of names and addresses, in the usual
+// root and in one of its own, while nobody changes anything: none is marked, and each call
+// that has succeeded has an object.
+func TestModernTruthPlain(t *testing.T) {
+	dir := t.TempDir()
+	cfg := modern.Config{RingSize: 64 << 20, Family: true, Truth: true, Snaplen: 80}
+	_, records := probedBy(t, cfg, exec.Command(fixture(t, "plainopens"), dir))
+	objects := map[string]bool{}
+	var v event.View
+	for _, rec := range records {
+		if err := v.Parse(rec); err != nil {
+			t.Fatal(err)
+		}
+		switch v.Name() {
+		case "open", "openat", "openat2", "creat", "open_by_handle_at", "execve", "execveat", "connect", "bind":
+		default:
+			continue
+		}
+		if syscalls.IsEnter(v.Type()) {
+			continue
+		}
+		truth, _ := v.Truth()
+		res, _ := v.Int(0)
+		if (res >= 0) != (len(truth.Object) > 0) || truth.Mismatch != 0 {
+			t.Errorf("%s: result %d, object %q, mismatch %q", v.Name(), res, truth.Object, truth.Mismatch)
+		}
+		objects[string(truth.Object)] = true
+	}
+	for _, name := range []string{"d/f", "hard", "made", "d/created"} {
+		if !objects[filepath.Join(dir, name)] {
+			t.Errorf("no call has opened %s: %v", name, objects)
+		}
+	}
 }
 
 // probedBy runs a command under a probe and returns its output and the records of its

@@ -44,7 +44,7 @@ func BenchmarkProbes(b *testing.B) {
 		{"native", func(*testing.B) source.Source { return nil }},
 		{"empty", openEmpty},
 		{"modern", func(b *testing.B) source.Source {
-			src, err := modern.Open(modern.Config{RingSize: 32 << 20, CPUsPerRing: 1, Snaplen: 80, Wants: isMeasured})
+			src, err := modern.Open(modern.Config{RingSize: 32 << 20, CPUsPerRing: 1, Snaplen: 80, Wants: isMeasured, Truth: true})
 			return openedModern(b, src, err)
 		}},
 		{"classic", func(b *testing.B) source.Source {

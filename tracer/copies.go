@@ -48,6 +48,7 @@ type CopiedSocket struct {
 	Local, Peer []byte // addresses as the kernel has them; Peer nil if there is none
 	Ino         uint64
 	Packets     bool   // each has an address of its own
+	Raw         bool   // it is below the protocols with ports
 	Queue, Max  uint32 // of connections to be accepted
 }
 
@@ -141,7 +142,7 @@ func (e *endpoints) take(s *CopiedSocket) bool {
 	if family(e.local) == unix.AF_UNIX {
 		e.ino = s.Ino
 	}
-	e.packets = s.Packets
+	e.packets, e.raw = s.Packets, s.Raw
 	return true
 }
 

@@ -26,6 +26,7 @@ type RecorderConfig struct {
 	Wants   func(*syscalls.Call) bool // nil: all
 	Ceiling int
 	Snaplen int
+	Truth   bool             // the truth behind the records, as far as the copies tell it
 	Out     func(rec []byte) // takes a record, which is reused afterwards
 	Lost    func(cause event.Cause)
 }
@@ -104,7 +105,7 @@ func (s recorderSink) Active() bool       { return true }
 func (s recorderSink) Reader() uint32     { return 0 }
 func (s recorderSink) ReaderPID() int     { return 0 }
 func (s recorderSink) Ceiling() int       { return s.cfg.Ceiling }
-func (s recorderSink) Truth() bool        { return false }
+func (s recorderSink) Truth() bool        { return s.cfg.Truth }
 func (s recorderSink) Snaplen() int       { return s.cfg.Snaplen }
 func (s recorderSink) GiveUp(func() bool) {}
 

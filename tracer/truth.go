@@ -85,7 +85,9 @@ func (t *Tracer) findTruth(th *thread) {
 		t.rereadAddress(th)
 		t.bindTruth(th)
 	case truthReceived, truthTaken:
-		t.receivedTruth(th)
+		if th.proc.mem.copies == nil {
+			t.receivedTruth(th)
+		}
 	}
 }
 
@@ -106,6 +108,9 @@ func (t *Tracer) openTruth(th *thread) {
 		return
 	}
 	t.truth.Object = t.descriptorPath(th, c.ret)
+	if th.proc.mem.copies != nil {
+		return // where the name led then cannot be asked any more
+	}
 	if name, ok := c.string(n); ok && c.texts[n].whole && !c.missing && len(t.truth.Object) > 0 {
 		if opened := t.openedFile(th, int(c.ret)); opened.Ino != 0 && !t.opens(th, dirfd, name, opened) {
 			t.truth.Mismatch |= event.OtherObject
@@ -118,6 +123,9 @@ func (t *Tracer) openTruth(th *thread) {
 func (t *Tracer) descriptorPath(th *thread, fd int64) []byte {
 	if fd < 0 {
 		return nil
+	}
+	if copies := th.proc.mem.copies; copies != nil {
+		return copies.path(fd)
 	}
 	link := append(appendProc(t.scratch[:0], th.tid), "/fd/"...)
 	link = append(strconv.AppendInt(link, fd, 10), 0)

@@ -96,7 +96,7 @@ func listedAs(name, has []byte) bool {
 // may be of another one by now.
 func (t *Tracer) sameSocket(th *thread, asked, has []byte) bool {
 	var a, b unix.Stat_t
-	if asked[0] != '/' || has[0] != '/' ||
+	if th.proc.mem.copies != nil || asked[0] != '/' || has[0] != '/' ||
 		t.served.statPath(t.seenBy(th, unix.AT_FDCWD, asked), &a) != 0 || t.served.statPath(t.seenBy(th, unix.AT_FDCWD, has), &b) != 0 {
 		return true
 	}

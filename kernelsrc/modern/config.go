@@ -18,6 +18,10 @@ type Config struct {
 	Snaplen int
 	// Ceiling is the number of event codes that the reader knows; 0: all.
 	Ceiling int
+	// Truth says that behind the record of a call there is what it has worked on, see
+	// [event.Truth]: the path of the file that the kernel has opened or executed, the
+	// address that it has connected or bound.
+	Truth bool
 	// Family says that only those processes are recorded that this one starts, and
 	// those that come of them.
 	Family bool

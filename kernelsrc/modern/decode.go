@@ -161,7 +161,7 @@ func device(dev uint32) uint64 { return unix.Mkdev(dev>>20, dev&0xfffff) }
 func (d *decoder) socket(fd int, b []byte) {
 	family, typ := u16(b[8:]), u16(b[10:])
 	s := tracer.CopiedSocket{
-		FD: fd, Ino: u64(b), Packets: typ == unix.SOCK_DGRAM || typ == unix.SOCK_RAW,
+		FD: fd, Ino: u64(b), Packets: typ == unix.SOCK_DGRAM || typ == unix.SOCK_RAW, Raw: typ == unix.SOCK_RAW,
 		Queue: u32(b[48:]), Max: u32(b[52:]),
 	}
 	switch family {

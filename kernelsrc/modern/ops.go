@@ -142,9 +142,12 @@ func (b *builder) opened() {
 	default:
 		return
 	}
-	for _, arg := range []uint8{argResult, from} {
-		b.atExit(operation{Code: opPath, Arg: arg, Larg: argNone, Flags: lateOnly})
+	late := uint8(lateOnly)
+	if b.cfg.Truth { // which wants to know what was opened in any case
+		late = 0
 	}
+	b.atExit(operation{Code: opPath, Arg: argResult, Larg: argNone, Flags: late})
+	b.atExit(operation{Code: opPath, Arg: from, Larg: argNone, Flags: lateOnly})
 }
 
 // functions say what the named functions of the tables look at, as far as that is

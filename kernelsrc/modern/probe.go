@@ -54,7 +54,7 @@ func Open(cfg Config) (*Probe, error) {
 	}
 	p.merged = source.Merge(&rings{p})
 	p.decoder.rec = tracer.NewRecorder(tracer.RecorderConfig{
-		Wants: cfg.Wants, Ceiling: cfg.Ceiling, Snaplen: cfg.Snaplen,
+		Wants: cfg.Wants, Ceiling: cfg.Ceiling, Snaplen: cfg.Snaplen, Truth: cfg.Truth,
 		Out:  func(rec []byte) { p.queue = append(p.queue, rec...); p.ends = append(p.ends, len(p.queue)) },
 		Lost: func(c event.Cause) { p.lost[c]++ },
 	})
