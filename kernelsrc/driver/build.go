@@ -50,7 +50,9 @@ func (c *Config) build(source string) (string, error) {
 	cmd := exec.Command("make", args...)
 	cmd.Dir = work
 	cmd.Env = append(os.Environ(), "KERNELDIR="+c.headers()) // 0.20.0 looks in /lib/modules, wherever Root is
-	if out, err := cmd.CombinedOutput(); err != nil {
+	if out, err := cmd.CombinedOutput(); err != nil && len(out) == 0 {
+		return "", err
+	} else if err != nil {
 		return "", fmt.Errorf("make %s: %w: %s", strings.Join(args, " "), err, lastWords(out))
 	}
 	return c.keep(made, name, version)

@@ -23,6 +23,9 @@ type Config struct {
 	Root string
 	// Dirs are searched first, and what is built is left in the first.
 	Dirs []string
+	// Repo is the address of a version's drivers, without the machine and the name; "":
+	// nothing is downloaded.
+	Repo string
 	// Home is where Falco keeps drivers, in .falco.
 	Home string
 	// Kernel is the running one.
@@ -52,7 +55,7 @@ func (c *Config) home() string { return filepath.Join(c.Home, ".falco") }
 // probeLink is what FALCO_BPF_PROBE stands for when it is empty.
 func (c *Config) probeLink() string { return filepath.Join(c.home(), "falco-bpf.o") }
 
-// Load loads a driver that is there, else one that it builds.
+// Load loads a driver that is there, else one of the repository, else one that it builds.
 func Load(c Config) error {
 	if c.Kind == Module {
 		if name := c.loaded(); name != "" {
@@ -62,6 +65,11 @@ func Load(c Config) error {
 	}
 	for _, path := range c.find() {
 		if c.try(path) {
+			return nil
+		}
+	}
+	if c.Repo != "" {
+		if path := c.fetch(); path != "" && c.try(path) {
 			return nil
 		}
 	}

@@ -26,7 +26,7 @@ type Beside struct {
 // tracer would be started again.
 var notBeside = []string{
 	"userspace", "kmod", "ebpf", "modern-bpf", "buffer-preset", "cpus-per-buffer", "engines", "driver", "driver-type",
-	"driver-dir", "read", "ring", "ring-mode", "all", "wait-all", "adopt", "args-limit", "list", "list-events", "output",
+	"driver-dir", "driver-repo", "read", "ring", "ring-mode", "all", "wait-all", "adopt", "args-limit", "list", "list-events", "output",
 	"count", "seconds", "help", "version",
 }
 

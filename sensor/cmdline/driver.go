@@ -2,6 +2,7 @@ package cmdline
 
 import (
 	"fmt"
+	"net/url"
 	"os"
 
 	"github.com/pdig/pdig/internal/cli"
@@ -16,7 +17,7 @@ var driverActions = map[string]func(driver.Config) error{
 
 func (o *options) checkDriver() error {
 	if !o.flags.Changed("driver") {
-		for _, name := range []string{"driver-type", "driver-dir"} {
+		for _, name := range []string{"driver-type", "driver-dir", "driver-repo"} {
 			if o.flags.Changed(name) {
 				return fmt.Errorf("--%s: there is no --driver", name)
 			}
@@ -28,6 +29,14 @@ func (o *options) checkDriver() error {
 	}
 	if k := driver.Kind(o.driverType); k != driver.Module && k != driver.Probe {
 		return cli.ValueError("driver-type", o.driverType, "kmod or ebpf")
+	}
+	if o.flags.Changed("driver-repo") {
+		if o.driver != "load" {
+			return fmt.Errorf("--driver-repo: only --driver load downloads")
+		}
+		if u, err := url.Parse(o.driverRepo); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+			return cli.ValueError("driver-repo", o.driverRepo, "an address that begins with https:// or http://")
+		}
 	}
 	for _, name := range []string{"read", "write", "engines"} {
 		if o.flags.Changed(name) {
@@ -52,7 +61,7 @@ func (p *program) drive() error {
 		home = "/root"
 	}
 	err = driverActions[p.driver](driver.Config{
-		Kind: driver.Kind(p.driverType), Root: root, Dirs: p.driverDirs, Home: home, Kernel: kernel,
+		Kind: driver.Kind(p.driverType), Root: root, Dirs: p.driverDirs, Repo: p.driverRepo, Home: home, Kernel: kernel,
 		Say: func(text string) { fmt.Fprintln(p.stdout, text) },
 	})
 	if err != nil {

@@ -51,6 +51,7 @@ type options struct {
 	driver        string
 	driverType    string
 	driverDirs    []string
+	driverRepo    string
 	output        string
 	write         string
 	pack          bool
@@ -92,8 +93,9 @@ func newOptions() *options {
 	f.BoolVar(&o.modern, "modern-bpf", false, "read the kernel by the probe that is part of this program (Linux 5.8 with BTF)")
 	f.IntVar(&o.cpusPerBuffer, "cpus-per-buffer", 1, "with --modern-bpf: `N` CPUs share a ring; 0: all share one")
 	f.BoolVar(&o.engines, "engines", false, "print which sources of events work here and which do not, with the evidence and what to do, the best first: without a source the first that works is read")
-	f.StringVar(&o.driver, "driver", "", "`load`, unload or build Falco's driver, or print its status: one that fits this kernel, else it is built from the sources in /usr/src; nothing is downloaded")
+	f.StringVar(&o.driver, "driver", "", "`load`, unload or build Falco's driver, or print its status: one that fits this kernel, else it is built from the sources in /usr/src; nothing is downloaded but from --driver-repo")
 	f.StringVar(&o.driverType, "driver-type", "kmod", "with --driver: `kmod`, the kernel module, or ebpf, the classic probe")
+	f.StringVar(&o.driverRepo, "driver-repo", "", "with --driver load: get a driver from the address `URL` of a driver version, by curl, before one is built")
 	f.StringArrayVar(&o.driverDirs, "driver-dir", nil, "with --driver: look for drivers in `DIR` first, and leave what is built there; may be repeated")
 	f.StringVarP(&o.read, "read", "r", "", "read the capture `FILE`, - for stdin")
 	f.StringVar(&o.ring, "ring", shm.DefaultPrefix, "read the pair of ring objects `PREFIX`_buf and PREFIX_descs: a name below /dev/shm, or a path")
