@@ -112,6 +112,7 @@ func TestRefused(t *testing.T) {
 		{[]string{"evt.rawres", "<", "-1", "evt.type=open"}, "sensor: filter: 1:17: expected \"and\" or \"or\"\n  evt.rawres < -1 evt.type=open\n                  ^\n"},
 		{[]string{"ls", "-l"}, "sensor: filter: 1:1: \"ls\" is neither a field with a dot in its name nor a macro that is known here\n  ls\n  ^\n  a command stands behind --\n"},
 		{[]string{"ls", "--color"}, "sensor: filter: 1:1: \"ls\" is neither a field with a dot in its name nor a macro that is known here\n  ls\n  ^\n  a command stands behind --\n"},
+		{[]string{"--ebpf", "/probe.o"}, "sensor: filter: 1:1: expected a field, \"not\", \"(\" or the name of a macro\n  /probe.o\n  ^\n  a probe is named by --ebpf=FILE\n"},
 		{[]string{"-p", "%evt.num %evt.typ"}, "sensor: --format: 1:10: unknown field \"evt.typ\": is evt.type meant?\n  %evt.num %evt.typ\n           ^\n"},
 		{[]string{"-p", "%", "--", "ls"}, "sensor: --format: 1:1: no field behind the %\n  %\n  ^\n"},
 	} {

@@ -82,7 +82,11 @@ func (o *options) makeFilter(words []string) (err error) {
 	}
 	err = refused("filter", err)
 	var bad *refusedError
-	if errors.As(err, &bad) && !o.dash && !strings.ContainsAny(words[0], ".(") {
+	switch first := words[0]; {
+	case !errors.As(err, &bad):
+	case o.flags.Changed("ebpf") && (strings.HasPrefix(first, "/") || strings.HasSuffix(first, ".o")):
+		bad.hint = "a probe is named by --ebpf=FILE"
+	case !o.dash && !strings.ContainsAny(first, ".("):
 		bad.hint = "a command stands behind --"
 	}
 	return err
