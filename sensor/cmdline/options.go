@@ -135,8 +135,9 @@ func usage(o *options) string {
 	return "usage: sensor [options] [filter words...]\n" +
 		"       sensor -r FILE [options] [filter words...]\n" +
 		"       sensor [options] [filter words...] -- command [argument...]\n\n" +
-		"Prints the system calls that pdig records, or those of a capture file, that pass the\n" +
-		"filter; with a command, starts pdig on it.\n\n" +
+		"Prints the system calls that pdig or the kernel records, or those of a capture file, that\n" +
+		"pass the filter; with a command, starts pdig on it. Without a source and a command the\n" +
+		"best source that works here is read.\n\n" +
 		"options:\n" + cli.Usage(o.flags)
 }
 
