@@ -38,7 +38,7 @@ fi
 for probe; do
 	part "classic probe $probe" ../kernelsrc/ebpf "$bin/ebpf.test" -object "$probe" -test.run '^TestReal$'
 done
-part 'modern probe' . $integration -test.run '^TestModern(Exec|Truth|TruthPlain)?$'
+part 'modern probe' . $integration -test.run '^TestModern(Exec|LargeData|Truth|TruthPlain)?$'
 part 'modern probe, rings' ../kernelsrc/modern "$bin/modern.test" -hotplug
 part 'modern probe, capabilities' . $integration -test.run '^TestModernRights$'
 [ $# -gt 0 ] || set -- ''

@@ -65,18 +65,24 @@ func probed(t *testing.T, schema, program string, judged []string) {
 // the records of its threads.
 func probeInto(t *testing.T, schema, program string) (stdout string, records [][]byte) {
 	t.Helper()
-	return probeAt(t, t.TempDir(), schema, program)
+	return probeKeeping(t, 80, schema, program)
 }
 
-// probeAt is probeInto for a program that works in a directory.
-func probeAt(t *testing.T, dir, schema, program string) (stdout string, records [][]byte) {
+// TestModernLargeData is TestModern for as much data as the probe keeps beside addresses and
+// lists of buffers.
+func TestModernLargeData(t *testing.T) {
+	said, records := probeKeeping(t, 48<<10, "newest", fixture(t, "oracle-data"))
+	compareMarked(t, said, records)
+}
+
+// probeKeeping is probeInto for a program of whose data so many bytes are kept.
+func probeKeeping(t *testing.T, snaplen int, schema, program string) (stdout string, records [][]byte) {
 	t.Helper()
-	const snaplen = 80
 	cfg := modern.Config{RingSize: 64 << 20, Snaplen: snaplen, Family: true}
 	if schema != "newest" {
 		cfg.Ceiling, _ = strconv.Atoi(schema)
 	}
-	cmd := exec.Command(program, schema, dir, strconv.Itoa(snaplen))
+	cmd := exec.Command(program, schema, t.TempDir(), strconv.Itoa(snaplen))
 	cmd.Env = append(os.Environ(), "ORACLE_QUEUES=told")
 	return probedBy(t, cfg, cmd)
 }

@@ -14,7 +14,7 @@ type Config struct {
 	RingSize int
 	// CPUsPerRing is how many CPUs share a ring; 0: all.
 	CPUsPerRing int
-	// Snaplen is how many bytes of data are kept.
+	// Snaplen is how many bytes of data are kept: 56 KiB at most, which is logged.
 	Snaplen int
 	// Ceiling is the number of event codes that the reader knows; 0: all.
 	Ceiling int

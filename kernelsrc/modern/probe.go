@@ -36,6 +36,9 @@ type Probe struct {
 
 // Open loads the probe and begins to record.
 func Open(cfg Config) (*Probe, error) {
+	if cfg.Snaplen > maxData {
+		cfg.Log.Warn().Int("wanted", cfg.Snaplen).Int("size", maxData).Msg("the modern probe keeps less data")
+	}
 	cfg.Ceiling = cmp.Or(cfg.Ceiling, syscalls.CeilingNewest)
 	l, err := load(&cfg)
 	if err != nil {

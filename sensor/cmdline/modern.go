@@ -17,7 +17,7 @@ const defaultSnaplen = 80
 func (p *program) openModern() (source.Source, error) {
 	cfg := modern.Config{
 		RingSize: presetSize(p.preset), CPUsPerRing: p.cpusPerBuffer,
-		Snaplen: cmp.Or(p.snaplen, defaultSnaplen), Ceiling: p.ceiling(), Wants: p.wants(), Truth: true,
+		Snaplen: cmp.Or(p.snaplen, defaultSnaplen), Ceiling: p.ceiling(), Wants: p.wants(), Truth: true, Log: p.log,
 	}
 	src, err := modern.Open(cfg)
 	if err != nil {
