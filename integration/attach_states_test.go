@@ -69,6 +69,7 @@ func TestAttachQueued(t *testing.T) {
 	w.reader.forgets.Store(true)
 	g := startTarget(t, fixture(t, "queued"))
 	for i := range 12 {
+		g.timer.Reset(patience)
 		p := w.attach(t, g.pid())
 		if i%4 == 0 {
 			w.reader.manyMore(t)

@@ -301,6 +301,7 @@ func TestAttachKilled(t *testing.T) {
 			g := startTarget(t, append([]string{fixture(t, "attach")}, argv...)...)
 			w := readWay(t)
 			for i := range 30 {
+				g.timer.Reset(patience)
 				p := w.attach(t, g.pid())
 				time.Sleep(time.Duration(i) * time.Millisecond)
 				_ = p.cmd.Process.Kill()

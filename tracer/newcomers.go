@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,10 +26,12 @@ import (
 // ErrNoContainer is why nobody can be adopted.
 var ErrNoContainer = errors.New("nobody can enter the first pid namespace of the machine: all that begin there would be adopted")
 
-// Times of the search. It takes a two-hundredth of a processor at most.
+// Times of the search. It takes a two-hundredth of a processor, unless nobody would be
+// looked for in a long time then.
 const (
 	searchPause = 50 * time.Millisecond
 	searchShare = 200
+	searchMost  = 5 * time.Second        // is paused
 	searchAgain = 100 * time.Millisecond // for whoever was not ready
 	searchAll   = time.Second
 )
@@ -150,11 +153,30 @@ func (n *newcomers) run(wake func()) {
 			wake() // a signal that comes before a wait ends nothing
 			pause /= 4
 		case n.due():
-			begin := time.Now()
-			n.search(false)
-			pause = max(pause, searchShare*time.Since(begin))
+			pause = pauseAfter(processorTime(func() { n.search(false) }))
 		}
 	}
+}
+
+// pauseAfter is how long to wait after a search that has taken that much of a processor.
+func pauseAfter(taken time.Duration) time.Duration {
+	return min(max(searchPause, searchShare*taken), searchMost)
+}
+
+// processorTime calls f and returns how long that was on a processor. Time in which it
+// waited for one does not count: where many do, as in a container that has used up its
+// share, a search would be over after seconds, and the next one begin after minutes.
+func processorTime(f func()) time.Duration {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var begin, end unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &begin); err != nil {
+		f()
+		return searchMost // as if it had been long
+	}
+	f()
+	_ = unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &end)
+	return time.Duration(end.Nano() - begin.Nano())
 }
 
 // due reports whether /proc has to be listed.

@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"slices"
 	"testing"
+	"time"
 )
 
 // TestJudge: who has come from outside is found, but not what the tracer has started: a
@@ -21,6 +22,31 @@ func TestJudge(t *testing.T) {
 		if got := len(n.found) > 0; got != row.want || settled == row.want {
 			t.Errorf("%s: found %v, settled %v", row.who, got, settled)
 		}
+	}
+}
+
+// TestSearchPause: who enters is found soon on a machine, too, that is so busy that a
+// search is interrupted for long.
+func TestSearchPause(t *testing.T) {
+	for _, row := range []struct{ taken, want time.Duration }{
+		{0, searchPause},
+		{time.Millisecond, searchShare * time.Millisecond},
+		{time.Second, searchMost},
+	} {
+		if got := pauseAfter(row.taken); got != row.want {
+			t.Errorf("after %v: got %v, want %v", row.taken, got, row.want)
+		}
+	}
+	const away = 300 * time.Millisecond
+	if got := processorTime(func() { time.Sleep(away) }); got >= away/2 {
+		t.Errorf("%v of a processor in which nothing was done", got)
+	}
+	busy := processorTime(func() {
+		for begin := time.Now(); time.Since(begin) < away; {
+		}
+	})
+	if busy <= 0 || busy > 2*away {
+		t.Errorf("%v of a processor in %v", busy, away)
 	}
 }
 
