@@ -84,7 +84,14 @@ func readWay(t *testing.T) *way {
 }
 
 // patience is how long a command may take before it counts as hanging.
-var patience = 60 * time.Second
+var patience = usualPatience
+
+const usualPatience = 60 * time.Second
+
+// soon is a time on the machine of the tests, in proportion to patience on another one.
+func soon(limit time.Duration) time.Duration {
+	return limit * (patience / time.Second) / (usualPatience / time.Second)
+}
 
 // process is a command that was started.
 type process struct {
