@@ -148,7 +148,7 @@ static void pairs(void)
 
 static void modes(void)
 {
-	struct stat st;
+	struct stat64 st; // what fstatat of 32 bits fills, which is longer than a stat
 	char buf[400];
 	long r;
 	EACH(n)
