@@ -119,23 +119,63 @@ func openEngines(t *testing.T) (schema string, engines []*engineUnderTest) {
 
 // together are several sources, of which those of the kernel see what the first tells of.
 type together struct {
-	all []*engineUnderTest
-	at  int // whose the last record is
+	all   []*engineUnderTest
+	at    int // whose the last record is
+	empty int // how many had none since all had none
 }
 
+// Next has no record when each source has had none at its turn. They never have none at
+// the same time: of the pauses of this process while one is empty the next one tells.
 func (s *together) Next() ([]byte, error) {
-	for range s.all {
+	for ; s.empty < len(s.all); s.empty++ {
 		rec, err := s.all[s.at].src.Next()
 		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) {
 			return rec, err
 		}
 		s.at = (s.at + 1) % len(s.all)
 	}
+	s.empty = 0
 	return nil, os.ErrDeadlineExceeded
 }
 
 func (s *together) Stats() event.Stats { return s.all[0].src.Stats() }
 func (s *together) Close() error       { return nil } // each is closed by itself
+
+// overheard is a source that tells of each look at the others, as drivers do that tell of
+// the calls of their own reader.
+type overheard struct {
+	source.Source
+	others []*overheard
+	news   int
+}
+
+func (s *overheard) Next() ([]byte, error) {
+	if s.news > 0 {
+		s.news--
+		return nil, nil
+	}
+	for _, o := range s.others {
+		o.news++
+	}
+	return nil, os.ErrDeadlineExceeded
+}
+
+// TestTogether: sources that tell of the reader's own pauses come to an end.
+func TestTogether(t *testing.T) {
+	a, b, quiet := &overheard{}, &overheard{}, &overheard{}
+	a.others, b.others, quiet.others = []*overheard{b}, []*overheard{a}, []*overheard{a, b}
+	s := &together{all: []*engineUnderTest{{src: quiet}, {src: a}, {src: b}}}
+	for range 2 {
+		for n := 0; ; n++ {
+			if _, err := s.Next(); errors.Is(err, os.ErrDeadlineExceeded) {
+				break
+			}
+			if n == 100 {
+				t.Fatal("there is always a record")
+			}
+		}
+	}
+}
 
 // watch runs a program under pdig and all engines.
 func watch(t *testing.T, engines []*engineUnderTest, schema, program, dir string) (traced *engineUnderTest) {
