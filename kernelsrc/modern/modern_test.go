@@ -292,3 +292,32 @@ func TestVersion(t *testing.T) {
 		}
 	}
 }
+
+// TestLockedDown: it is told by the kernel's file, and where that is not mounted by what
+// its verifier says.
+func TestLockedDown(t *testing.T) {
+	const old, newer = "invalid argument: unknown func bpf_probe_read#4 (57 line(s) omitted)",
+		"invalid argument: program of this type cannot use helper bpf_probe_read_kernel#113"
+	for _, row := range []struct {
+		modes, err string // modes: "" for no file
+		want       bool
+	}{
+		{"none integrity [confidentiality]\n", "operation not permitted", true},
+		{"none [integrity] confidentiality\n", "operation not permitted", false},
+		{"[none] integrity confidentiality\n", old, false},
+		{"", old, true},
+		{"", newer, true},
+		{"", "operation not permitted", false},
+		{"", "invalid argument: unknown func bpf_ringbuf_output#130", false},
+	} {
+		file := filepath.Join(t.TempDir(), "lockdown")
+		if row.modes != "" {
+			if err := os.WriteFile(file, []byte(row.modes), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := lockedDown(file, errors.New(row.err)); got != row.want {
+			t.Errorf("%q, %q: got %t", row.modes, row.err, got)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -39,7 +40,7 @@ func (e *PermissionError) Unwrap() []error { return []error{ErrPermission, e.Err
 // why the limit of locked memory was not raised.
 func refused(err, limited error) error {
 	switch {
-	case lockedDown():
+	case lockedDown(securityFile, err):
 		return fmt.Errorf("%w: %w", ErrLockdown, err)
 	case !errors.Is(err, unix.EPERM):
 		return err
@@ -70,8 +71,18 @@ func lacking(locked bool) (names []string) {
 	return names
 }
 
-// lockedDown reports whether the kernel hides its memory, as far as it tells.
-func lockedDown() bool {
-	modes, err := os.ReadFile("/sys/kernel/security/lockdown")
-	return err == nil && strings.Contains(string(modes), "[confidentiality]")
+// securityFile is where securityfs tells of the lockdown, if it is mounted.
+const securityFile = "/sys/kernel/security/lockdown"
+
+// unreadable is what a verifier says of the function that reads the kernel's memory; the
+// second since Linux 6.11.
+var unreadable = regexp.MustCompile(`(unknown func|cannot use helper) bpf_probe_read`)
+
+// lockedDown reports whether the kernel hides its memory. In most containers only the
+// refusal err tells.
+func lockedDown(file string, err error) bool {
+	if modes, err := os.ReadFile(file); err == nil {
+		return strings.Contains(string(modes), "[confidentiality]")
+	}
+	return unreadable.MatchString(err.Error())
 }
