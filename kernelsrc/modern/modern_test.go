@@ -3,6 +3,7 @@ package modern
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 
 	"github.com/pdig/pdig/event"
@@ -319,5 +321,10 @@ func TestLockedDown(t *testing.T) {
 		if got := lockedDown(file, errors.New(row.err)); got != row.want {
 			t.Errorf("%q, %q: got %t", row.modes, row.err, got)
 		}
+	}
+	// The text of a new kernel ends with advice.
+	log := []string{"program of this type cannot use helper bpf_probe_read#4", "", "Suggestion:", "", "processed 232 insns"}
+	if err := fmt.Errorf("load: %w", &ebpf.VerifierError{Cause: unix.EINVAL, Log: log}); !lockedDown(filepath.Join(t.TempDir(), "none"), err) {
+		t.Errorf("%v", err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 )
 
@@ -84,5 +85,9 @@ func lockedDown(file string, err error) bool {
 	if modes, err := os.ReadFile(file); err == nil {
 		return strings.Contains(string(modes), "[confidentiality]")
 	}
-	return unreadable.MatchString(err.Error())
+	text := err.Error() // has the last line of what the verifier says
+	if v := (*ebpf.VerifierError)(nil); errors.As(err, &v) {
+		text = strings.Join(v.Log, "\n")
+	}
+	return unreadable.MatchString(text)
 }
