@@ -42,7 +42,7 @@ func TestModernRights(t *testing.T) {
 	if out, err := exec.Command(sensorPath, "--modern-bpf", "-q", "-M", "1").CombinedOutput(); err != nil {
 		t.Skipf("needs the modern probe: %s", out)
 	}
-	const remedy = ": run as root, or give it to the program (setpriv, setcap)\n"
+	const remedy = ": run as root, or give the program what is missing (setpriv, setcap)\n"
 	const no = "sensor: --modern-bpf: no permission to load eBPF programs: "
 	for _, row := range []struct {
 		name string

@@ -32,7 +32,7 @@ func modernRefusal(err error) error {
 	case errors.Is(err, modern.ErrNoBTF):
 		return &refusal{err, "another source is --kmod, or pdig and -u"}
 	case errors.Is(err, modern.ErrPermission):
-		return &refusal{err, "run as root, or give it to the program (setpriv, setcap)"}
+		return &refusal{err, "run as root, or give the program what is missing (setpriv, setcap)"}
 	case errors.Is(err, modern.ErrLockdown):
 		return &refusal{err, "boot without lockdown=confidentiality, or use pdig and -u"}
 	}
