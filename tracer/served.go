@@ -27,15 +27,16 @@ import (
 // about them.
 type served struct {
 	mounts bool // there are such file systems
-	memory bool // and tracees have mounted one: memory may be a part of it
+	memory bool // and tracees have mounted one, or may: memory may be a part of it
 	locks  bool // who has locked a socket may wait for memory meanwhile
 
 	busy chan struct{} // an element for each helper at work
 }
 
 const (
-	patience   = 5 * time.Millisecond // how long a tracee is held for an answer
-	maxHelpers = 8                    // that wait for servers at a time
+	patience      = 5 * time.Millisecond   // how long a tracee is held for an answer
+	otherPatience = 200 * time.Millisecond // and where it cannot be a tracee that has to give it
+	maxHelpers    = 8                      // that wait for servers at a time
 )
 
 func (s *served) init() {
@@ -97,6 +98,15 @@ func (s *served) helper() bool {
 	}
 }
 
+// patience is how long a tracee is held for an answer: one that does not come leaves open
+// whether a name has led to another file, so a busy machine is to have time for it.
+func (s *served) patience() time.Duration {
+	if s.memory {
+		return patience
+	}
+	return otherPatience
+}
+
 // answer is what f, a helper's work, returns, or false if that takes too long. f
 // is left to end in its own time, so it may not use what belongs to the tracer.
 func answer[T any](s *served, f func() T) (v T, ok bool) {
@@ -105,7 +115,7 @@ func answer[T any](s *served, f func() T) (v T, ok bool) {
 		c <- f()
 		<-s.busy
 	}()
-	timer := time.NewTimer(patience)
+	timer := time.NewTimer(s.patience())
 	defer timer.Stop()
 	select {
 	case v = <-c:

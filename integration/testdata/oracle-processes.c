@@ -473,6 +473,8 @@ static void elsewhere(void)
 		struct clone_args args = {.flags = fd < 0 ? 0 : CLONE_INTO_CGROUP, .exit_signal = SIGCHLD, .cgroup = fd < 0 ? 0 : fd};
 		if ((pid = syscall(SYS_clone3, &args, sizeof args)) == 0) {
 			child(335, 0);
+			if (getenv("ORACLE_QUEUES")) // a probe's reader finds it in /proc only while it lives
+				sleep(1);
 			ends(0);
 		}
 		parent(335, result(pid), 0);

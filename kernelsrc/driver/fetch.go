@@ -45,7 +45,7 @@ func (c *Config) download(from, name string) (string, error) {
 	defer os.RemoveAll(work)
 	made := filepath.Join(work, name+c.suffix())
 	cmd := exec.Command("curl", "--fail", "--silent", "--show-error", "--location", "--proto", "=http,https",
-		"--connect-timeout", "20", "--max-time", "300", "--output", made, "--", from)
+		"--connect-timeout", "20", "--max-time", "300", "--max-filesize", "67108864", "--output", made, "--", from)
 	switch out, err := cmd.CombinedOutput(); {
 	case err != nil && len(out) > 0:
 		return "", fmt.Errorf("%s", lastWords(out))

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -15,15 +16,15 @@ import (
 // this kernel, and built if there is none.
 func TestFetch(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil {
-		t.Skip("there is no curl")
+		t.Skip("needs curl")
 	}
 	files := map[string][]byte{
 		"/driver/7.0.0+driver/x86_64/falco_debian_6.1.0-56-amd64_1.o": probe("5.10.0"),
 		"/driver/7.0.0+driver/x86_64/scap_debian_6.1.0-56-amd64_1.o":  probe(kernel.Release),
 	}
-	asked := 0
+	var asked atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		asked++
+		asked.Add(1)
 		if b, ok := files[r.URL.Path]; ok {
 			_, _ = w.Write(b)
 			return
@@ -37,7 +38,7 @@ func TestFetch(t *testing.T) {
 		there      map[string][]byte
 		want       []string
 		err        error
-		asked      int
+		asked      int32
 	}{
 		{"got", repo, nil, []string{
 			`REPO/x86_64/falco_debian_6.1.0-56-amd64_1.o: it is for kernel "5.10.0", this is 6.1.0-56-amd64`,
@@ -55,7 +56,7 @@ func TestFetch(t *testing.T) {
 		}, ErrNone, 2},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			asked = 0
+			asked.Store(0)
 			c, said := place(t, Probe, row.there)
 			c.Repo, c.Dirs = row.repo, nil
 			if err := Load(c); !errors.Is(err, row.err) {
@@ -64,8 +65,8 @@ func TestFetch(t *testing.T) {
 			for i, line := range *said {
 				(*said)[i] = strings.ReplaceAll(line, strings.TrimRight(row.repo, "/")+"/x86", "REPO/x86")
 			}
-			if diff := cmp.Diff(row.want, *said); diff != "" || asked != row.asked {
-				t.Errorf("asked %d times, want %d\n%s", asked, row.asked, diff)
+			if diff := cmp.Diff(row.want, *said); diff != "" || asked.Load() != row.asked {
+				t.Errorf("asked %d times, want %d\n%s", asked.Load(), row.asked, diff)
 			}
 		})
 	}
