@@ -457,14 +457,18 @@ static void namespaces(void)
 }
 
 // elsewhere has a child begin in another cgroup than its parent, where that may be. The
-// list has the cgroup of version 2 where no hierarchy of version 1 stands for it.
-static void elsewhere(void)
+// list has the cgroup of version 2 where no hierarchy of version 1 stands for it. All
+// programs share that of version 2: the cgroup is called as the directory of this one.
+static void elsewhere(const char *dir)
 {
 	pid_t pid = raw_clone(0);
 	if (pid == 0) {
 		child(223, 0);
-		char group[60];
-		sprintf(group, "/proc/self/cwd/cgroup/%d", getpid()); // what is opened in /proc is not compared
+		char group[300], *name = group + sprintf(group, "/proc/self/cwd/cgroup/"); // what is opened in /proc is not compared
+		snprintf(name, group + sizeof group - name, "oracle%s", dir);
+		for (; *name; name++)
+			if (*name == '/')
+				*name = '-';
 		int fd = -1;
 		mkdir("cgroup", 0700);
 		if (unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
@@ -503,7 +507,7 @@ int main(int argc, char **argv)
 	namespaces();
 	orphans();
 	reuse();
-	elsewhere();
+	elsewhere(argv[2]);
 	start_thread(NULL);
 	pid_t pid = raw_clone(0);
 	if (pid == 0) {
