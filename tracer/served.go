@@ -35,7 +35,7 @@ type served struct {
 
 const (
 	patience      = 5 * time.Millisecond   // how long a tracee is held for an answer
-	otherPatience = 200 * time.Millisecond // and where it cannot be a tracee that has to give it
+	otherPatience = 500 * time.Millisecond // and where it cannot be a tracee that has to give it
 	maxHelpers    = 8                      // that wait for servers at a time
 )
 
