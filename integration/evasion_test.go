@@ -101,7 +101,7 @@ func TestEvasions(t *testing.T) {
 func TestUpperHalves(t *testing.T) {
 	t.Parallel()
 	if runtime.GOARCH != "amd64" {
-		t.Skip("there is no socketcall")
+		t.Skip("needs a kernel of amd64: 32-bit calls of 64-bit programs (int 0x80)")
 	}
 	program := fixture(t, "evade")
 	for _, every := range []bool{false, true} {

@@ -120,39 +120,34 @@ func TestAttacherAssailed(t *testing.T) {
 		}
 	})
 	t.Run("leader of a group", func(t *testing.T) {
-		log := filepath.Join(t.TempDir(), "log")
-		g := startTarget(t, program, "wait")
-		cmd := exec.Command(pdigPath, "--ring", ring(t), "--log-level", "info", "--log-file", log, "-p", strconv.Itoa(g.pid()))
+		dir := t.TempDir()
+		cmd := exec.Command(pdigPath)
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-		p := start(t, cmd)
-		eventually(t, "it has attached", func() bool {
-			text, _ := os.ReadFile(log)
-			return strings.Contains(string(text), `"attached"`)
-		})
-		if got, want := g.finish(t), assaults("root", unix.EPERM, unix.EPERM, unix.SIGSTOP)+"status 0x0\n"; got != want {
-			t.Errorf("got %s, want %s", got, want)
-		}
-		if r := p.wait(t); r.String() != "status 0x0\n" {
-			t.Errorf("got %s", r)
-		}
+		assailed(t, startTarget(t, program, "wait"), cmd, dir, assaults("root", unix.EPERM, unix.EPERM, unix.SIGSTOP))
 	})
 	t.Run("nobody", func(t *testing.T) {
 		dir := dirOf(t, 65534)
 		pdig, program := copyProgram(t, pdigPath, filepath.Join(dir, "pdig")), copyProgram(t, program, filepath.Join(dir, "assail"))
-		g := startTargetCmd(t, asNobody(program, "wait"))
-		log := filepath.Join(dir, "log")
-		p := start(t, asNobody(pdig, "--ring", filepath.Join(dir, "ring"), "--log-level", "info", "--log-file", log, "-p", strconv.Itoa(g.pid())))
-		eventually(t, "it has attached", func() bool {
-			text, _ := os.ReadFile(log)
-			return strings.Contains(string(text), `"attached"`)
-		})
-		if got, want := g.finish(t), assaults("nobody", unix.EPERM, unix.ESRCH, unix.SIGSTOP)+"status 0x0\n"; got != want {
-			t.Errorf("got %s, want %s", got, want)
-		}
-		if r := p.wait(t); r.String() != "status 0x0\n" {
-			t.Errorf("got %s", r)
-		}
+		assailed(t, startTargetCmd(t, asNobody(program, "wait")), asNobody(pdig), dir, assaults("nobody", unix.EPERM, unix.ESRCH, unix.SIGSTOP))
 	})
+}
+
+// assailed has a pdig, with a ring and a log in dir, attach to a target that assails it.
+func assailed(t *testing.T, g *target, pdig *exec.Cmd, dir, want string) {
+	t.Helper()
+	log := filepath.Join(dir, "log")
+	pdig.Args = append(pdig.Args, "--ring", filepath.Join(dir, "ring"), "--log-level", "info", "--log-file", log, "-p", strconv.Itoa(g.pid()))
+	p := start(t, pdig)
+	eventually(t, "it has attached", func() bool {
+		text, _ := os.ReadFile(log)
+		return strings.Contains(string(text), `"attached"`)
+	})
+	if got, want := g.finish(t), want+"status 0x0\n"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if r := p.wait(t); r.String() != "status 0x0\n" {
+		t.Errorf("got %s", r)
+	}
 }
 
 // TestPriorityOfAll: a command that changes the priority of all processes of its user does

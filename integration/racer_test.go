@@ -30,7 +30,7 @@ func TestRacer(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			if kind == "packed" && runtime.GOARCH != "amd64" {
-				t.Skip("there is no socketcall")
+				t.Skip("needs a kernel of amd64: 32-bit calls of 64-bit programs (int 0x80, socketcall)")
 			}
 			dir := t.TempDir()
 			r := &race{kind: kind, dir: dir}

@@ -140,11 +140,11 @@ func TestModernNamespace(t *testing.T) {
 	needProgram(t, "unshare")
 	inside := []string{"--pid", "--fork", "--mount-proc", "sh", "-c", `echo $1 >/proc/sys/kernel/ns_last_pid; shift; "$@"; exit`, "-"}
 	if out, err := exec.Command("unshare", append(inside, "100", "true")...).CombinedOutput(); err != nil || len(out) > 0 {
-		t.Skipf("needs unshare --pid, and that a process may choose its number: %v, %s", err, out)
+		t.Skipf("needs CAP_SYS_ADMIN (a pid namespace) and ns_last_pid (CONFIG_CHECKPOINT_RESTORE): %v, %s", err, out)
 	}
 	probe, err := modern.Open(modern.Config{RingSize: os.Getpagesize()})
 	if withoutModern(err) {
-		t.Skip("needs the modern probe: ", err)
+		t.Skipf("the probe needs Linux 5.8 with BTF, and CAP_BPF and CAP_PERFMON: %v", err)
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -16,7 +16,7 @@ import (
 // this kernel, and built if there is none.
 func TestFetch(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil {
-		t.Skip("needs curl")
+		t.Skip("needs curl, with which drivers are got; CI has it")
 	}
 	files := map[string][]byte{
 		"/driver/7.0.0+driver/x86_64/falco_debian_6.1.0-56-amd64_1.o": probe("5.10.0"),

@@ -324,9 +324,19 @@ func TestAllocations(t *testing.T) {
 
 func BenchmarkApply(b *testing.B) {
 	tab := newTable(false)
+	views := parsed(b, "100 > read fd=3 size=80", "100 < read res=3 data=abc")
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		tab.Apply(&views[i&1])
+	}
+}
+
+// parsed are events in the words of a script.
+func parsed(b *testing.B, lines ...string) []event.View {
+	b.Helper()
 	var e event.Encoder
-	views := [2]event.View{}
-	for i, line := range []string{"100 > read fd=3 size=80", "100 < read res=3 data=abc"} {
+	views := make([]event.View, len(lines))
+	for i, line := range lines {
 		rec, err := testrecord.Line(&e, startTime, line)
 		if err != nil {
 			b.Fatal(err)
@@ -335,10 +345,7 @@ func BenchmarkApply(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	b.ReportAllocs()
-	for i := 0; b.Loop(); i++ {
-		tab.Apply(&views[i&1])
-	}
+	return views
 }
 
 // BenchmarkProcessEnds has a process begin and end among many others.
@@ -347,19 +354,8 @@ func BenchmarkProcessEnds(b *testing.B) {
 	for tid := range int64(20_000) {
 		tab.childOf(tab.add(1000+tid), 1)
 	}
-	var e event.Encoder
-	var views [3]event.View
-	for i, line := range []string{
-		"100 < clone res=200 pid=100 tid=100 comm=pp", "200 < clone res=0 pid=200 tid=200 ptid=100 comm=pp", "200 > procexit+ reaper_tid=1",
-	} {
-		rec, err := testrecord.Line(&e, startTime, line)
-		if err != nil {
-			b.Fatal(err)
-		}
-		if err := views[i].Parse(bytes.Clone(rec)); err != nil {
-			b.Fatal(err)
-		}
-	}
+	views := parsed(b, "100 < clone res=200 pid=100 tid=100 comm=pp",
+		"200 < clone res=0 pid=200 tid=200 ptid=100 comm=pp", "200 > procexit+ reaper_tid=1")
 	b.ReportAllocs()
 	for b.Loop() {
 		for i := range views {
