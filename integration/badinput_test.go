@@ -9,7 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -241,8 +241,10 @@ func (c *complaint) run(t *testing.T, refuse string) string {
 	if lines > 1 || words == "" || stdout.Len() > 0 {
 		t.Errorf("want one line on stderr; stdout %q, stderr %q", stdout.String(), words)
 	}
-	unplace := strings.NewReplacer(dir, "$DIR", strconv.Itoa(os.Getpid()), "$PID", strconv.Itoa(cmd.ProcessState.Pid()), "$PID")
-	return fmt.Sprintf("%s\nstatus %d\n%s", strings.Join(quoted(c.argv), " "), cmd.ProcessState.ExitCode(), unplace.Replace(words))
+	// A number that is no process can be the same, be it a size or a limit.
+	process := regexp.MustCompile(fmt.Sprintf(`\b(process|pid) (%d|%d)\b`, os.Getpid(), cmd.ProcessState.Pid()))
+	words = process.ReplaceAllString(strings.ReplaceAll(words, dir, "$DIR"), "$1 $$PID")
+	return fmt.Sprintf("%s\nstatus %d\n%s", strings.Join(quoted(c.argv), " "), cmd.ProcessState.ExitCode(), words)
 }
 
 func quoted(argv []string) []string {
