@@ -106,6 +106,7 @@ func enoughRights(t *testing.T) {
 
 // TestModernRefused: a kernel that has not what the probe needs is told so, in one line.
 func TestModernRefused(t *testing.T) {
+	refuse := fixture(t, "refuse")
 	for _, row := range []struct {
 		name string
 		argv []string // before the sensor's
@@ -117,10 +118,12 @@ func TestModernRefused(t *testing.T) {
 			`^sensor: --modern-bpf: the kernel does not describe its types \(no /sys/kernel/btf/vmlinux: CONFIG_DEBUG_INFO_BTF\).*: another source is --kmod, or pdig and -u\n$`},
 		{"root of a user namespace", []string{"unshare", "-Ur"},
 			`^sensor: --modern-bpf: no permission to load eBPF programs, though it has CAP_BPF and CAP_PERFMON here \(a user namespace .*\n$`},
+		{"calls that do not reach it", []string{refuse, rule(unix.SYS_GETPID, -1, 0, unix.EPERM)},
+			`^sensor: --modern-bpf: the probe is attached, but hears of no system call of this process: a seccomp filter refuses getpid: operation not permitted.*\n$`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			needProgram(t, row.argv[0])
-			if out, err := exec.Command(row.argv[0], append(row.argv[1:], "true")...).CombinedOutput(); err != nil {
+			if out, err := exec.Command(row.argv[0], append(row.argv[1:], "/bin/true")...).CombinedOutput(); err != nil {
 				t.Skipf("needs %s: %s", strings.Join(row.argv, " "), out)
 			}
 			if _, err := os.Stat("/sys/kernel/btf"); err != nil && row.name == "no BTF" {

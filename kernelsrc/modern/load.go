@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
@@ -34,6 +35,7 @@ type programs struct {
 	Forked    *ebpf.Program `ebpf:"forked"`
 	Ended     *ebpf.Program `ebpf:"ended"`
 	Delivered *ebpf.Program `ebpf:"delivered"`
+	Self      *ebpf.Map     `ebpf:".data.self"` // the process that the programs have met as theirs
 }
 
 func (p *programs) all() []*ebpf.Program {
@@ -112,7 +114,9 @@ func load(cfg *Config) (_ *loaded, err error) {
 			return nil, err
 		}
 	}
-	introduce(password)
+	if err := l.introduce(password); err != nil {
+		return nil, err
+	}
 	return l, nil
 }
 
@@ -181,9 +185,39 @@ func (cfg *Config) fill(spec *ebpf.CollectionSpec, cpus int, wanted []byte) (pas
 		spec.Variables["password"].Set(password))
 }
 
-// introduce tells the probe which process is its own, and lets it begin.
-func introduce(password uint64) {
-	_, _, _ = unix.RawSyscall(unix.SYS_GETPID, uintptr(password), 0, 0)
+// introduce tells the probe which process is its own, and lets it begin. A call that it does
+// not hear of would leave it waiting for ever.
+func (l *loaded) introduce(password uint64) error {
+	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		_, _, errno := unix.RawSyscall(unix.SYS_GETPID, uintptr(password), 0, 0)
+		switch met, err := l.met(); {
+		case err != nil:
+			return err
+		case met:
+			return nil
+		case errno != 0: // which getpid itself never gives
+			return fmt.Errorf("%w: a seccomp filter refuses getpid: %v", ErrUnheard, errno) // it is no refusal of bpf
+		case time.Now().After(end):
+			return ErrUnheard
+		}
+	}
+}
+
+// patience is how long the probe may take to hear of the first call. It does at once.
+const patience = 5 * time.Second
+
+// met reports whether all copies know their own process.
+func (l *loaded) met() (bool, error) {
+	for i := range l.copies {
+		var pid uint32
+		if err := l.copies[i].Self.Lookup(uint32(0), &pid); err != nil {
+			return false, fmt.Errorf("the probe's own process: %w", err)
+		}
+		if pid == 0 {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // makeRings makes the rings of the CPUs that are online, and tells the probe which CPU has
@@ -235,6 +269,7 @@ func (l *loaded) close() error {
 		for _, p := range l.copies[i].all() {
 			err = errors.Join(err, p.Close()) // nil where it was not loaded
 		}
+		err = errors.Join(err, l.copies[i].Self.Close())
 	}
 	for _, m := range l.shared.all() {
 		err = errors.Join(err, m.Close())

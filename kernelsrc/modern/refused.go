@@ -17,6 +17,8 @@ var (
 	// ErrPermission is what every [PermissionError] is.
 	ErrPermission = errors.New("no permission to load eBPF programs")
 	ErrLockdown   = errors.New("the kernel is locked down (confidentiality): no probe may read its memory")
+	// ErrUnheard is a probe that would never begin.
+	ErrUnheard = errors.New("the probe is attached, but hears of no system call of this process")
 )
 
 // PermissionError is a kernel that does not let this process load programs.
