@@ -139,9 +139,7 @@ func TestAdoptNobody(t *testing.T) {
 	v.finish(t)
 	n.finish(t)
 	t.Run("no container", func(t *testing.T) {
-		if ino, err := os.Readlink("/proc/self/ns/pid"); err != nil || ino != "pid:[4026531836]" {
-			t.Skip("needs the first pid namespace of the machine, which a container does not see")
-		}
+		needFirstNamespace(t)
 		for _, argv := range [][]string{{"true"}, {"-p", strconv.Itoa(os.Getpid())}} {
 			r := runCommand(t, append([]string{pdigPath, "--ring", ring(t), "--adopt"}, argv...)...)
 			const want = "pdig: --adopt: nobody can enter the first pid namespace of the machine: all that begin there would be adopted\n"

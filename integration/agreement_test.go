@@ -37,6 +37,7 @@ var updateDifferences = flag.Bool("update-differences", false, "write the table 
 // what pdig tells of each thread the others tell too, parameter by parameter. Each
 // difference is a row of testdata/differences.txt.
 func TestAgreement(t *testing.T) {
+	needFirstNamespace(t)
 	rows := readDifferences(t)
 	schema, engines := openEngines(t)
 	if len(engines) == 0 {

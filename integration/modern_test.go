@@ -159,6 +159,7 @@ func TestModernTruthPlain(t *testing.T) {
 // threads.
 func probedBy(t *testing.T, cfg modern.Config, cmd *exec.Cmd) (stdout string, records [][]byte) {
 	t.Helper()
+	needFirstNamespace(t)
 	probe, err := modern.Open(cfg)
 	if withoutModern(err) {
 		t.Skipf("the probe needs Linux 5.8 with BTF, and CAP_BPF and CAP_PERFMON: %v", err)
@@ -169,6 +170,15 @@ func probedBy(t *testing.T, cfg modern.Config, cmd *exec.Cmd) (stdout string, re
 	defer probe.Close()
 	var kin family
 	return recordsOf(t, probe, cmd, func(pid int, rec []byte) bool { return kin.takes(t, pid, rec) }, kin.ended)
+}
+
+// needFirstNamespace skips a test in all pid namespaces but the first, whose numbers of processes
+// are those that a kernel tells of.
+func needFirstNamespace(t *testing.T) {
+	t.Helper()
+	if ns, err := os.Readlink("/proc/self/ns/pid"); err != nil || ns != "pid:[4026531836]" {
+		t.Skip("needs the pid namespace of the machine (docker run --pid=host)")
+	}
 }
 
 // interruptibleProbes reports whether another thread may run while the kernel runs a probe

@@ -140,6 +140,7 @@ func TestModernRefused(t *testing.T) {
 // TestModernNamespace: in another pid namespace than the first the numbers of the kernel are not
 // those of /proc. There a process with the number of the sensor is neither taken for it nor left out.
 func TestModernNamespace(t *testing.T) {
+	needFirstNamespace(t)
 	needProgram(t, "unshare")
 	inside := []string{"--pid", "--fork", "--mount-proc", "sh", "-c", `echo $1 >/proc/sys/kernel/ns_last_pid; shift; "$@"; exit`, "-"}
 	if out, err := exec.Command("unshare", append(inside, "100", "true")...).CombinedOutput(); err != nil || len(out) > 0 {

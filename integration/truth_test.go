@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -119,7 +120,7 @@ func TestHeldCalls(t *testing.T) {
 			got[f[0]] = strings.Join(f[1:4], "|")
 		}
 	}
-	for call, want := range map[string]string{
+	rows := map[string]string{
 		"openat quiet":             "quiet||",
 		"openat bytes":             "bytes|argument|byte!",
 		"openat long":              "long|argument|longer",
@@ -141,7 +142,11 @@ func TestHeldCalls(t *testing.T) {
 		"execve program":           "program.moved|object|",
 		"execve scripted":          "scripted.moved|object|",
 		"execve garbage":           "|argument|garbag!",
-	} {
+	}
+	if runtime.GOARCH == "arm64" {
+		delete(rows, "creat created") // there is no such call
+	}
+	for call, want := range rows {
 		if truth, ok := got[call]; !ok || truth != want {
 			t.Errorf("%s: got %q, want %q", call, truth, want)
 		}

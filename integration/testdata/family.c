@@ -85,6 +85,7 @@ static void orphaned(void)
 	char c;
 	pipe(end);
 	if (fork() == 0) {
+		setsid(); // in a container the first process, which inherits, may be of ours
 		pid_t pid = fork();
 		if (pid == 0) {
 			setpgid(0, 0);
