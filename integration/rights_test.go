@@ -137,6 +137,34 @@ func TestModernRefused(t *testing.T) {
 	}
 }
 
+// TestModernNoMemory: rings that there is no room for are told of with what to do.
+func TestModernNoMemory(t *testing.T) {
+	if out, err := exec.Command(sensorPath, "--modern-bpf", "-q", "-M", "1").CombinedOutput(); err != nil {
+		t.Skipf("needs the modern probe: %s", out)
+	}
+	limit := "memory.max"
+	group, err := os.MkdirTemp("/sys/fs/cgroup", "pdig-")
+	if _, noLimit := os.Stat(filepath.Join(group, limit)); err != nil || noLimit != nil {
+		_ = os.Remove(group)
+		limit = "memory.limit_in_bytes"
+		group, err = os.MkdirTemp("/sys/fs/cgroup/memory", "pdig-")
+	}
+	if err != nil {
+		t.Skip("needs root, and cgroups that limit memory: ", err)
+	}
+	defer os.Remove(group)
+	if err := os.WriteFile(filepath.Join(group, limit), []byte("100M"), 0); err != nil {
+		t.Skip("needs cgroups that limit memory: ", err)
+	}
+	cmd := exec.Command("sh", "-c", `echo $$ >"$0" && exec "$@"`, filepath.Join(group, "cgroup.procs"), sensorPath, "--modern-bpf", "--buffer-preset", "10", "-M", "1")
+	out, err := cmd.CombinedOutput()
+	const want = "sensor: --modern-bpf: a ring of 536870912 bytes: creating map: map create: cannot allocate memory: " +
+		"use a smaller --buffer-preset, or fewer rings (--cpus-per-buffer)\n"
+	if err == nil || string(out) != want {
+		t.Errorf("got %v, %q, want %q", err, out, want)
+	}
+}
+
 // TestModernNamespace: in another pid namespace than the first the numbers of the kernel are not
 // those of /proc. There a process with the number of the sensor is neither taken for it nor left out.
 func TestModernNamespace(t *testing.T) {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"os"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/pdig/pdig/kernelsrc/modern"
 	"github.com/pdig/pdig/sensor/source"
 	"github.com/pdig/pdig/syscalls"
@@ -35,6 +37,8 @@ func modernRefusal(err error) error {
 		return &refusal{err, "run as root, or give the program what is missing (setpriv, setcap)"}
 	case errors.Is(err, modern.ErrLockdown):
 		return &refusal{err, "boot without lockdown=confidentiality, or use pdig and -u"}
+	case errors.Is(err, unix.ENOMEM):
+		return &refusal{err, "use a smaller --buffer-preset, or fewer rings (--cpus-per-buffer)"}
 	}
 	return err
 }
