@@ -166,11 +166,12 @@ ARM64_CC    ?= aarch64-linux-gnu-gcc
 ARM_CC      ?= arm-linux-gnueabihf-gcc
 ARM64_TESTS ?= .
 # What needs more than a busybox, and does not skip itself: setpriv of util-linux, an
-# echo that may have another name (TestHiddenProgram), a limit of descriptors that the
-# shell does not come near to (TestDoctorLimits); and what is for fast machines: the flood, what
-# has to be over in seconds, forks with a handler in each (TestMasksLeftBehind), and layers,
-# which are not waited for long where a file system of another machine is mounted.
-ARM64_SKIP  ?= TestAttachFilterSteps|TestChangedUser|TestExecCreds|TestOtherUser|TestSetuid|TestKillAllReach|TestMaskOfOtherUser|TestNotHandedOver|TestDoctorRights|TestDoctorPlaces|TestHiddenProgram|TestDoctorLimits|TestFlood|TestAttachInTime|TestReleasedInTime|TestMasksLeftBehind|TestLayers
+# echo that may have another name (TestHiddenProgram), a test -w that asks the kernel
+# (TestWritableProgram), a limit of descriptors that the shell does not come near to
+# (TestDoctorLimits); and what is for fast machines: the flood, what has to be over in
+# seconds, forks with a handler in each (TestMasksLeftBehind), and layers, which are
+# not waited for long where a file system of another machine is mounted.
+ARM64_SKIP  ?= TestAttachFilterSteps|TestWritableProgram|TestChangedUser|TestExecCreds|TestOtherUser|TestSetuid|TestKillAllReach|TestMaskOfOtherUser|TestNotHandedOver|TestDoctorRights|TestDoctorPlaces|TestHiddenProgram|TestDoctorLimits|TestFlood|TestAttachInTime|TestReleasedInTime|TestMasksLeftBehind|TestLayers
 vm-arm64: arm64-tests
 	cd integration && $(RUN_ARM64) env TMPDIR=/dev/shm $(abspath $(ARM64))/integration.test -prebuilt $(abspath $(ARM64)) \
 		-patience 5m -attach.rounds 6 -attach.pairs 8 \

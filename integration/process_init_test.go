@@ -148,7 +148,7 @@ func TestForeignProc(t *testing.T) {
 	t.Parallel()
 	prefix := ring(t)
 	r := startReader(t, prefix)
-	cmd := exec.Command(pdigPath, "--ring", prefix, "-e", "exec", "--", "sh", "-c", "ls /; true")
+	cmd := exec.Command(pdigPath, "--ring", prefix, "-e", "exec", "--", "sh", "-c", "/bin/ls /; true")
 	cmd.SysProcAttr = &unix.SysProcAttr{Cloneflags: unix.CLONE_NEWPID}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
