@@ -132,12 +132,21 @@ func socketOf(tid, fd int) (uint64, unix.Errno) {
 	return decimal(bytes.TrimSuffix(digits, []byte("]"))), 0
 }
 
-// search looks for the socket of a descriptor in the network namespace of a thread.
+// search looks for the socket of a descriptor in the network namespace of a thread. Of two
+// lines for a unix socket a name of another one has made one: which, nobody can tell, and so
+// it has no name then.
 func search(tid, fd int, ino uint64) (found *recalled) {
 	root, _ := procfs.Root()
 	procfs.Sockets(root, tid, func(s *procfs.Socket) bool {
+		if found != nil && s.Family != unix.AF_UNIX {
+			return false
+		}
 		if s.Ino != ino || s.Family == unix.AF_UNIX && !procfs.MayBeUnix(root, tid, fd) {
 			return true
+		}
+		if found != nil {
+			found.local, found.listens = 0, false
+			return false
 		}
 		raw := s.Type == unix.SOCK_RAW
 		found = &recalled{packets: s.Type == unix.SOCK_DGRAM || raw, raw: raw, proto: s.Proto, listens: s.Listens}
@@ -151,7 +160,7 @@ func search(tid, fd int, ino uint64) (found *recalled) {
 				found.peer = putAddr(&found.buf[1], s.Remote)
 			}
 		}
-		return false
+		return s.Family == unix.AF_UNIX
 	})
 	return found
 }

@@ -246,7 +246,7 @@ func TestRecallForNow(t *testing.T) {
 }
 
 // TestForgedLine: a unix socket whose name makes a line of the list for another socket
-// does not make that one of them.
+// does not make that one of them, nor gives its name to a unix socket.
 func TestForgedLine(t *testing.T) {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -273,5 +273,12 @@ func TestForgedLine(t *testing.T) {
 	}
 	if s := search(os.Getpid(), local, inode(t, local)); s == nil || family(s.buf[0][:s.local]) != unix.AF_UNIX {
 		t.Errorf("a unix socket: got %+v", s)
+	}
+	name = fmt.Sprintf("@forged\n0: 2 0 0 1 1 %d /forged", inode(t, local))
+	if err := unix.Bind(socketOfTest(t), &unix.SockaddrUnix{Name: name}); err != nil {
+		t.Fatal(err)
+	}
+	if s := search(os.Getpid(), local, inode(t, local)); s == nil || s.local != 0 {
+		t.Errorf("a unix socket with another line: got %+v", s)
 	}
 }
