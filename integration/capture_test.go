@@ -25,12 +25,12 @@ func TestCapture(t *testing.T) {
 	for _, program := range []string{"shell", "parity", "oracle-files", "oracle-sockets", "oracle-processes", "oracle-exec"} {
 		t.Run(program, func(t *testing.T) {
 			t.Parallel()
+			ownSharedMemory(t) // first: it hides what is there
 			dir := filepath.Join(t.TempDir(), "d")
 			command := shell
 			if program != "shell" {
 				command = []string{fixture(t, program), "336", dir}
 			}
-			ownSharedMemory(t)
 			files := t.TempDir()
 			path := func(name string) string { return filepath.Join(files, name) }
 

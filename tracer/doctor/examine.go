@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/pdig/pdig/shm"
 )
@@ -29,6 +30,10 @@ func Examine(ring shm.Config, role ...string) Facts {
 	f.Launched = launch(role)
 	return f
 }
+
+// launchTime is how long a command may take: without a filter it stops at each of its calls,
+// which on an emulated machine has taken more than 10 s.
+const launchTime = time.Minute
 
 // launch has this program start itself as a command, over a ring without a name,
 // and counts the records.
@@ -58,7 +63,7 @@ func (l *Launched) run(role []string) error {
 	if err != nil {
 		return errors.Join(err, ring.Close())
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), launchTime)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, self, append(slices.Clip(role), "--ring", ring.Prefix(), "--events", "exec", "--", self, "--version")...)
 	// Pipes, as there may be no /dev/null.
