@@ -95,6 +95,7 @@ func TestOddName(t *testing.T) {
 // TestLimitedAlarm: what was set to end the process ends the command.
 func TestLimitedAlarm(t *testing.T) {
 	t.Parallel()
+	needProgram(t, "perl")
 	compare(t, func(t *testing.T, w *way) string {
 		argv := w.command("sleep", "30")
 		return start(t, exec.Command("perl", append([]string{"-e", `alarm 1; exec @ARGV`}, argv...)...)).wait(t).String()

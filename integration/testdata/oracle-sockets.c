@@ -1,9 +1,7 @@
 // Sockets: socket, bind, connect, accept, accept4.
 #include "oracle.h"
+#include "unixdiag.h"
 #include <arpa/inet.h>
-#include <linux/netlink.h>
-#include <linux/sock_diag.h>
-#include <linux/unix_diag.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -164,20 +162,12 @@ static int test_accept(int listener, int flags, int backlog, int left)
 	return fd;
 }
 
-// queues reports whether the kernel tells of the queues of unix sockets: that may be a
-// module that is not there (CONFIG_UNIX_DIAG). A probe in the kernel does not need it.
+// queues reports whether the kernel tells of the queues of unix sockets. A probe in
+// the kernel does not need to be told.
 static int queues(void)
 {
-	struct {
-		struct nlmsghdr header;
-		struct unix_diag_req about;
-	} request = {
-		{.nlmsg_len = sizeof request, .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
-		{.sdiag_family = AF_UNIX},
-	};
-	struct nlmsghdr answer[512] = {{0}};
 	int fd = test_socket(AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG);
-	int tells = write(fd, &request, sizeof request) > 0 && read(fd, answer, sizeof answer) > 0 && answer->nlmsg_type != NLMSG_ERROR;
+	int tells = unix_diag(fd);
 	done(fd);
 	return tells || getenv("ORACLE_QUEUES");
 }

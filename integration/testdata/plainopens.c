@@ -20,6 +20,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "unixdiag.h"
+
 static int keep(int fd, const char *what)
 {
 	if (fd < 0)
@@ -421,7 +423,10 @@ int main(int argc, char **argv)
 	names();
 	addresses();
 	places();
-	moved(where);
+	int diag = socket(AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG);
+	if (diag >= 0 && unix_diag(diag))
+		moved(where); // else nobody can tell it from a socket that was exchanged
+	close(diag);
 	at_sign();
 	abstract();
 	programs();

@@ -303,7 +303,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	if (argc == 3 && !strcmp(argv[1], "rewritten")) {
-		need(chdir(argv[2]) == 0 && close(creat("secret", 0600)) == 0 && close(creat("harmless", 0600)) == 0, "creat");
+		need(chdir(argv[2]) == 0 && mknod("secret", S_IFREG | 0600, 0) == 0 && mknod("harmless", S_IFREG | 0600, 0) == 0, "mknod");
 		strcpy(page, "secret");
 		printf("open %s\n", open(filled_memory(0), O_RDONLY) >= 0 ? "ok" : strerror(errno));
 		return 0;
