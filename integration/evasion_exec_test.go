@@ -142,7 +142,7 @@ func loaderOf(t *testing.T, program string) string {
 	defer f.Close()
 	section := f.Section(".interp")
 	if section == nil {
-		t.Fatalf("%s has no loader", program)
+		t.Skipf("needs a program with a dynamic loader, which %s has not", program)
 	}
 	name, err := section.Data()
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 // tells it nothing; and so is the one after it.
 func TestLateReader(t *testing.T) {
 	t.Parallel()
+	needProgram(t, "bash")
 	for name, flags := range map[string]uintptr{"same namespace": 0, "another namespace": syscall.CLONE_NEWPID} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

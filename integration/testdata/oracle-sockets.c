@@ -1,9 +1,7 @@
 // Sockets: socket, bind, connect, accept, accept4.
 #include "oracle.h"
-#include "unixdiag.h"
+#include "sockdiag.h"
 #include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <sys/un.h>
 
 static int test_socket(int domain, int type, int proto)
@@ -167,7 +165,7 @@ static int test_accept(int listener, int flags, int backlog, int left)
 static int queues(void)
 {
 	int fd = test_socket(AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG);
-	int tells = unix_diag(fd);
+	int tells = sock_diag(fd, AF_UNIX);
 	done(fd);
 	return tells || getenv("ORACLE_QUEUES");
 }

@@ -20,7 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "unixdiag.h"
+#include "sockdiag.h"
 
 static int keep(int fd, const char *what)
 {
@@ -424,7 +424,7 @@ int main(int argc, char **argv)
 	addresses();
 	places();
 	int diag = socket(AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG);
-	if (diag >= 0 && unix_diag(diag))
+	if (diag >= 0 && sock_diag(diag, AF_UNIX))
 		moved(where); // else nobody can tell it from a socket that was exchanged
 	close(diag);
 	at_sign();
