@@ -385,6 +385,7 @@ func TestSysdigReadsSockets(t *testing.T) {
 
 func TestSysdigReadsGo(t *testing.T) {
 	t.Parallel()
+	needSysdig(t)
 	ownSharedMemory(t)
 	program := goProgram(t, "gonet")
 	s := startSysdig(t)
