@@ -94,15 +94,16 @@ func readFile(path string) string {
 
 // moduleReader is a process that prints the events of the module.
 type moduleReader struct {
-	t   *testing.T
-	cmd *exec.Cmd
-	out string
-	sig unix.Signal
+	t     *testing.T
+	cmd   *exec.Cmd
+	out   string
+	sig   unix.Signal
+	ended chan struct{}
 }
 
 func readModule(t *testing.T, sig unix.Signal, argv []string) *moduleReader {
 	t.Helper()
-	r := &moduleReader{t: t, out: filepath.Join(t.TempDir(), "out"), sig: sig, cmd: exec.Command(argv[0], argv[1:]...)}
+	r := &moduleReader{t: t, out: filepath.Join(t.TempDir(), "out"), sig: sig, cmd: exec.Command(argv[0], argv[1:]...), ended: make(chan struct{})}
 	out, err := os.Create(r.out)
 	if err != nil {
 		t.Fatal(err)
@@ -112,7 +113,8 @@ func readModule(t *testing.T, sig unix.Signal, argv []string) *moduleReader {
 	if err := r.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = r.cmd.Process.Kill(); _ = r.cmd.Wait() })
+	go func() { _ = r.cmd.Wait(); close(r.ended) }()
+	t.Cleanup(func() { _ = r.cmd.Process.Kill(); <-r.ended })
 	return r
 }
 
@@ -123,6 +125,11 @@ func (r *moduleReader) wait(what string, do func()) {
 		do()
 		if strings.Contains(readFile(r.out), what) {
 			return
+		}
+		select {
+		case <-r.ended:
+			r.t.Fatalf("%v has ended: %v", r.cmd.Args, r.cmd.ProcessState)
+		default:
 		}
 	}
 	r.t.Fatalf("%s has not printed %q", r.cmd.Path, what)
@@ -135,10 +142,8 @@ func (r *moduleReader) end() map[string][]string {
 	if err := r.cmd.Process.Signal(r.sig); err != nil {
 		r.t.Fatal(err)
 	}
-	ended := make(chan struct{})
-	go func() { _ = r.cmd.Wait(); close(ended) }()
 	select {
-	case <-ended:
+	case <-r.ended:
 	case <-time.After(patience):
 		r.t.Fatalf("%s does not end", r.cmd.Path)
 	}
