@@ -220,10 +220,10 @@ guest-tests: build
 	@mkdir -p $(GUESTS)
 	for p in kernelsrc/kmod kernelsrc/ebpf kernelsrc/modern integration; do $(GO) test -c -o $(GUESTS)/$$(basename $$p).test ./$$p || exit 1; done
 	cp $(BIN)/pdig $(BIN)/sensor $(GUESTS)/
-	@for c in integration/testdata/parity.c integration/testdata/calls.c integration/testdata/racer.c integration/testdata/plainopens.c integration/testdata/oracle-*.c; do \
-		p=$(GUESTS)/$$(basename $$c .c); \
+	@for c in parity calls racer exit1 exit2 plainopens refuse $(basename $(notdir $(wildcard integration/testdata/oracle-*.c))); do \
+		p=$(GUESTS)/$$c c=integration/testdata/$$c.c; \
 		gcc -O1 -static -pthread -o $$p $$c || exit 1; \
-		case $$p in *i386 | */racer | */plainopens) continue ;; esac; \
+		case $$p in */oracle-i386 | */racer | */exit[12] | */plainopens | */refuse) continue ;; esac; \
 		gcc -m32 -idirafter /usr/include/x86_64-linux-gnu -O1 -static -pthread -o $$p-i386 $$c || exit 1; \
 	done
 

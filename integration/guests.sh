@@ -21,7 +21,7 @@ part() { # NAME DIRECTORY PROGRAM ARGUMENT...
 	# Guests are emulated on busy machines, with clocks that run on meanwhile.
 	if "$@" -test.v -test.timeout 0 >"$verdicts.out" 2>&1; then verdict=ok; else verdict=FAILED failed=1; fi
 	cat "$verdicts.out"
-	grep -Eq '^--- (PASS|BENCH)' "$verdicts.out" || [ $verdict != ok ] || verdict=skipped
+	grep -Eq '^(--- PASS|Benchmark.* ns/op)' "$verdicts.out" || [ $verdict != ok ] || verdict=skipped
 	echo "$verdict $name" >>"$verdicts"
 }
 
@@ -38,7 +38,7 @@ fi
 for probe; do
 	part "classic probe $probe" ../kernelsrc/ebpf "$bin/ebpf.test" -object "$probe" -test.run '^TestReal$'
 done
-part 'modern probe' . $integration -test.run '^TestModern(Exec|LargeData|Truth|TruthPlain)?$'
+part 'modern probe' . $integration -test.run '^TestModern(Exec|LargeData|NoMemory|Refused|Truth|TruthPlain)?$'
 part 'modern probe, rings' ../kernelsrc/modern "$bin/modern.test" -hotplug
 part 'modern probe, capabilities' . $integration -test.run '^TestModernRights$'
 [ $# -gt 0 ] || set -- ''
