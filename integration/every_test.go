@@ -83,7 +83,7 @@ func TestEveryCallOutlives(t *testing.T) {
 		if err := unix.Kill(tracer, unix.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "the end of the tracer", func() bool { return gone(tracer) })
+		eventually(t, "the end of the tracer", func() bool { return over(tracer) })
 		untraced(t, g.pid())
 		if got := g.finish(t); !strings.HasSuffix(got, "\nstatus 0x0\n") || strings.Contains(got, ":") {
 			t.Errorf("got %s", got)

@@ -105,7 +105,7 @@ func TestPrioritySecurity(t *testing.T) {
 			if got := g.wait(t).String(); got != "status 0x9\n" {
 				t.Errorf("got %s", got)
 			}
-			eventually(t, "the tracer has ended too", func() bool { return gone(tracer) })
+			eventually(t, "the tracer has ended too", func() bool { return over(tracer) })
 		})
 	}
 }

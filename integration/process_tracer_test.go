@@ -180,7 +180,7 @@ func TestTracerHoldsNothing(t *testing.T) {
 		if r := p.wait(t); r.status.Signal() != unix.SIGKILL {
 			t.Errorf("got %s", r)
 		}
-		eventually(t, "the end of the tracer", func() bool { return gone(tracer) })
+		eventually(t, "the end of the tracer", func() bool { return over(tracer) })
 	})
 }
 

@@ -260,6 +260,9 @@ func gone(pid int) bool {
 	return state == "" || state[0] == 'Z' || state[0] == 'X'
 }
 
+// over reports whether all threads of a process have ended, of which a tracer has more than one.
+func over(pid int) bool { return gone(pid) && len(threadIDs(pid)) == 0 }
+
 // needRoot skips a test of what only root can set up.
 func needRoot(t *testing.T) {
 	t.Helper()

@@ -115,9 +115,12 @@ static void *ends(void *code)
 	return NULL;
 }
 
+static volatile pid_t leads; // cleared by the kernel when the leader ends
+
 static void *leaves(void *unused)
 {
-	usleep(5000);
+	while (leads)
+		usleep(100);
 	return unused;
 }
 
@@ -149,6 +152,7 @@ static void races(int rounds)
 // leader ends before its threads; the last of them decides.
 static void leader(int code)
 {
+	leads = syscall(SYS_set_tid_address, &leads);
 	start(code ? ends : leaves, (void *)(long)code);
 	start(leaves, NULL);
 	syscall(SYS_exit, 3);
