@@ -15,6 +15,7 @@ import (
 	"github.com/cilium/ebpf/btf"
 
 	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/internal/procfs"
 	"github.com/pdig/pdig/kernelsrc/modern"
 	"github.com/pdig/pdig/syscalls"
 )
@@ -176,7 +177,7 @@ func probedBy(t *testing.T, cfg modern.Config, cmd *exec.Cmd) (stdout string, re
 // are those that a kernel tells of.
 func needFirstNamespace(t *testing.T) {
 	t.Helper()
-	if ns, err := os.Readlink("/proc/self/ns/pid"); err != nil || ns != "pid:[4026531836]" {
+	if ns, err := os.Readlink("/proc/self/ns/pid"); err != nil || ns != procfs.FirstNamespace {
 		t.Skip("needs the pid namespace of the machine (docker run --pid=host)")
 	}
 }

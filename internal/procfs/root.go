@@ -44,15 +44,16 @@ func FirstOnly() (own int, err error) {
 
 var firstOnly atomic.Bool
 
-// firstNamespace is PROC_PID_INIT_INO of the kernel.
-const firstNamespace = "pid:[4026531836]"
+// FirstNamespace is what /proc/PID/ns/pid leads to in the first pid namespace: it has the number
+// PROC_PID_INIT_INO (include/linux/proc_ns.h).
+const FirstNamespace = "pid:[4026531836]"
 
 var first = sync.OnceValues(func() (string, error) {
 	ns, err := os.Readlink("/proc/1/ns/pid")
 	if errors.Is(err, os.ErrPermission) {
 		ns, err = os.Readlink("/proc/self/ns/pid") // who has no right to know is trusted
 	}
-	if err == nil && ns != firstNamespace {
+	if err == nil && ns != FirstNamespace {
 		return nowhere, ErrForeign
 	}
 	return "/proc", nil

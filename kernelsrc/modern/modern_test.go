@@ -16,13 +16,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/pdig/pdig/event"
+	"github.com/pdig/pdig/internal/procfs"
 	"github.com/pdig/pdig/syscalls"
 )
 
 // open opens a probe of all calls, or skips the test where the kernel has none.
 func open(t *testing.T, cfg Config) *Probe {
 	t.Helper()
-	if ns, err := os.Readlink("/proc/self/ns/pid"); err == nil && ns != "pid:[4026531836]" {
+	if ns, err := os.Readlink("/proc/self/ns/pid"); err == nil && ns != procfs.FirstNamespace {
 		t.Skip("needs the pid namespace of the machine (docker run --pid=host), whose numbers the kernel tells")
 	}
 	p, err := Open(cfg)
